@@ -1,0 +1,1 @@
+//! Stage 3: the pure core that turns a snapshot and ballots into a plan

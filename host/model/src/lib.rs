@@ -1,0 +1,28 @@
+//! The vocabulary of a tick, in the order in which a tick speaks it.
+//!
+//! [`Snapshot`] (what is) → [`Ballot`] or [`Fault`] (what each policy says) → [`Ranking`] (in which
+//! order) → [`Plan`] (what to do) → [`Outcome`] (what came of it). Plain data: no file, no clock,
+//! no `Serialize`. What crosses a border has its own wire type at that border.
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+extern crate alloc;
+
+pub mod ballot;
+pub mod column;
+pub mod fault;
+pub mod limits;
+pub mod outcome;
+pub mod plan;
+pub mod ranking;
+pub mod snapshot;
+pub mod text;
+
+pub use ballot::{Ballot, Entry, Stance, Step, Target, Vote};
+pub use column::{Column, Limit, TextColumn};
+pub use fault::Fault;
+pub use outcome::Outcome;
+pub use plan::{Hold, Plan, Victim};
+pub use ranking::{Exclusion, Ranked, Ranking, Tier};
+pub use snapshot::{Cause, Host, Memcgs, ProcessId, Processes, Request, Snapshot};

@@ -1,0 +1,114 @@
+//! The tally's result: one order over all processes, and who stands outside it.
+
+use alloc::vec::Vec;
+
+use crate::ballot::Target;
+use crate::snapshot::ProcessId;
+
+/// Where a process stands, and how far up in there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tier {
+    /// Given up by some policy and protected by none. Sum of `weight * urgency`.
+    Sacrifice(u64),
+    /// Nobody spoke of it. The built-in badness, in bytes shifted by `oom_score_adj`.
+    Unranked(i64),
+    /// Some policy protects it: 1..=999.
+    Protected(u16),
+    /// Some policy protects it with 1000.
+    Never,
+}
+
+impl Tier {
+    /// The word used in logs and JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sacrifice(_) => "sacrifice",
+            Self::Unranked(_) => "unranked",
+            Self::Protected(_) => "protected",
+            Self::Never => "never",
+        }
+    }
+}
+
+/// Which entry of which policy's ballot spoke for this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// Index into the votes.
+    pub vote: u32,
+    /// Index into that vote's ballot.
+    pub entry: u32,
+}
+
+/// One process in the order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ranked {
+    /// Its row in the snapshot.
+    pub row: u32,
+    /// Who it is.
+    pub id: ProcessId,
+    /// Where it stands.
+    pub tier: Tier,
+    /// The unit that it is acted on with.
+    pub unit: Target,
+    /// What the end of that unit would give back.
+    pub relief_bytes: u64,
+    /// The value the host should hold.
+    pub oom_score_adj: i16,
+    /// Its part of [`Ranking::said`]: first and number.
+    pub said: (u32, u32),
+}
+
+/// Why a process may not be a victim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exclusion {
+    /// Process 1.
+    Init,
+    /// A kernel thread.
+    KernelThread,
+    /// The daemon itself.
+    Itself,
+    /// It had -1000 before us.
+    Unkillable,
+    /// A rule under `[guard]`.
+    Guard,
+    /// Outside `--scope`.
+    OutOfScope,
+}
+
+impl Exclusion {
+    /// The word used in logs and JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Init => "init",
+            Self::KernelThread => "kernel_thread",
+            Self::Itself => "self",
+            Self::Unkillable => "unkillable",
+            Self::Guard => "guard",
+            Self::OutOfScope => "out_of_scope",
+        }
+    }
+}
+
+/// The order in which processes would go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ranking {
+    /// First to go first.
+    pub order: Vec<Ranked>,
+    /// What was said of whom; [`Ranked::said`] points in here.
+    pub said: Vec<Said>,
+    /// Who may not be a victim, by row.
+    pub excluded: Vec<(u32, Exclusion)>,
+    /// No usable ballot was left, so the built-in badness decided.
+    pub is_builtin: bool,
+}
+
+impl Ranking {
+    /// What was said of one of its processes.
+    #[must_use]
+    pub fn said_of(&self, ranked: &Ranked) -> &[Said] {
+        let (first, number) = ranked.said;
+        self.said.get(first as usize..(first + number) as usize).unwrap_or(&[])
+    }
+}

@@ -1,0 +1,1 @@
+//! Stage 2: the WebAssembly border, from module file to checked ballot
