@@ -106,7 +106,10 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing { error } => write!(f, "cannot be read ({error}): put the module there or mend `source`"),
+            Self::Missing { error } => write!(
+                f,
+                "cannot be read ({error}): put the module there or mend `source`"
+            ),
             Self::NotAComponent { detail } => write!(
                 f,
                 "is not a WebAssembly policy ({detail}): build it with `cargo build --release --target wasm32-unknown-unknown`"
@@ -116,19 +119,34 @@ impl fmt::Display for Fault {
                 "imports `{import}`, which a policy cannot have: build for wasm32-unknown-unknown, not for a WASI target"
             ),
             Self::NotGranted { function } => {
-                write!(f, "imports `details.{function}` without a grant: add `grants = [\"{function}\"]` to its [[policy]]")
+                write!(
+                    f,
+                    "imports `details.{function}` without a grant: add `grants = [\"{function}\"]` to its [[policy]]"
+                )
             }
             Self::WrongWorld { detail } => {
-                write!(f, "does not export the policy interface of jettison:policy@0.1 ({detail}): build it with jettison-sdk 0.1")
+                write!(
+                    f,
+                    "does not export the policy interface of jettison:policy@0.1 ({detail}): build it with jettison-sdk 0.1"
+                )
             }
             Self::Compile { detail } => write!(f, "does not compile: {detail}"),
             Self::BadConfig { problems } => write!(f, "rejects its configuration: {problems}"),
             Self::Trap { detail } => write!(f, "trapped: {detail}"),
-            Self::OutOfFuel { budget } => write!(f, "used up its {budget} units of fuel: it loops or does too much"),
+            Self::OutOfFuel { budget } => write!(
+                f,
+                "used up its {budget} units of fuel: it loops or does too much"
+            ),
             Self::OutOfTime { budget_ms } => write!(f, "ran longer than {budget_ms} ms"),
-            Self::OutOfMemory { budget_bytes } => write!(f, "wanted more than its {} MiB of memory", budget_bytes >> 20),
+            Self::OutOfMemory { budget_bytes } => write!(
+                f,
+                "wanted more than its {} MiB of memory",
+                budget_bytes >> 20
+            ),
             Self::Refused { message } => write!(f, "gave no ballot: {message}"),
-            Self::BadBallot { entry, problem } => write!(f, "entry {entry} of its ballot is wrong: {problem}"),
+            Self::BadBallot { entry, problem } => {
+                write!(f, "entry {entry} of its ballot is wrong: {problem}")
+            }
             Self::Host { detail } => write!(f, "could not be run: {detail}"),
         }
     }

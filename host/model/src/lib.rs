@@ -22,7 +22,9 @@ pub mod text;
 pub use ballot::{Ballot, Entry, Stance, Step, Target, Vote};
 pub use column::{Column, Limit, TextColumn};
 pub use fault::Fault;
-pub use outcome::Outcome;
-pub use plan::{Hold, Plan, Victim};
+pub use outcome::{Outcome, Report};
+pub use plan::{Hold, Order, Plan, Victim};
 pub use ranking::{Exclusion, Ranked, Ranking, Tier};
-pub use snapshot::{Cause, Host, Memcgs, ProcessId, Processes, Request, Snapshot};
+pub use snapshot::{
+    Cause, Host, Memcgs, Needs, ProcessId, Processes, Request, SenseFault, Snapshot, Tree,
+};

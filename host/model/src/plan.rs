@@ -52,3 +52,42 @@ pub struct Plan {
     /// Why an armed plan names nobody, for the log.
     pub idle: Option<&'static str>,
 }
+
+/// One thing to do to a victim now. What the escalation asks for and the actuator carries out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Send a signal of a graceful step.
+    Signal {
+        /// To whom.
+        id: ProcessId,
+        /// Its number.
+        number: u8,
+    },
+    /// Freeze the process (SIGSTOP), so that it cannot fork while its family is killed.
+    Stop {
+        /// Whom.
+        id: ProcessId,
+    },
+    /// SIGKILL.
+    Kill {
+        /// To whom.
+        id: ProcessId,
+    },
+    /// `process_mrelease`, after SIGKILL only.
+    Reap {
+        /// Whose memory.
+        id: ProcessId,
+    },
+}
+
+impl Order {
+    /// Whom it is about.
+    #[must_use]
+    pub fn id(&self) -> ProcessId {
+        match self {
+            Self::Signal { id, .. } | Self::Stop { id } | Self::Kill { id } | Self::Reap { id } => {
+                *id
+            }
+        }
+    }
+}
