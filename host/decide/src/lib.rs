@@ -1,1 +1,33 @@
-//! Stage 3: the pure core that turns a snapshot and ballots into a plan
+//! Stage 3, the pure core: what is and what the policies say, into what to do.
+//!
+//! ```text
+//! Snapshot ─▶ gate ─▶ Request            why this tick happens, and how much is missing
+//!          ─▶ eligible ─▶ exclusions     who may never be a victim
+//! Votes ───▶ tally ─▶ Ranking            one order out of several ballots
+//!            plan ─▶ Plan + State        values to hold; victims only if armed
+//!            escalate                    how one victim goes, rung by rung
+//! ```
+//!
+//! Total functions of their arguments: no clock, no file, no wasmtime. The same arguments give the same
+//! plan to the byte, so every decision can be replayed.
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(clippy::wildcard_enum_match_arm)]
+
+extern crate alloc;
+
+pub mod badness;
+pub mod eligible;
+pub mod escalate;
+pub mod gate;
+pub mod plan;
+pub mod settings;
+pub mod state;
+pub mod tally;
+
+pub use eligible::{exclusions, mark};
+pub use gate::{Level, Signals, gate};
+pub use plan::plan;
+pub use settings::{Bound, Reach, Rule, Settings, Thresholds};
+pub use state::{InFlight, State};
+pub use tally::tally;

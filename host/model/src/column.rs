@@ -114,10 +114,7 @@ impl TextColumn {
 
     /// Empties both columns for a new fill.
     pub fn refill(&mut self) -> TextFill<'_> {
-        TextFill {
-            bytes: refill(&mut self.bytes),
-            ends: refill(&mut self.ends),
-        }
+        TextFill { bytes: refill(&mut self.bytes), ends: refill(&mut self.ends) }
     }
 }
 
@@ -132,8 +129,8 @@ impl TextFill<'_> {
     /// Adds a row.
     pub fn push(&mut self, text: &[u8]) {
         self.bytes.extend_from_slice(text);
-        let end = u32::try_from(self.bytes.len())
-            .expect("4 GiB of names: the sensor's limits hold far below");
+        let end =
+            u32::try_from(self.bytes.len()).expect("4 GiB of names: the sensor's limits hold far below");
         self.ends.push(end);
     }
 }
@@ -156,16 +153,10 @@ mod tests {
         let mut column: Column<u32> = Arc::new(alloc::vec![1, 2, 3]);
         let before = column.as_ptr();
         refill(&mut column).push(9);
-        assert_eq!(
-            (column.as_ptr(), column.as_slice()),
-            (before, [9].as_slice())
-        );
+        assert_eq!((column.as_ptr(), column.as_slice()), (before, [9].as_slice()));
         let reader = column.clone();
         refill(&mut column).push(7);
-        assert_eq!(
-            (reader.as_slice(), column.as_slice()),
-            ([9].as_slice(), [7].as_slice())
-        );
+        assert_eq!((reader.as_slice(), column.as_slice()), ([9].as_slice(), [7].as_slice()));
     }
 
     #[test]

@@ -106,10 +106,9 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing { error } => write!(
-                f,
-                "cannot be read ({error}): put the module there or mend `source`"
-            ),
+            Self::Missing { error } => {
+                write!(f, "cannot be read ({error}): put the module there or mend `source`")
+            }
             Self::NotAComponent { detail } => write!(
                 f,
                 "is not a WebAssembly policy ({detail}): build it with `cargo build --release --target wasm32-unknown-unknown`"
@@ -133,16 +132,13 @@ impl fmt::Display for Fault {
             Self::Compile { detail } => write!(f, "does not compile: {detail}"),
             Self::BadConfig { problems } => write!(f, "rejects its configuration: {problems}"),
             Self::Trap { detail } => write!(f, "trapped: {detail}"),
-            Self::OutOfFuel { budget } => write!(
-                f,
-                "used up its {budget} units of fuel: it loops or does too much"
-            ),
+            Self::OutOfFuel { budget } => {
+                write!(f, "used up its {budget} units of fuel: it loops or does too much")
+            }
             Self::OutOfTime { budget_ms } => write!(f, "ran longer than {budget_ms} ms"),
-            Self::OutOfMemory { budget_bytes } => write!(
-                f,
-                "wanted more than its {} MiB of memory",
-                budget_bytes >> 20
-            ),
+            Self::OutOfMemory { budget_bytes } => {
+                write!(f, "wanted more than its {} MiB of memory", budget_bytes >> 20)
+            }
             Self::Refused { message } => write!(f, "gave no ballot: {message}"),
             Self::BadBallot { entry, problem } => {
                 write!(f, "entry {entry} of its ballot is wrong: {problem}")

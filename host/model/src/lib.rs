@@ -25,6 +25,4 @@ pub use fault::Fault;
 pub use outcome::{Outcome, Report};
 pub use plan::{Hold, Order, Plan, Victim};
 pub use ranking::{Exclusion, Ranked, Ranking, Tier};
-pub use snapshot::{
-    Cause, Host, Memcgs, Needs, ProcessId, Processes, Request, SenseFault, Snapshot, Tree,
-};
+pub use snapshot::{Cause, Host, Memcgs, Needs, ProcessId, Processes, Request, SenseFault, Snapshot, Tree};

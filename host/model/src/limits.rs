@@ -31,6 +31,9 @@ pub const GUEST_MEMORY_BYTES_MAX: usize = 32 << 20;
 /// Bytes of a module file.
 pub const MODULE_BYTES_MAX: u64 = 16 << 20;
 
+/// A unit that gives back less is no victim: its end would help nobody.
+pub const RELIEF_BYTES_MIN: u64 = 1 << 20;
+
 /// Strength or urgency: 1 to this.
 pub const STRENGTH_MAX: u16 = 1000;
 /// The weight of a policy: 1 to this.

@@ -85,9 +85,7 @@ impl Order {
     #[must_use]
     pub fn id(&self) -> ProcessId {
         match self {
-            Self::Signal { id, .. } | Self::Stop { id } | Self::Kill { id } | Self::Reap { id } => {
-                *id
-            }
+            Self::Signal { id, .. } | Self::Stop { id } | Self::Kill { id } | Self::Reap { id } => *id,
         }
     }
 }

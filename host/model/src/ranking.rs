@@ -109,8 +109,6 @@ impl Ranking {
     #[must_use]
     pub fn said_of(&self, ranked: &Ranked) -> &[Said] {
         let (first, number) = ranked.said;
-        self.said
-            .get(first as usize..(first + number) as usize)
-            .unwrap_or(&[])
+        self.said.get(first as usize..(first + number) as usize).unwrap_or(&[])
     }
 }

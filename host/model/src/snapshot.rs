@@ -73,11 +73,7 @@ pub struct Request {
 
 impl Default for Request {
     fn default() -> Self {
-        Self {
-            cause: Cause::Routine,
-            cause_memcg: NONE_U32,
-            deficit_bytes: 0,
-        }
+        Self { cause: Cause::Routine, cause_memcg: NONE_U32, deficit_bytes: 0 }
     }
 }
 
@@ -127,10 +123,7 @@ pub mod flags {
 
 /// One row per process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(
-    missing_docs,
-    reason = "uniform: each column is documented once, in wit/processes.wit"
-)]
+#[expect(missing_docs, reason = "uniform: each column is documented once, in wit/processes.wit")]
 pub struct Processes {
     pub pids: Column<u32>,
     pub start_times: Column<u64>,
@@ -175,10 +168,7 @@ impl Processes {
     /// Who the row is.
     #[must_use]
     pub fn id(&self, row: usize) -> Option<ProcessId> {
-        Some(ProcessId {
-            pid: *self.pids.get(row)?,
-            start_time: *self.start_times.get(row)?,
-        })
+        Some(ProcessId { pid: *self.pids.get(row)?, start_time: *self.start_times.get(row)? })
     }
 
     /// The row of a process, if it is still there.
@@ -191,9 +181,7 @@ impl Processes {
     /// Whether the row has all the bits of `mask`.
     #[must_use]
     pub fn has(&self, row: usize, mask: u32) -> bool {
-        self.flags
-            .get(row)
-            .is_some_and(|flags| flags & mask == mask)
+        self.flags.get(row).is_some_and(|flags| flags & mask == mask)
     }
 
     /// Anonymous memory and swap, which come back for certain when the process ends. Unknown counts as 0.
@@ -211,15 +199,9 @@ impl Processes {
     /// The kernel's badness before the adjustment: rss + swap + page tables (`oom_badness` in mm/oom_kill.c).
     #[must_use]
     pub fn footprint_bytes(&self, row: usize) -> u64 {
-        [
-            &self.rss_file_bytes,
-            &self.rss_shmem_bytes,
-            &self.page_table_bytes,
-        ]
-        .into_iter()
-        .fold(self.anon_and_swap_bytes(row), |sum, column| {
-            sum.saturating_add(bytes(column, row))
-        })
+        [&self.rss_file_bytes, &self.rss_shmem_bytes, &self.page_table_bytes]
+            .into_iter()
+            .fold(self.anon_and_swap_bytes(row), |sum, column| sum.saturating_add(bytes(column, row)))
     }
 
     /// The adjustment before us; 0 where the kernel did not say.
@@ -240,19 +222,12 @@ fn bytes(column: &[u64], row: usize) -> u64 {
 }
 
 fn adj(column: &[i16], row: usize) -> i16 {
-    column
-        .get(row)
-        .copied()
-        .filter(|&value| value != UNKNOWN_S16)
-        .unwrap_or(0)
+    column.get(row).copied().filter(|&value| value != UNKNOWN_S16).unwrap_or(0)
 }
 
 /// One row per memcg: a cgroup as a memory domain, of v1 or v2.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(
-    missing_docs,
-    reason = "uniform: each column is documented once, in wit/memcgs.wit"
-)]
+#[expect(missing_docs, reason = "uniform: each column is documented once, in wit/memcgs.wit")]
 pub struct Memcgs {
     /// Below the hierarchy's root, which is `/`.
     pub paths: TextColumn,
@@ -358,10 +333,7 @@ impl Tree {
         let count = parents.len();
         let mut starts = alloc::vec![0_u32; count + 1];
         for &parent in parents {
-            if let Some(slot) = starts
-                .get_mut(parent as usize + 1)
-                .filter(|_| (parent as usize) < count)
-            {
+            if let Some(slot) = starts.get_mut(parent as usize + 1).filter(|_| (parent as usize) < count) {
                 *slot += 1;
             }
         }
@@ -397,11 +369,7 @@ impl Tree {
         let mut next = 0;
         while let Some(&member) = members.get(next) {
             next += 1;
-            members.extend(
-                self.children(member as usize)
-                    .iter()
-                    .filter(|&&child| child != row),
-            );
+            members.extend(self.children(member as usize).iter().filter(|&&child| child != row));
             if members.len() > self.starts.len() {
                 members.sort_unstable();
                 members.dedup();

@@ -32,10 +32,7 @@ mod tests {
 
     #[test]
     fn hostile_names_print_on_one_line() {
-        assert_eq!(
-            Escaped(b") Z \n\x1b[31m\xff").to_string(),
-            r") Z \n\u{1b}[31m\xff"
-        );
+        assert_eq!(Escaped(b") Z \n\x1b[31m\xff").to_string(), r") Z \n\u{1b}[31m\xff");
         assert_eq!(Escaped("käse 'n' co".as_bytes()).to_string(), "käse 'n' co");
     }
 }

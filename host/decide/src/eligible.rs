@@ -1,0 +1,86 @@
+//! Who may never be a victim, whatever any policy says.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use jettison_model::snapshot::flags;
+use jettison_model::{Exclusion, Snapshot, column};
+
+use crate::settings::{Rule, Settings};
+
+/// The exclusions, by row, with the first reason that applies.
+#[must_use]
+pub fn exclusions(snapshot: &Snapshot, settings: &Settings) -> Vec<(u32, Exclusion)> {
+    (0_u32..)
+        .zip(0..snapshot.processes.len())
+        .filter_map(|(number, row)| Some((number, exclusion(snapshot, row, settings)?)))
+        .collect()
+}
+
+fn exclusion(snapshot: &Snapshot, row: usize, settings: &Settings) -> Option<Exclusion> {
+    let processes = &snapshot.processes;
+    let pid = processes.pids.get(row).copied()?;
+    if pid == 1 {
+        Some(Exclusion::Init)
+    } else if processes.has(row, flags::KERNEL_THREAD) {
+        Some(Exclusion::KernelThread)
+    } else if pid == settings.own_pid {
+        Some(Exclusion::Itself)
+    } else if processes.oom_score_adj(row) == -1000 {
+        Some(Exclusion::Unkillable)
+    } else if settings.never.iter().any(|rule| matches(rule, snapshot, row)) {
+        Some(Exclusion::Guard)
+    } else if processes.has(row, flags::OUT_OF_SCOPE) {
+        Some(Exclusion::OutOfScope)
+    } else {
+        None
+    }
+}
+
+fn matches(rule: &Rule, snapshot: &Snapshot, row: usize) -> bool {
+    let processes = &snapshot.processes;
+    let memcg = processes.memcgs.get(row).copied().and_then(column::row);
+    let comm = rule.comm.as_ref().is_none_or(|comm| processes.comms.get(row) == comm.as_bytes());
+    let uid = rule.uid.is_none_or(|uid| processes.uids.get(row) == Some(&uid));
+    let unit = rule
+        .unit
+        .as_ref()
+        .is_none_or(|unit| memcg.is_some_and(|memcg| snapshot.memcgs.units.get(memcg) == unit.as_bytes()));
+    let cgroup = rule.cgroup.as_ref().is_none_or(|path| {
+        memcg.is_some_and(|memcg| is_below(snapshot.memcgs.paths.get(memcg), path.as_bytes()))
+    });
+    comm && uid && unit && cgroup
+}
+
+/// Whether a cgroup path is another one or lies below it.
+#[must_use]
+pub fn is_below(path: &[u8], ancestor: &[u8]) -> bool {
+    match path.strip_prefix(ancestor) {
+        Some(rest) => rest.is_empty() || rest.first() == Some(&b'/') || ancestor == b"/",
+        None => false,
+    }
+}
+
+/// Tells the policies, through the column `flags`, whom the host will never touch.
+pub fn mark(snapshot: &mut Snapshot, excluded: &[(u32, Exclusion)]) {
+    let column = Arc::make_mut(&mut snapshot.processes.flags);
+    for &(row, _) in excluded {
+        if let Some(bits) = column.get_mut(row as usize) {
+            *bits |= flags::EXCLUDED;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cgroup_path_is_below_itself_its_parents_and_the_root_but_not_its_namesakes() {
+        assert!(is_below(b"/a/b", b"/a"));
+        assert!(is_below(b"/a", b"/a"));
+        assert!(is_below(b"/a", b"/"));
+        assert!(!is_below(b"/ab", b"/a"));
+        assert!(!is_below(b"/", b"/a"));
+    }
+}

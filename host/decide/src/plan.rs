@@ -1,0 +1,274 @@
+//! Ranking to plan: the values to hold and, if the tick is armed, as many victims as are needed.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::cmp::Reverse;
+
+use jettison_model::column::row as row_of;
+use jettison_model::{
+    Cause, Entry, Exclusion, Hold, Plan, ProcessId, Ranked, Ranking, Snapshot, Stance, Step, Target, Tier,
+    Tree, Victim, Vote, limits,
+};
+
+use crate::badness::{badness, score};
+use crate::eligible::is_below;
+use crate::settings::{Reach, Settings};
+use crate::state::State;
+use crate::{gate, tally};
+
+/// SIGTERM, the same number on every Linux architecture but those we do not run on (signal(7)).
+const SIGTERM: u8 = 15;
+/// The name under which the built-in ranking stands in logs and JSON.
+pub const BUILT_IN: &str = "built-in";
+
+/// The whole decision of a tick.
+///
+/// `excluded` is what [`crate::exclusions`] said of this snapshot. Victims that the plan names are entered
+/// into the state by [`State::note`], once they are being carried out.
+#[must_use]
+pub fn plan(
+    snapshot: &Snapshot,
+    excluded: Vec<(u32, Exclusion)>,
+    votes: &[Vote],
+    mut state: State,
+    settings: &Settings,
+) -> (Plan, Ranking, State) {
+    let ranking = tally(snapshot, votes, excluded, &mut state);
+    let mut plan = Plan { holds: holds(snapshot, &ranking, settings), ..Plan::default() };
+    if snapshot.request.cause.is_armed() {
+        state.forget_before(snapshot.now_ms);
+        match needed_bytes(snapshot, &state, settings) {
+            Ok(needed) => {
+                plan.victims =
+                    Chooser { snapshot, votes, ranking: &ranking, state: &state, settings }.choose(needed);
+                if plan.victims.is_empty() {
+                    plan.idle = Some("nobody within reach has memory to give back");
+                }
+            }
+            Err(reason) => plan.idle = Some(reason),
+        }
+    }
+    (plan, ranking, state)
+}
+
+fn holds(snapshot: &Snapshot, ranking: &Ranking, settings: &Settings) -> Vec<Hold> {
+    if !settings.is_adjusting {
+        return Vec::new();
+    }
+    let mut holds: Vec<Hold> = ranking
+        .order
+        .iter()
+        .map(|ranked| (ranked, snapshot.processes.oom_score_adj(ranked.row as usize)))
+        .filter(|&(ranked, original)| ranked.oom_score_adj != original)
+        .map(|(ranked, original)| Hold { id: ranked.id, original, value: ranked.oom_score_adj })
+        .collect();
+    holds.sort_unstable_by_key(|hold| hold.id);
+    holds
+}
+
+/// How many bytes new victims should give back, beyond what is already on its way.
+fn needed_bytes(snapshot: &Snapshot, state: &State, settings: &Settings) -> Result<u64, &'static str> {
+    let on_its_way: u64 = state
+        .in_flight
+        .iter()
+        .filter(|victim| !victim.is_overdue)
+        .map(|victim| victim.predicted_relief_bytes)
+        .sum();
+    let needed = snapshot.request.deficit_bytes.max(1);
+    if on_its_way >= needed {
+        return Err("the victims on their way will give back enough");
+    }
+    if !gate::is_critical(snapshot, &settings.thresholds) {
+        let since = |ms: &u64| snapshot.now_ms.saturating_sub(*ms);
+        if state.named_at_ms.last().is_some_and(|last| since(last) < u64::from(settings.cool_down_ms)) {
+            return Err("cooling down after the last victim");
+        }
+        if state.named_at_ms.len() >= settings.kills_per_minute_max as usize {
+            return Err("as many victims in the last minute as act.kills_per_minute_max allows");
+        }
+    }
+    Ok(needed - on_its_way)
+}
+
+/// Walks the order and takes units until their predicted relief is enough.
+struct Chooser<'a> {
+    snapshot: &'a Snapshot,
+    votes: &'a [Vote],
+    ranking: &'a Ranking,
+    state: &'a State,
+    settings: &'a Settings,
+}
+
+impl Chooser<'_> {
+    fn choose(&self, needed_bytes: u64) -> Vec<Victim> {
+        let mut is_exempt = self.exempt();
+        let is_protected = self.protected();
+        let tree = Tree::of(&self.snapshot.processes.parents);
+        let room = if gate::is_critical(self.snapshot, &self.settings.thresholds) {
+            usize::MAX
+        } else {
+            (self.settings.kills_per_minute_max as usize).saturating_sub(self.state.named_at_ms.len())
+        };
+        let mut victims = Vec::new();
+        let mut relief = 0_u64;
+        for ranked in self.ranking.order.iter().filter(|ranked| self.is_within_reach(ranked)) {
+            if relief >= needed_bytes || victims.len() >= room {
+                break;
+            }
+            if is_exempt[ranked.row as usize] {
+                continue;
+            }
+            let Some(victim) = self.victim(ranked, &tree, |row| is_exempt[row] || is_protected[row]) else {
+                continue;
+            };
+            for &member in &victim.members {
+                if let Some(row) = self.snapshot.processes.row_of(member) {
+                    is_exempt[row] = true;
+                }
+            }
+            relief = relief.saturating_add(victim.predicted_relief_bytes);
+            victims.push(victim);
+        }
+        victims
+    }
+
+    fn is_within_reach(&self, ranked: &Ranked) -> bool {
+        match ranked.tier {
+            Tier::Sacrifice(_) => true,
+            Tier::Unranked(_) => self.settings.reach >= Reach::Unranked,
+            Tier::Protected(_) => self.settings.reach >= Reach::Protected,
+            Tier::Never => false,
+        }
+    }
+
+    /// By row: excluded, never, on their way already, or outside the memcg whose limit is the cause.
+    fn exempt(&self) -> Vec<bool> {
+        let (processes, memcgs) = (&self.snapshot.processes, &self.snapshot.memcgs);
+        let mut is_exempt = vec![true; processes.len()];
+        let limited = match self.snapshot.request.cause {
+            Cause::MemcgLimit => row_of(self.snapshot.request.cause_memcg).map(|row| memcgs.paths.get(row)),
+            Cause::Routine | Cause::Warning | Cause::Pressure | Cause::Critical | Cause::Manual => None,
+        };
+        for ranked in &self.ranking.order {
+            let row = ranked.row as usize;
+            let inside = limited.is_none_or(|path| {
+                let memcg = processes.memcgs.get(row).copied().and_then(row_of);
+                memcg.is_some_and(|memcg| is_below(memcgs.paths.get(memcg), path))
+            });
+            is_exempt[row] = ranked.tier == Tier::Never || !inside;
+        }
+        for member in self.state.in_flight.iter().flat_map(|victim| &victim.members) {
+            if let Some(row) = processes.row_of(*member) {
+                is_exempt[row] = true;
+            }
+        }
+        is_exempt
+    }
+
+    fn protected(&self) -> Vec<bool> {
+        let mut is_protected = vec![false; self.snapshot.processes.len()];
+        for ranked in &self.ranking.order {
+            is_protected[ranked.row as usize] = matches!(ranked.tier, Tier::Protected(_));
+        }
+        is_protected
+    }
+
+    /// The unit of a ranked process, whole, minus its exempt and protected members. `None` if its end gives nothing back.
+    fn victim(&self, ranked: &Ranked, tree: &Tree, is_spared: impl Fn(usize) -> bool) -> Option<Victim> {
+        let processes = &self.snapshot.processes;
+        let everybody = self.rows_of(ranked.unit, tree);
+        let rows: Vec<u32> =
+            everybody.iter().copied().filter(|&row| row == ranked.row || !is_spared(row as usize)).collect();
+        let private: u64 = rows.iter().map(|&row| processes.anon_and_swap_bytes(row as usize)).sum();
+        let shmem = rows.iter().map(|&row| processes.shmem_bytes(row as usize)).max().unwrap_or(0);
+        let predicted_relief_bytes = private.saturating_add(shmem);
+        if predicted_relief_bytes < limits::RELIEF_BYTES_MIN {
+            return None;
+        }
+        let root_row = match ranked.unit {
+            Target::Tree(root) if rows.contains(&root) => root,
+            Target::Process(_) | Target::Tree(_) | Target::Memcg(_) => ranked.row,
+        };
+        let root = processes.id(root_row as usize)?;
+        let mut members: Vec<ProcessId> = rows.iter().filter_map(|&row| processes.id(row as usize)).collect();
+        members.sort_by_key(|&member| (member != root, member));
+        let (policy, reason, shutdown) = self.words(ranked);
+        Some(Victim {
+            unit: ranked.unit,
+            root,
+            comm: processes.comms.get(root_row as usize).to_vec(),
+            is_partial: rows.len() < everybody.len(),
+            members,
+            memcg: match ranked.unit {
+                Target::Memcg(row) => self.snapshot.memcgs.paths.get(row as usize).to_vec(),
+                Target::Process(_) | Target::Tree(_) => Vec::new(),
+            },
+            predicted_relief_bytes,
+            shutdown,
+            policy,
+            reason,
+        })
+    }
+
+    fn rows_of(&self, unit: Target, tree: &Tree) -> Vec<u32> {
+        let (processes, memcgs) = (&self.snapshot.processes, &self.snapshot.memcgs);
+        match unit {
+            Target::Process(row) => vec![row],
+            Target::Tree(row) => tree.subtree(row),
+            Target::Memcg(row) => {
+                let path = memcgs.paths.get(row as usize);
+                let is_member =
+                    |memcg: u32| row_of(memcg).is_some_and(|row| is_below(memcgs.paths.get(row), path));
+                (0_u32..)
+                    .zip(processes.memcgs.iter())
+                    .filter(|&(_, &memcg)| is_member(memcg))
+                    .map(|(row, _)| row)
+                    .collect()
+            }
+        }
+    }
+
+    /// Which policy made it the victim, why, and how it likes to go.
+    fn words(&self, ranked: &Ranked) -> (String, String, Vec<Step>) {
+        let entry = self
+            .ranking
+            .said_of(ranked)
+            .iter()
+            .filter_map(|said| {
+                let vote = self.votes.get(said.vote as usize)?;
+                let entry = vote.answer.as_ref().ok()?.entries.get(said.entry as usize)?;
+                (entry.target == ranked.unit).then_some((vote, entry))
+            })
+            .max_by_key(|(vote, entry)| (urgency(vote, entry), Reverse(&vote.policy)));
+        let default = vec![Step::Signal { number: SIGTERM, wait_ms: self.settings.grace_ms }];
+        match entry {
+            Some((vote, entry)) => {
+                let shutdown = if entry.shutdown.is_empty() { default } else { entry.shutdown.clone() };
+                (vote.policy.clone(), entry.reason.clone(), shutdown)
+            }
+            None => (BUILT_IN.into(), built_in_reason(self.snapshot, ranked.row as usize), default),
+        }
+    }
+}
+
+fn urgency(vote: &Vote, entry: &Entry) -> u64 {
+    match entry.stance {
+        Stance::Sacrifice(urgency) => u64::from(vote.weight) * u64::from(urgency),
+        Stance::Protect(_) => 0,
+    }
+}
+
+/// The built-in ranking's reason for where a process stands.
+#[must_use]
+pub fn built_in_reason(snapshot: &Snapshot, row: usize) -> String {
+    let processes = &snapshot.processes;
+    let badness = badness(processes, row, snapshot.host.memory_total_bytes);
+    format!(
+        "badness {} of 1000: {} MiB of memory, swap and page tables, oom_score_adj {}",
+        score(snapshot, badness),
+        processes.footprint_bytes(row) >> 20,
+        processes.oom_score_adj(row)
+    )
+}

@@ -1,0 +1,124 @@
+//! What the administrator decided, as meant: numbers checked, units resolved.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// How far down the order the host goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reach {
+    /// Only whom a policy gives up.
+    Sacrifice,
+    /// Also those of whom nobody spoke.
+    #[default]
+    Unranked,
+    /// Also those whom a policy protects, short of 1000.
+    Protected,
+}
+
+/// A level of available memory: the lesser of a share of the total and a cap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// Percent of the total.
+    pub percent: u32,
+    /// No more than so many bytes, however large the machine is.
+    pub cap_bytes: u64,
+}
+
+impl Bound {
+    /// The level in bytes.
+    #[must_use]
+    pub fn of(self, total_bytes: u64) -> u64 {
+        let share = u128::from(total_bytes) * u128::from(self.percent) / 100;
+        u64::try_from(share).unwrap_or(u64::MAX).min(self.cap_bytes)
+    }
+}
+
+/// The levels of `[trigger]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Thresholds {
+    /// Below it: ticks come more often.
+    pub warn: Bound,
+    /// At or below it: victims.
+    pub act: Bound,
+    /// At or below it: victims, whatever swap, cool-down or grace say.
+    pub critical: Bound,
+    /// If set and swap exists, `act` also needs free swap at or below this percentage.
+    pub swap_free_percent: Option<u32>,
+}
+
+/// A rule of `[guard] never`. All that it names must match.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rule {
+    /// The command name.
+    pub comm: Option<String>,
+    /// The systemd unit.
+    pub unit: Option<String>,
+    /// The memcg, or one below it.
+    pub cgroup: Option<String>,
+    /// The effective user.
+    pub uid: Option<u32>,
+}
+
+/// Which memcgs' own limits are watched.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Watch {
+    /// Every memcg with a limit.
+    #[default]
+    Limited,
+    /// None.
+    Nothing,
+    /// These paths.
+    Paths(Vec<String>),
+}
+
+/// Everything that a decision depends on and that is not sensed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `[trigger]`
+    pub thresholds: Thresholds,
+    /// `[memcgs] watch`
+    pub watch: Watch,
+    /// `act.reach`
+    pub reach: Reach,
+    /// `act.grace_ms`: where a policy gives no steps.
+    pub grace_ms: u32,
+    /// `act.grace_max_ms`: caps the sum of a policy's waits.
+    pub grace_max_ms: u32,
+    /// `act.critical_grace_ms`: caps what remains of it once critical.
+    pub critical_grace_ms: u32,
+    /// `act.cool_down_ms`: after a victim, except at critical.
+    pub cool_down_ms: u32,
+    /// `act.kills_per_minute_max`: except at critical.
+    pub kills_per_minute_max: u32,
+    /// `adjust.enabled`
+    pub is_adjusting: bool,
+    /// `[guard] never`
+    pub never: Vec<Rule>,
+    /// The daemon's own process.
+    pub own_pid: u32,
+}
+
+impl Default for Settings {
+    /// The defaults of the contract, section 5.
+    fn default() -> Self {
+        let mib = |mib: u64| mib << 20;
+        Self {
+            thresholds: Thresholds {
+                warn: Bound { percent: 15, cap_bytes: mib(4096) },
+                act: Bound { percent: 8, cap_bytes: mib(2048) },
+                critical: Bound { percent: 3, cap_bytes: mib(768) },
+                swap_free_percent: None,
+            },
+            watch: Watch::Limited,
+            reach: Reach::Unranked,
+            grace_ms: 5_000,
+            grace_max_ms: 60_000,
+            critical_grace_ms: 500,
+            cool_down_ms: 1_000,
+            kills_per_minute_max: 10,
+            is_adjusting: true,
+            never: Vec::new(),
+            own_pid: 0,
+        }
+    }
+}

@@ -1,0 +1,351 @@
+//! Several ballots, one ranking (contract, section 3).
+//!
+//! Deterministic, total, and independent of the order of policies and rows. Linear in rows and entries but
+//! for the one sort: sums over trees and memcgs are taken bottom-up once, not once for each unit.
+
+use alloc::vec;
+use alloc::vec::Vec;
+use core::cmp::Reverse;
+
+use jettison_model::column::{NONE_U32, row as row_of};
+use jettison_model::ranking::Said;
+use jettison_model::snapshot::flags;
+use jettison_model::{Ballot, Exclusion, Ranked, Ranking, Snapshot, Stance, Target, Tier, Tree, Vote};
+
+use crate::badness::{badness, score};
+use crate::state::{Kept, LastGood, State};
+
+/// What all policies together say of one process.
+#[derive(Clone, Copy)]
+struct Sum {
+    strength: u16,
+    score: u64,
+    unit: Option<(u64, Target)>,
+    lowest_asked: Option<i16>,
+    highest_asked: Option<i16>,
+    said: (u32, u32),
+}
+
+const SILENCE: Sum =
+    Sum { strength: 0, score: 0, unit: None, lowest_asked: None, highest_asked: None, said: (0, 0) };
+
+/// Ranks every process that is not excluded, and keeps what must outlive a policy's next fault in `state`.
+#[must_use]
+pub fn tally(
+    snapshot: &Snapshot,
+    votes: &[Vote],
+    excluded: Vec<(u32, Exclusion)>,
+    state: &mut State,
+) -> Ranking {
+    let count = snapshot.processes.len();
+    let mut is_out = vec![false; count];
+    for &(row, _) in &excluded {
+        is_out[row as usize] = true;
+    }
+    let family = Family::of(snapshot);
+    let mut sums = vec![SILENCE; count];
+    let mut said = Vec::new();
+    let mut is_builtin = true;
+    for (number, vote) in (0_u32..).zip(votes).filter(|(_, vote)| !vote.shadow) {
+        match &vote.answer {
+            Ok(ballot) => {
+                is_builtin = false;
+                let entries = family.resolve(snapshot, ballot);
+                add(&mut sums, &mut said, vote, number, ballot, &entries);
+                remember(state, snapshot, vote, ballot, &entries);
+            }
+            Err(_) => recall(&mut sums, snapshot, &vote.policy, state),
+        }
+    }
+    let said = index(&mut sums, said);
+    let relief = Relief::of(snapshot, &family, &sums, &is_out);
+    let mut order: Vec<Ranked> = (0..count)
+        .filter(|&row| !is_out[row] && !snapshot.processes.has(row, flags::ZOMBIE))
+        .filter_map(|row| ranked(snapshot, row, &sums[row], &relief, is_builtin))
+        .collect();
+    order.sort_by_cached_key(order_key);
+    Ranking { order, said, excluded, is_builtin }
+}
+
+/// First to go first; then more relief, later start, higher pid.
+fn order_key(ranked: &Ranked) -> (u8, Reverse<i128>, Reverse<u64>, Reverse<u64>, Reverse<u32>) {
+    let (class, within) = match ranked.tier {
+        Tier::Sacrifice(score) => (0, i128::from(score)),
+        Tier::Unranked(badness) => (1, i128::from(badness)),
+        Tier::Protected(strength) => (2, -i128::from(strength)),
+        Tier::Never => (3, 0),
+    };
+    (
+        class,
+        Reverse(within),
+        Reverse(ranked.relief_bytes),
+        Reverse(ranked.id.start_time),
+        Reverse(ranked.id.pid),
+    )
+}
+
+/// Who descends from whom, parents before children.
+struct Family {
+    order: Vec<u32>,
+}
+
+impl Family {
+    fn of(snapshot: &Snapshot) -> Self {
+        let parents = &snapshot.processes.parents;
+        let tree = Tree::of(parents);
+        let mut order = Vec::with_capacity(parents.len());
+        let mut is_placed = vec![false; parents.len()];
+        let roots = (0_u32..).zip(parents.iter()).filter(|&(_, &parent)| parent as usize >= parents.len());
+        // A torn scan can close a cycle; its rows hang from no root and start trees of their own.
+        let starts: Vec<u32> = roots.map(|(row, _)| row).collect();
+        let leftovers = (0_u32..).zip(parents.iter()).map(|(row, _)| row);
+        for start in starts.into_iter().chain(leftovers) {
+            let mut next = order.len();
+            if !core::mem::replace(&mut is_placed[start as usize], true) {
+                order.push(start);
+            }
+            while let Some(&row) = order.get(next) {
+                next += 1;
+                for &child in tree.children(row as usize) {
+                    if !core::mem::replace(&mut is_placed[child as usize], true) {
+                        order.push(child);
+                    }
+                }
+            }
+        }
+        Self { order }
+    }
+
+    /// Which entry of a ballot speaks for each process: `process` beats `tree` beats `memcg`; of several
+    /// trees the nearest root, of several memcgs the deepest.
+    fn resolve(&self, snapshot: &Snapshot, ballot: &Ballot) -> Vec<u32> {
+        let (processes, memcgs) = (&snapshot.processes, &snapshot.memcgs);
+        let mut of_memcg = vec![NONE_U32; memcgs.len()];
+        let mut of_tree = vec![NONE_U32; processes.len()];
+        let mut of_process = vec![NONE_U32; processes.len()];
+        for (number, entry) in (0_u32..).zip(&ballot.entries) {
+            match entry.target {
+                Target::Process(row) => of_process[row as usize] = number,
+                Target::Tree(row) => of_tree[row as usize] = number,
+                Target::Memcg(row) => of_memcg[row as usize] = number,
+            }
+        }
+        // By path, so parents come first.
+        for row in 0..of_memcg.len() {
+            inherit(&mut of_memcg, row, &memcgs.parents);
+        }
+        for &row in &self.order {
+            inherit(&mut of_tree, row as usize, &processes.parents);
+        }
+        for (row, slot) in of_process.iter_mut().enumerate() {
+            if *slot == NONE_U32 {
+                *slot = of_tree[row];
+            }
+            if let (NONE_U32, Some(memcg)) = (*slot, row_of(processes.memcgs[row])) {
+                *slot = of_memcg[memcg];
+            }
+        }
+        of_process
+    }
+}
+
+fn inherit(slots: &mut [u32], row: usize, parents: &[u32]) {
+    if let (NONE_U32, Some(&from)) = (slots[row], slots.get(parents[row] as usize)) {
+        slots[row] = from;
+    }
+}
+
+fn add(
+    sums: &mut [Sum],
+    said: &mut Vec<(u32, Said)>,
+    vote: &Vote,
+    number: u32,
+    ballot: &Ballot,
+    entries: &[u32],
+) {
+    for ((row, sum), &entry_number) in (0_u32..).zip(sums).zip(entries) {
+        let Some(entry) = ballot.entries.get(entry_number as usize) else {
+            continue;
+        };
+        said.push((row, Said { vote: number, entry: entry_number }));
+        match entry.stance {
+            Stance::Protect(strength) => {
+                sum.strength = sum.strength.max(strength);
+                sum.lowest_asked = lowest(sum.lowest_asked, entry.oom_score_adj);
+            }
+            Stance::Sacrifice(urgency) => {
+                let score = u64::from(vote.weight) * u64::from(urgency);
+                sum.score = sum.score.saturating_add(score);
+                sum.highest_asked = sum.highest_asked.max(entry.oom_score_adj);
+                if sum.unit.is_none_or(|(best, unit)| (score, Reverse(entry.target)) > (best, Reverse(unit)))
+                {
+                    sum.unit = Some((score, entry.target));
+                }
+            }
+        }
+    }
+}
+
+fn lowest(a: Option<i16>, b: Option<i16>) -> Option<i16> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (one, other) => one.or(other),
+    }
+}
+
+/// A good ballot takes the place of the policy's last good one.
+fn remember(state: &mut State, snapshot: &Snapshot, vote: &Vote, ballot: &Ballot, entries: &[u32]) {
+    let kept = entries.iter().enumerate().filter_map(|(row, &number)| {
+        let entry = ballot.entries.get(number as usize)?;
+        let strength = match entry.stance {
+            Stance::Protect(strength) => strength,
+            Stance::Sacrifice(_) => 0,
+        };
+        let id = snapshot.processes.id(row)?;
+        (strength > 0 || entry.oom_score_adj.is_some()).then_some(Kept {
+            id,
+            strength,
+            oom_score_adj: entry.oom_score_adj,
+        })
+    });
+    match state.last_good.iter_mut().find(|good| good.policy == vote.policy) {
+        Some(good) => {
+            good.kept.clear();
+            good.kept.extend(kept);
+        }
+        None => state.last_good.push(LastGood { policy: vote.policy.clone(), kept: kept.collect() }),
+    }
+}
+
+/// A faulted policy's protections and held values stay as its last good ballot had them.
+fn recall(sums: &mut [Sum], snapshot: &Snapshot, policy: &str, state: &State) {
+    let Some(good) = state.last_good.iter().find(|good| good.policy == policy) else {
+        return;
+    };
+    for kept in &good.kept {
+        let Some(sum) = snapshot.processes.row_of(kept.id).and_then(|row| sums.get_mut(row)) else {
+            continue;
+        };
+        sum.strength = sum.strength.max(kept.strength);
+        if kept.strength > 0 {
+            sum.lowest_asked = lowest(sum.lowest_asked, kept.oom_score_adj);
+        } else {
+            sum.highest_asked = sum.highest_asked.max(kept.oom_score_adj);
+        }
+    }
+}
+
+/// Sorts what was said by row, so that each process has its own run of it.
+fn index(sums: &mut [Sum], mut said: Vec<(u32, Said)>) -> Vec<Said> {
+    said.sort_by_key(|&(row, said)| (row, said.vote));
+    for (place, &(row, _)) in (0_u32..).zip(&said) {
+        let run = &mut sums[row as usize].said;
+        if run.1 == 0 {
+            run.0 = place;
+        }
+        run.1 += 1;
+    }
+    said.into_iter().map(|(_, said)| said).collect()
+}
+
+/// What a unit gives back: the sum over its members of anon + swap, plus the largest shmem.
+#[derive(Clone, Copy, Default)]
+struct Bytes {
+    private: u64,
+    shmem: u64,
+}
+
+impl Bytes {
+    fn and(self, other: Self) -> Self {
+        Self { private: self.private.saturating_add(other.private), shmem: self.shmem.max(other.shmem) }
+    }
+
+    fn total(self) -> u64 {
+        self.private.saturating_add(self.shmem)
+    }
+}
+
+/// Relief of every possible unit, exempt members left out.
+struct Relief {
+    of_process: Vec<Bytes>,
+    of_tree: Vec<Bytes>,
+    of_memcg: Vec<Bytes>,
+}
+
+impl Relief {
+    fn of(snapshot: &Snapshot, family: &Family, sums: &[Sum], is_out: &[bool]) -> Self {
+        let (processes, memcgs) = (&snapshot.processes, &snapshot.memcgs);
+        let of_process: Vec<Bytes> = (0..processes.len())
+            .map(|row| Bytes {
+                private: processes.anon_and_swap_bytes(row),
+                shmem: processes.shmem_bytes(row),
+            })
+            .collect();
+        let counts = |row: usize| !is_out[row] && sums[row].strength == 0;
+        let mut of_tree: Vec<Bytes> = (0..processes.len())
+            .map(|row| if counts(row) { of_process[row] } else { Bytes::default() })
+            .collect();
+        let mut of_memcg = vec![Bytes::default(); memcgs.len()];
+        for (row, &bytes) in of_tree.iter().enumerate() {
+            if let Some(slot) = of_memcg.get_mut(processes.memcgs[row] as usize) {
+                *slot = slot.and(bytes);
+            }
+        }
+        for &row in family.order.iter().rev() {
+            pass_up(&mut of_tree, row as usize, &processes.parents);
+        }
+        for row in (0..of_memcg.len()).rev() {
+            pass_up(&mut of_memcg, row, &memcgs.parents);
+        }
+        Self { of_process, of_tree, of_memcg }
+    }
+
+    fn bytes(&self, unit: Target) -> u64 {
+        let (column, row) = match unit {
+            Target::Process(row) => (&self.of_process, row),
+            Target::Tree(row) => (&self.of_tree, row),
+            Target::Memcg(row) => (&self.of_memcg, row),
+        };
+        column.get(row as usize).copied().unwrap_or_default().total()
+    }
+}
+
+fn pass_up(sums: &mut [Bytes], row: usize, parents: &[u32]) {
+    let own = sums[row];
+    if let Some(parent) = sums.get_mut(parents[row] as usize) {
+        *parent = parent.and(own);
+    }
+}
+
+fn ranked(snapshot: &Snapshot, row: usize, sum: &Sum, relief: &Relief, is_builtin: bool) -> Option<Ranked> {
+    let processes = &snapshot.processes;
+    let number = u32::try_from(row).ok()?;
+    let original = processes.oom_score_adj(row);
+    let alone = Target::Process(number);
+    let (tier, unit) = match (sum.strength, sum.unit) {
+        (1000.., _) => (Tier::Never, alone),
+        (1..1000, _) => (Tier::Protected(sum.strength), alone),
+        (0, Some((_, unit))) => (Tier::Sacrifice(sum.score), unit),
+        (0, None) => {
+            let badness = badness(processes, row, snapshot.host.memory_total_bytes);
+            (
+                if is_builtin { Tier::Sacrifice(score(snapshot, badness)) } else { Tier::Unranked(badness) },
+                alone,
+            )
+        }
+    };
+    let oom_score_adj = if sum.strength > 0 {
+        sum.lowest_asked.map_or(original, |asked| original.min(asked))
+    } else {
+        sum.highest_asked.map_or(original, |asked| original.max(asked))
+    };
+    Some(Ranked {
+        row: number,
+        id: processes.id(row)?,
+        tier,
+        unit,
+        relief_bytes: relief.bytes(unit),
+        oom_score_adj,
+        said: sum.said,
+    })
+}
