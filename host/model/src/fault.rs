@@ -26,7 +26,7 @@ pub enum Fault {
         /// The function's name in `details`.
         function: String,
     },
-    /// It does not export `jettison:policy/policy`, or another version or type of it.
+    /// It asks for what this host's `jettison:policy` does not have, or does not export its interface `policy`.
     WrongWorld {
         /// What is missing or differs.
         detail: String,
@@ -126,7 +126,7 @@ impl fmt::Display for Fault {
             Self::WrongWorld { detail } => {
                 write!(
                     f,
-                    "does not export the policy interface of jettison:policy@0.1 ({detail}): build it with jettison-sdk 0.1"
+                    "does not fit jettison:policy@0.1 ({detail}): build it with jettison-sdk 0.1"
                 )
             }
             Self::Compile { detail } => write!(f, "does not compile: {detail}"),

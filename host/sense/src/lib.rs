@@ -1,1 +1,40 @@
-//! Stage 1: kernel files into a snapshot, and the kernel's wake-ups
+//! Stage 1: kernel files into a snapshot, and the kernel's wake-ups.
+//!
+//! [`Sensor`] walks the files below a [`Root`] and refills a [`jettison_model::Snapshot`]; what it could not
+//! read becomes a fault and the walk goes on. [`PsiTrigger`] lets the kernel say when it is time.
+//!
+//! ```text
+//! root ─▶ hierarchy ─▶ sensor ─┬─▶ memory      host and scope (kept open)
+//!                              ├─▶ memcg       one row per cgroup
+//!                              └─▶ process     one row per process ─▶ growth, details
+//!                        parse: total functions of bytes
+//! ```
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+#![cfg_attr(
+    not(test),
+    warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
+)]
+
+mod details;
+mod error;
+mod file;
+mod growth;
+mod hierarchy;
+mod listing;
+mod memcg;
+mod memcg_row;
+mod memory;
+mod parse;
+mod process;
+mod root;
+mod row;
+mod sensor;
+pub mod trigger;
+
+pub use error::SenseError;
+pub use hierarchy::{Hierarchy, Version};
+pub use memory::Memory;
+pub use root::Root;
+pub use sensor::{Now, Sensor};
+pub use trigger::{PsiKind, PsiSpec, PsiTrigger, TriggerError};

@@ -1,0 +1,177 @@
+//! Reading small kernel files into memory that is used again.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use jettison_model::limits::KERNEL_FILE_BYTES_MAX;
+use rustix::fs::{CWD, Mode, OFlags, openat, readlinkat_raw};
+use rustix::io::{Errno, pread, read, retry_on_intr};
+
+use crate::error::SenseError;
+
+/// How far a buffer may grow for a file that is longer than [`KERNEL_FILE_BYTES_MAX`]. A process in all of
+/// its possible 65,536 supplementary groups has 720 KB of them in `status`, in front of what we look for.
+const GROWN_BYTES_MAX: usize = 64 * KERNEL_FILE_BYTES_MAX;
+
+/// A buffer for one file at a time.
+#[derive(Debug)]
+pub(crate) struct Buffer {
+    bytes: Vec<u8>,
+}
+
+impl Buffer {
+    pub(crate) fn new() -> Self {
+        Self { bytes: vec![0; KERNEL_FILE_BYTES_MAX] }
+    }
+
+    /// Opens, reads and closes `path` below `directory`.
+    pub(crate) fn read_file(&mut self, directory: BorrowedFd<'_>, path: &CStr) -> Result<&[u8], Errno> {
+        let file = open(directory, path)?;
+        self.fill(|into, _| read(&file, into))
+    }
+
+    /// Reads an open file again, from its start.
+    fn read_again(&mut self, file: &OwnedFd) -> Result<&[u8], Errno> {
+        self.fill(|into, at| pread(file, into, at as u64))
+    }
+
+    /// Opens `path`, reads no more than `most` bytes of it and closes it.
+    pub(crate) fn read_head(
+        &mut self,
+        directory: BorrowedFd<'_>,
+        path: &CStr,
+        most: usize,
+    ) -> Result<&[u8], Errno> {
+        let file = open(directory, path)?;
+        let most = most.min(self.bytes.len());
+        let head = self.bytes.get_mut(..most).unwrap_or_default();
+        let count = retry_on_intr(|| read(&file, &mut *head))?;
+        Ok(self.bytes.get(..count).unwrap_or_default())
+    }
+
+    /// Where a symbolic link leads.
+    pub(crate) fn read_link(&mut self, directory: BorrowedFd<'_>, path: &CStr) -> Result<&[u8], Errno> {
+        let count = readlinkat_raw(directory, path, self.bytes.as_mut_slice())?;
+        Ok(self.bytes.get(..count).unwrap_or_default())
+    }
+
+    /// The kernel makes each of these files in one piece, so a read that leaves room has all of it, and asking
+    /// once more for the end would be one system call in four.
+    fn fill(
+        &mut self,
+        mut read_at: impl FnMut(&mut [u8], usize) -> Result<usize, Errno>,
+    ) -> Result<&[u8], Errno> {
+        let mut filled = 0;
+        loop {
+            let room = self.bytes.get_mut(filled..).unwrap_or_default();
+            let count = retry_on_intr(|| read_at(room, filled))?;
+            let has_room_left = count < room.len();
+            filled += count;
+            if has_room_left || self.bytes.len() >= GROWN_BYTES_MAX {
+                return Ok(self.bytes.get(..filled).unwrap_or_default());
+            }
+            self.bytes.resize(self.bytes.len() * 2, 0);
+        }
+    }
+}
+
+fn open(directory: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd, Errno> {
+    retry_on_intr(|| {
+        openat(directory, path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY, Mode::empty())
+    })
+}
+
+/// Opens a directory to list it and to open files below it.
+pub(crate) fn open_directory(directory: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    retry_on_intr(|| openat(directory, path, flags, Mode::empty()))
+}
+
+/// Likewise, by its full path.
+pub(crate) fn open_root(path: &Path) -> Result<OwnedFd, SenseError> {
+    let opened = CString::new(path.as_os_str().as_bytes())
+        .map_or(Err(Errno::INVAL), |name| open_directory(CWD, &name));
+    opened.map_err(|errno| SenseError::Unreadable { path: path.into(), errno })
+}
+
+/// A file that is read on every tick and therefore kept open: opening allocates kernel memory, which is
+/// what is short in our hour.
+#[derive(Debug)]
+pub(crate) struct KeptFile {
+    path: CString,
+    file: Option<OwnedFd>,
+}
+
+impl KeptFile {
+    /// `path` is relative to the directory that [`KeptFile::read`] is given. Opened at the first read.
+    pub(crate) fn new(path: CString) -> Self {
+        Self { path, file: None }
+    }
+
+    pub(crate) fn path(&self) -> &CStr {
+        &self.path
+    }
+
+    /// The file as it is now. A file that was removed and made again (a memcg of the same name) is opened anew.
+    pub(crate) fn read<'b>(
+        &mut self,
+        directory: &OwnedFd,
+        buffer: &'b mut Buffer,
+    ) -> Result<&'b [u8], Errno> {
+        let is_fresh = self.file.is_none();
+        match self.read_once(directory, buffer) {
+            Ok(count) => return Ok(buffer.bytes.get(..count).unwrap_or_default()),
+            Err(errno) => {
+                self.file = None;
+                if is_fresh {
+                    return Err(errno);
+                }
+            }
+        }
+        let count = self.read_once(directory, buffer)?;
+        Ok(buffer.bytes.get(..count).unwrap_or_default())
+    }
+
+    fn read_once(&mut self, directory: &OwnedFd, buffer: &mut Buffer) -> Result<usize, Errno> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => open(directory.as_fd(), &self.path)?,
+        };
+        let count = buffer.read_again(&file)?.len();
+        self.file = Some(file);
+        Ok(count)
+    }
+}
+
+/// Whether a process, a memcg or a whole kernel feature is simply not there (any more): no fault.
+pub(crate) fn is_gone(errno: Errno) -> bool {
+    matches!(errno, Errno::NOENT | Errno::SRCH | Errno::NODEV | Errno::NOTDIR)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_file_is_read_whole_and_an_endless_one_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = open_root(folder.path()).unwrap();
+        let mut buffer = Buffer::new();
+        for length in [0, KERNEL_FILE_BYTES_MAX - 1, KERNEL_FILE_BYTES_MAX, 3 * KERNEL_FILE_BYTES_MAX + 1] {
+            let text: Vec<u8> = (0..length).map(|at| b'0' + u8::try_from(at % 10).unwrap()).collect();
+            std::fs::write(folder.path().join("long"), &text).unwrap();
+            assert_eq!(buffer.read_file(directory.as_fd(), c"long"), Ok(text.as_slice()));
+            let mut kept = KeptFile::new(c"long".into());
+            assert_eq!(kept.read(&directory, &mut buffer), Ok(text.as_slice()));
+            assert_eq!(kept.read(&directory, &mut buffer), Ok(text.as_slice()));
+            let head = buffer.read_head(directory.as_fd(), c"long", 100).unwrap();
+            assert_eq!(head, text.get(..100).unwrap_or_default());
+        }
+        std::fs::write(folder.path().join("endless"), vec![b'x'; 2 * GROWN_BYTES_MAX]).unwrap();
+        let read = buffer.read_file(directory.as_fd(), c"endless").unwrap();
+        assert_eq!(read.len(), GROWN_BYTES_MAX);
+        assert_eq!(buffer.read_file(directory.as_fd(), c"absent"), Err(Errno::NOENT));
+    }
+}

@@ -1,0 +1,85 @@
+//! Listing directories into memory that is used again.
+
+use std::ffi::CStr;
+use std::os::fd::BorrowedFd;
+
+use rustix::fs::{FileType, RawDir, SeekFrom, seek};
+use rustix::io::{Errno, retry_on_intr};
+
+/// What one getdents64(2) returns at most: some thousand names.
+const LISTING_BYTES: usize = 32 * 1024;
+
+/// Memory for one listing at a time.
+#[derive(Debug)]
+pub(crate) struct Listing {
+    memory: Vec<u8>,
+}
+
+impl Listing {
+    pub(crate) fn new() -> Self {
+        Self { memory: Vec::with_capacity(LISTING_BYTES) }
+    }
+
+    /// Calls `each` for every entry of an open directory but `.` and `..`, from its start, in the kernel's order.
+    pub(crate) fn of(
+        &mut self,
+        directory: BorrowedFd<'_>,
+        mut each: impl FnMut(&CStr, FileType),
+    ) -> Result<(), Errno> {
+        retry_on_intr(|| seek(directory, SeekFrom::Start(0)))?;
+        let mut entries = RawDir::new(directory, self.memory.spare_capacity_mut());
+        while let Some(entry) = entries.next() {
+            match entry {
+                Ok(entry) if !matches!(entry.file_name().to_bytes(), b"." | b"..") => {
+                    each(entry.file_name(), entry.file_type());
+                }
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A number as the name of a file, without the heap.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Name {
+    /// Ten digits at most, right-aligned, and a NUL.
+    bytes: [u8; 11],
+    start: usize,
+}
+
+impl Name {
+    pub(crate) fn of(number: u32) -> Self {
+        let mut bytes = [0; 11];
+        let mut start = 10;
+        let mut rest = number;
+        for (at, slot) in bytes.iter_mut().enumerate().rev().skip(1) {
+            let digit = u8::try_from(rest % 10).unwrap_or(0);
+            (*slot, start) = (b'0' + digit, at);
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        Self { bytes, start }
+    }
+
+    pub(crate) fn as_c_str(&self) -> &CStr {
+        let name = self.bytes.get(self.start..).unwrap_or_default();
+        CStr::from_bytes_with_nul(name).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_names() {
+        for number in [0, 1, 9, 10, 4_194_304, u32::MAX] {
+            let name = Name::of(number);
+            assert_eq!(name.as_c_str().to_str(), Ok(number.to_string().as_str()));
+        }
+    }
+}

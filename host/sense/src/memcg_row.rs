@@ -1,0 +1,194 @@
+//! The files of one memcg, of either generation, into one row.
+
+use std::ffi::CStr;
+use std::os::fd::BorrowedFd;
+use std::path::Path;
+
+use jettison_model::Memcgs;
+use jettison_model::column::{NONE_U32, TextFill, UNKNOWN_U64, known_u64, refill};
+use rustix::io::Errno;
+
+use crate::error::Faults;
+use crate::file::{Buffer, is_gone};
+use crate::hierarchy::Version;
+use crate::parse::Malformed;
+use crate::parse::cgroup::unit;
+use crate::parse::keyed::{MemcgStat, entry, memcg_stat};
+use crate::parse::pressure::pressure;
+use crate::parse::value::limit;
+
+/// One row. Fields are those of [`Memcgs`], with their sentinels.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MemcgRow {
+    current_bytes: u64,
+    min_bytes: u64,
+    low_bytes: u64,
+    high_bytes: u64,
+    max_bytes: u64,
+    swap_bytes: u64,
+    stat: MemcgStat,
+    pressure_some_avg10: u32,
+    max_events: u64,
+    oom_kills: u64,
+}
+
+const UNKNOWN: MemcgRow = MemcgRow {
+    current_bytes: UNKNOWN_U64,
+    min_bytes: UNKNOWN_U64,
+    low_bytes: UNKNOWN_U64,
+    high_bytes: UNKNOWN_U64,
+    max_bytes: UNKNOWN_U64,
+    swap_bytes: UNKNOWN_U64,
+    stat: MemcgStat::NONE,
+    pressure_some_avg10: NONE_U32,
+    max_events: UNKNOWN_U64,
+    oom_kills: UNKNOWN_U64,
+};
+
+/// The directory of one memcg, open, and where its files go.
+#[derive(Debug)]
+pub(crate) struct MemcgFiles<'a> {
+    pub(crate) mount: &'a Path,
+    pub(crate) memcg: &'a [u8],
+    pub(crate) directory: BorrowedFd<'a>,
+    pub(crate) buffer: &'a mut Buffer,
+    pub(crate) faults: &'a mut Faults,
+}
+
+impl MemcgFiles<'_> {
+    /// Reads all of them.
+    pub(crate) fn row(&mut self, version: Version) -> MemcgRow {
+        match version {
+            Version::V1 => self.v1(),
+            Version::V2 => self.v2(),
+        }
+    }
+
+    /// The root has only some of these files; a cgroup for which the memory controller is off has none.
+    fn v2(&mut self) -> MemcgRow {
+        let current = self.bytes(c"memory.current");
+        if current == UNKNOWN_U64 && self.memcg != b"/" {
+            return UNKNOWN;
+        }
+        let events = self.read(c"memory.events", |text| Ok((entry(text, b"max"), entry(text, b"oom_kill"))));
+        let (max_events, oom_kills) = events.unwrap_or_default();
+        MemcgRow {
+            current_bytes: current,
+            min_bytes: self.bytes(c"memory.min"),
+            low_bytes: self.bytes(c"memory.low"),
+            high_bytes: self.bytes(c"memory.high"),
+            max_bytes: self.bytes(c"memory.max"),
+            swap_bytes: self.bytes(c"memory.swap.current"),
+            stat: self.stat(Version::V2),
+            pressure_some_avg10: self
+                .read(c"memory.pressure", pressure)
+                .map_or(NONE_U32, |pressure| pressure.some_avg10),
+            max_events: max_events.unwrap_or(UNKNOWN_U64),
+            oom_kills: oom_kills.unwrap_or(UNKNOWN_U64),
+        }
+    }
+
+    /// Protection, throttling and PSI came with v2.
+    fn v1(&mut self) -> MemcgRow {
+        let current = self.bytes(c"memory.usage_in_bytes");
+        let with_swap = self.bytes(c"memory.memsw.usage_in_bytes");
+        let swap = known_u64(with_swap)
+            .zip(known_u64(current))
+            .map(|(with_swap, current)| with_swap.saturating_sub(current));
+        let oom_kills = self.read(c"memory.oom_control", |text| Ok(entry(text, b"oom_kill")));
+        MemcgRow {
+            current_bytes: current,
+            max_bytes: self.bytes(c"memory.limit_in_bytes"),
+            swap_bytes: swap.unwrap_or(UNKNOWN_U64),
+            stat: self.stat(Version::V1),
+            max_events: self.bytes(c"memory.failcnt"),
+            oom_kills: oom_kills.flatten().unwrap_or(UNKNOWN_U64),
+            ..UNKNOWN
+        }
+    }
+
+    fn bytes(&mut self, file: &CStr) -> u64 {
+        let value = self.read(file, |text| limit(text).ok_or(Malformed("not a number of bytes")));
+        value.unwrap_or(UNKNOWN_U64)
+    }
+
+    fn stat(&mut self, version: Version) -> MemcgStat {
+        self.read(c"memory.stat", |text| Ok(memcg_stat(text, version))).unwrap_or(MemcgStat::NONE)
+    }
+
+    /// A file that is not there is no fault: generations, kernels and the root differ.
+    fn read<T>(&mut self, file: &CStr, parse: impl FnOnce(&[u8]) -> Result<T, Malformed>) -> Option<T> {
+        let parts = [self.memcg, file.to_bytes()];
+        match self.buffer.read_file(self.directory, file).map(parse) {
+            Ok(Ok(value)) => return Some(value),
+            Ok(Err(what)) => self.faults.add(self.mount, &parts, &what),
+            Err(errno) if is_gone(errno) || errno == Errno::OPNOTSUPP => {}
+            Err(errno) => {
+                let what = format_args!("cannot be read: {errno}");
+                self.faults.add(self.mount, &parts, &what);
+            }
+        }
+        None
+    }
+}
+
+/// All number columns of the table, emptied.
+#[derive(Debug)]
+pub(crate) struct MemcgFill<'a> {
+    current_bytes: &'a mut Vec<u64>,
+    min_bytes: &'a mut Vec<u64>,
+    low_bytes: &'a mut Vec<u64>,
+    high_bytes: &'a mut Vec<u64>,
+    max_bytes: &'a mut Vec<u64>,
+    swap_bytes: &'a mut Vec<u64>,
+    anon_bytes: &'a mut Vec<u64>,
+    file_bytes: &'a mut Vec<u64>,
+    shmem_bytes: &'a mut Vec<u64>,
+    reclaimable_bytes: &'a mut Vec<u64>,
+    pressures_some_avg10: &'a mut Vec<u32>,
+    max_events: &'a mut Vec<u64>,
+    oom_kills: &'a mut Vec<u64>,
+    paths: TextFill<'a>,
+    units: TextFill<'a>,
+}
+
+impl<'a> MemcgFill<'a> {
+    pub(crate) fn of(table: &'a mut Memcgs) -> Self {
+        Self {
+            current_bytes: refill(&mut table.current_bytes),
+            min_bytes: refill(&mut table.min_bytes),
+            low_bytes: refill(&mut table.low_bytes),
+            high_bytes: refill(&mut table.high_bytes),
+            max_bytes: refill(&mut table.max_bytes),
+            swap_bytes: refill(&mut table.swap_bytes),
+            anon_bytes: refill(&mut table.anon_bytes),
+            file_bytes: refill(&mut table.file_bytes),
+            shmem_bytes: refill(&mut table.shmem_bytes),
+            reclaimable_bytes: refill(&mut table.reclaimable_bytes),
+            pressures_some_avg10: refill(&mut table.pressures_some_avg10),
+            max_events: refill(&mut table.max_events),
+            oom_kills: refill(&mut table.oom_kills),
+            paths: table.paths.refill(),
+            units: table.units.refill(),
+        }
+    }
+
+    pub(crate) fn push(&mut self, path: &[u8], row: &MemcgRow) {
+        let or_unknown = |bytes: Option<u64>| bytes.unwrap_or(UNKNOWN_U64);
+        self.current_bytes.push(row.current_bytes);
+        self.min_bytes.push(row.min_bytes);
+        self.low_bytes.push(row.low_bytes);
+        self.high_bytes.push(row.high_bytes);
+        self.max_bytes.push(row.max_bytes);
+        self.swap_bytes.push(row.swap_bytes);
+        self.anon_bytes.push(or_unknown(row.stat.anon));
+        self.file_bytes.push(or_unknown(row.stat.file));
+        self.shmem_bytes.push(or_unknown(row.stat.shmem));
+        self.reclaimable_bytes.push(or_unknown(row.stat.reclaimable_bytes()));
+        self.pressures_some_avg10.push(row.pressure_some_avg10);
+        self.max_events.push(row.max_events);
+        self.oom_kills.push(row.oom_kills);
+        self.paths.push(path);
+        self.units.push(unit(path));
+    }
+}

@@ -1,0 +1,119 @@
+//! Flat keyed files of a memcg: `memory.stat`, `memory.events`, `memory.oom_control`.
+//! (Documentation/admin-guide/cgroup-v2.rst, cgroup-v1/memory.rst.)
+
+use super::{cut, lines, number};
+use crate::hierarchy::Version;
+
+/// What of `memory.stat` is used, in bytes, descendants included. `None`: this kernel does not say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MemcgStat {
+    pub(crate) anon: Option<u64>,
+    pub(crate) file: Option<u64>,
+    pub(crate) shmem: Option<u64>,
+    pub(crate) inactive_file: Option<u64>,
+    pub(crate) active_file: Option<u64>,
+    /// v1 does not say.
+    pub(crate) slab_reclaimable: Option<u64>,
+    /// v1 only: the least limit of the memcg and all its ancestors, those too that we cannot see.
+    pub(crate) hierarchical_limit: Option<u64>,
+}
+
+impl MemcgStat {
+    /// Nothing is known.
+    pub(crate) const NONE: Self = Self {
+        anon: None,
+        file: None,
+        shmem: None,
+        inactive_file: None,
+        active_file: None,
+        slab_reclaimable: None,
+        hierarchical_limit: None,
+    };
+
+    /// What the kernel could give back without swapping; `None` if it says nothing about it.
+    pub(crate) fn reclaimable_bytes(&self) -> Option<u64> {
+        let parts = [self.inactive_file, self.active_file, self.slab_reclaimable];
+        parts.into_iter().flatten().reduce(u64::saturating_add)
+    }
+}
+
+/// Lines that are not a word and a number are nothing to us: kernels add lines of all kinds.
+pub(crate) fn memcg_stat(text: &[u8], version: Version) -> MemcgStat {
+    let mut found = MemcgStat::NONE;
+    for (key, value) in entries(text) {
+        let slot = match (version, key) {
+            (Version::V2, b"anon") | (Version::V1, b"total_rss") => &mut found.anon,
+            (Version::V2, b"file") | (Version::V1, b"total_cache") => &mut found.file,
+            (Version::V2, b"shmem") | (Version::V1, b"total_shmem") => &mut found.shmem,
+            (Version::V2, b"inactive_file") | (Version::V1, b"total_inactive_file") => {
+                &mut found.inactive_file
+            }
+            (Version::V2, b"active_file") | (Version::V1, b"total_active_file") => &mut found.active_file,
+            (Version::V2, b"slab_reclaimable") => &mut found.slab_reclaimable,
+            (Version::V1, b"hierarchical_memory_limit") => &mut found.hierarchical_limit,
+            _ => continue,
+        };
+        *slot = Some(value);
+    }
+    found
+}
+
+/// The value of one key.
+pub(crate) fn entry(text: &[u8], wanted: &[u8]) -> Option<u64> {
+    entries(text).find_map(|(key, value)| (key == wanted).then_some(value))
+}
+
+fn entries(text: &[u8]) -> impl Iterator<Item = (&[u8], u64)> {
+    lines(text).filter_map(|line| {
+        let (key, value) = cut(line, b' ')?;
+        Some((key, number(value)?))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn each_generation_has_its_own_words() {
+        let v2 =
+            b"anon 1\nfile 2\nslab_reclaimable 3\nshmem 4\nactive_file 5\ninactive_file 6\ntotal_rss 9\n";
+        let parsed = memcg_stat(v2, Version::V2);
+        assert_eq!((parsed.anon, parsed.file, parsed.shmem), (Some(1), Some(2), Some(4)));
+        assert_eq!(parsed.reclaimable_bytes(), Some(14));
+        let v1 = b"cache 1\nrss 2\nactive_file 3\nhierarchical_memory_limit 4\ntotal_cache 5\n\
+            total_rss 6\ntotal_shmem 7\ntotal_inactive_file 8\ntotal_active_file 9\n";
+        let parsed = memcg_stat(v1, Version::V1);
+        assert_eq!((parsed.anon, parsed.file, parsed.shmem), (Some(6), Some(5), Some(7)));
+        assert_eq!((parsed.reclaimable_bytes(), parsed.hierarchical_limit), (Some(17), Some(4)));
+    }
+
+    #[test]
+    fn garbage_lines_are_skipped_and_absent_ones_unknown() {
+        let parsed = memcg_stat(b"anon -5\nfile\n\nshmem 4 4\n\xff 1\nanon 7", Version::V2);
+        assert_eq!((parsed.anon, parsed.file, parsed.shmem), (Some(7), None, None));
+        assert_eq!(parsed.reclaimable_bytes(), None);
+        assert_eq!(entry(b"low 0\nmax 12\noom_kill 3\n", b"oom_kill"), Some(3));
+        assert_eq!(entry(b"oom 3\n", b"oom_kill"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(text: Vec<u8>) {
+            prop_assert!(entries(&text).count() <= text.len());
+            prop_assert_eq!(memcg_stat(&text, Version::V1).slab_reclaimable, None);
+        }
+
+        #[test]
+        fn what_was_formatted_parses_back(values: [u64; 3]) {
+            let [inactive, active, slab] = values;
+            let text = format!("inactive_file {inactive}\nx y\nactive_file {active}\nslab_reclaimable {slab}\n");
+            let parsed = memcg_stat(text.as_bytes(), Version::V2);
+            prop_assert_eq!(
+                [parsed.inactive_file, parsed.active_file, parsed.slab_reclaimable],
+                [Some(inactive), Some(active), Some(slab)]
+            );
+        }
+    }
+}

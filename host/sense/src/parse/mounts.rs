@@ -1,0 +1,96 @@
+//! `/proc/self/mountinfo` (proc_pid_mountinfo(5)): where cgroup hierarchies are mounted.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+use super::lines;
+use crate::hierarchy::Version;
+
+/// One mount that may hold the memory controller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mount {
+    pub(crate) version: Version,
+    pub(crate) point: PathBuf,
+    /// Which part of the hierarchy is mounted there.
+    pub(crate) mounted: Vec<u8>,
+}
+
+/// All v1 mounts with the memory controller and all v2 mounts, in the kernel's order.
+pub(crate) fn cgroup_mounts(text: &[u8]) -> impl Iterator<Item = Mount> {
+    lines(text).filter_map(mount)
+}
+
+// 35 31 0:32 / /sys/fs/cgroup/memory rw,relatime shared:1 - cgroup cgroup rw,memory
+fn mount(line: &[u8]) -> Option<Mount> {
+    let mut words = line.split(|&byte| byte == b' ');
+    let mounted = unescaped(words.nth(3)?);
+    let point = unescaped(words.next()?);
+    words.find(|&word| word == b"-")?;
+    let version = match words.next()? {
+        b"cgroup" => {
+            let mut options = words.nth(1)?.split(|&byte| byte == b',');
+            options.find(|&option| option == b"memory")?;
+            Version::V1
+        }
+        b"cgroup2" => Version::V2,
+        _ => return None,
+    };
+    Some(Mount { version, point: PathBuf::from(OsString::from_vec(point)), mounted })
+}
+
+/// The kernel writes blanks and backslashes in names as `\` and three octal digits.
+fn unescaped(word: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(word.len());
+    let mut rest = word;
+    while let Some((&first, after)) = rest.split_first() {
+        let (byte, next) = match after {
+            [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', after @ ..] if first == b'\\' => {
+                (((a - b'0') << 6) | ((b - b'0') << 3) | (c - b'0'), after)
+            }
+            _ => (first, after),
+        };
+        bytes.push(byte);
+        rest = next;
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_memory_controller_is_found_among_other_mounts() {
+        let text = b"22 1 0:21 / /proc rw - proc proc rw\n\
+            32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu\n\
+            35 31 0:32 /docker/1 /sys/fs/cgroup/me\\040mory rw shared:3 master:1 - cgroup cgroup rw,memory\n\
+            41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n\
+            broken line - cgroup2";
+        let found: Vec<Mount> = cgroup_mounts(text).collect();
+        assert_eq!(
+            found,
+            [
+                Mount {
+                    version: Version::V1,
+                    point: "/sys/fs/cgroup/me mory".into(),
+                    mounted: b"/docker/1".to_vec(),
+                },
+                Mount {
+                    version: Version::V2,
+                    point: "/sys/fs/cgroup/unified".into(),
+                    mounted: b"/".to_vec(),
+                },
+            ]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(text: Vec<u8>, line in "[ -cgroup20-9/\\\\,:memory\n]{0,80}") {
+            prop_assert!(cgroup_mounts(&text).count() <= text.len());
+            prop_assert!(cgroup_mounts(line.as_bytes()).count() <= line.len());
+        }
+    }
+}

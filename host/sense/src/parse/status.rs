@@ -1,0 +1,141 @@
+//! `/proc/PID/status` (proc_pid_status(5)). The kernel escapes the name in its first line, so no process can forge one.
+
+use super::{Malformed, cut, kib, lines, number};
+
+/// What of `status` is used. `None`: the kernel did not say (before Linux 4.5 it knew only the sum).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Status {
+    /// The effective one.
+    pub(crate) uid: u32,
+    pub(crate) rss_anon_bytes: Option<u64>,
+    pub(crate) rss_file_bytes: Option<u64>,
+    pub(crate) rss_shmem_bytes: Option<u64>,
+    pub(crate) swap_bytes: Option<u64>,
+    pub(crate) page_table_bytes: Option<u64>,
+}
+
+/// A process whose memory is gone (a zombie, one that is exiting) has no lines about it: all it has is 0.
+pub(crate) fn status(text: &[u8]) -> Result<Status, Malformed> {
+    let mut uid = None;
+    let mut has_memory = false;
+    let mut found = Status::default();
+    for line in lines(text) {
+        let Some((key, value)) = cut(line, b':') else {
+            continue;
+        };
+        let slot = match key {
+            b"Uid" => {
+                uid = effective(value);
+                continue;
+            }
+            b"VmSize" => {
+                has_memory = true;
+                continue;
+            }
+            b"RssAnon" => &mut found.rss_anon_bytes,
+            b"RssFile" => &mut found.rss_file_bytes,
+            b"RssShmem" => &mut found.rss_shmem_bytes,
+            b"VmPTE" => &mut found.page_table_bytes,
+            b"VmSwap" => &mut found.swap_bytes,
+            _ => continue,
+        };
+        *slot = Some(kib(value).ok_or(Malformed("a size is not a number of kB"))?);
+        if key == b"VmSwap" {
+            break;
+        }
+    }
+    found.uid = uid.ok_or(Malformed("no line `Uid:` with four numbers"))?;
+    Ok(if has_memory { found } else { found.or_zero() })
+}
+
+impl Status {
+    fn or_zero(self) -> Self {
+        let zero = |value: Option<u64>| value.or(Some(0));
+        Self {
+            uid: self.uid,
+            rss_anon_bytes: zero(self.rss_anon_bytes),
+            rss_file_bytes: zero(self.rss_file_bytes),
+            rss_shmem_bytes: zero(self.rss_shmem_bytes),
+            swap_bytes: zero(self.swap_bytes),
+            page_table_bytes: zero(self.page_table_bytes),
+        }
+    }
+}
+
+/// Real, effective, saved, file system.
+fn effective(value: &[u8]) -> Option<u32> {
+    let mut ids = value.split(u8::is_ascii_whitespace).filter(|id| !id.is_empty());
+    u32::try_from(number(ids.nth(1)?)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MIB: u64 = 1 << 20;
+
+    #[test]
+    fn the_effective_uid_and_the_sizes_are_taken() {
+        let text = b"Name:\tpost\\ngres\nUid:\t1000\t26\t1000\t1000\nVmSize:\t 9 kB\nVmRSS:\t  7 kB\n\
+            RssAnon:\t    1024 kB\nRssFile:\t 2048 kB\nRssShmem:\t 3072 kB\nVmPTE:\t 4 kB\nVmSwap:\t 5120 kB\nThreads:\t1\n";
+        assert_eq!(
+            status(text),
+            Ok(Status {
+                uid: 26,
+                rss_anon_bytes: Some(MIB),
+                rss_file_bytes: Some(2 * MIB),
+                rss_shmem_bytes: Some(3 * MIB),
+                swap_bytes: Some(5 * MIB),
+                page_table_bytes: Some(4096),
+            })
+        );
+    }
+
+    #[test]
+    fn without_memory_everything_is_0_and_with_an_old_kernel_it_is_unknown() {
+        let zombie = status(b"Name:\ta\nState:\tZ (zombie)\nUid:\t0\t0\t0\t0\nThreads:\t1\n").unwrap();
+        assert_eq!((zombie.rss_anon_bytes, zombie.swap_bytes), (Some(0), Some(0)));
+        let old = status(b"Uid:\t0\t0\t0\t0\nVmSize:\t 9 kB\nVmRSS:\t 8 kB\nVmPTE:\t 4 kB\nVmSwap:\t 0 kB\n")
+            .unwrap();
+        assert_eq!((old.rss_anon_bytes, old.page_table_bytes), (None, Some(4096)));
+    }
+
+    #[test]
+    fn garbage_is_named() {
+        let no_uid = Err(Malformed("no line `Uid:` with four numbers"));
+        assert_eq!(status(b""), no_uid);
+        assert_eq!(status(b"Uid:\t0\n"), no_uid);
+        assert_eq!(status(b"Uid:\t0\t4294967296\t0\t0\n"), no_uid);
+        assert_eq!(
+            status(b"Uid:\t0\t0\t0\t0\nRssAnon:\t12 MB\n"),
+            Err(Malformed("a size is not a number of kB"))
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(text: Vec<u8>, line in "(Uid|RssAnon|VmSwap|VmSize)?[:\t 0-9kB\n]{0,60}") {
+            prop_assert!(status(&text).is_err() || !text.is_empty());
+            prop_assert!(status(line.as_bytes()).is_err() || line.contains("Uid"));
+        }
+
+        #[test]
+        fn what_was_formatted_parses_back(uid: u32, sizes: [u32; 5]) {
+            let [anon, file, shmem, pte, swap] = sizes;
+            let text = format!(
+                "Uid:\t1\t{uid}\t3\t4\nVmSize:\t1 kB\nRssAnon:\t{anon:8} kB\nRssFile:\t{file} kB\n\
+                 RssShmem:\t{shmem} kB\nVmPTE:\t{pte} kB\nVmSwap:\t{swap} kB\n"
+            );
+            let bytes = |size: u32| Some(u64::from(size) * 1024);
+            prop_assert_eq!(status(text.as_bytes()), Ok(Status {
+                uid,
+                rss_anon_bytes: bytes(anon),
+                rss_file_bytes: bytes(file),
+                rss_shmem_bytes: bytes(shmem),
+                swap_bytes: bytes(swap),
+                page_table_bytes: bytes(pte),
+            }));
+        }
+    }
+}

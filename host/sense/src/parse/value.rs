@@ -1,0 +1,60 @@
+//! Files of one value: `memory.max`, `memory.current`, `memory.limit_in_bytes`, `oom_score_adj`.
+
+use jettison_model::column::UNLIMITED_U64;
+
+use super::{number, signed};
+
+/// What v1 says for no limit: the largest multiple of the page size in a signed number, for pages of 4 KiB and of 64 KiB.
+const V1_UNLIMITED_MIN: u64 = 0x7fff_ffff_ffff_0000;
+
+/// A number of bytes, or the sentinel for "max" (v2) and the number that stands for it (v1).
+pub(crate) fn limit(text: &[u8]) -> Option<u64> {
+    match text.trim_ascii() {
+        b"max" => Some(UNLIMITED_U64),
+        digits => number(digits).map(|value| if value >= V1_UNLIMITED_MIN { UNLIMITED_U64 } else { value }),
+    }
+}
+
+/// -1000..=1000 (proc_pid_oom_score_adj(5)).
+pub(crate) fn oom_score_adj(text: &[u8]) -> Option<i16> {
+    let value = i16::try_from(signed(text.trim_ascii())?).ok()?;
+    (-1000..=1000).contains(&value).then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn no_limit_has_one_sentinel() {
+        assert_eq!(limit(b"max\n"), Some(UNLIMITED_U64));
+        assert_eq!(limit(b"9223372036854771712\n"), Some(UNLIMITED_U64));
+        assert_eq!(limit(b"9223372036854710272\n"), Some(UNLIMITED_U64));
+        assert_eq!(limit(b"0\n"), Some(0));
+        assert_eq!(limit(b"maximum\n"), None);
+        assert_eq!(limit(b""), None);
+    }
+
+    #[test]
+    fn an_adjustment_is_in_its_range() {
+        assert_eq!(oom_score_adj(b"-1000\n"), Some(-1000));
+        assert_eq!(oom_score_adj(b"1001\n"), None);
+        assert_eq!(oom_score_adj(b"-32768\n"), None);
+        assert_eq!(oom_score_adj(b"\n"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(text: Vec<u8>) {
+            prop_assert!(limit(&text).is_none() || !text.is_empty());
+            prop_assert!(oom_score_adj(&text).is_none_or(|adj| adj.abs() <= 1000));
+        }
+
+        #[test]
+        fn what_was_formatted_parses_back(bytes in 0..V1_UNLIMITED_MIN, adj in -1000..=1000_i16) {
+            prop_assert_eq!(limit(format!("{bytes}\n").as_bytes()), Some(bytes));
+            prop_assert_eq!(oom_score_adj(format!("{adj}\n").as_bytes()), Some(adj));
+        }
+    }
+}

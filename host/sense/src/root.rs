@@ -1,0 +1,60 @@
+//! Where the kernel's files are: the only file that knows their usual places.
+
+use std::path::{Path, PathBuf};
+
+const PROC: &str = "/proc";
+const SYS: &str = "/sys";
+const DEV: &str = "/dev";
+
+/// The three trees that the kernel mounts, as a value: the live ones, or those of a fixture machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Root {
+    /// procfs (proc(5)).
+    pub proc: PathBuf,
+    /// sysfs, with the cgroup hierarchies below `fs/cgroup` (cgroups(7)).
+    pub sys: PathBuf,
+    /// Devices; of interest is `kmsg`.
+    pub dev: PathBuf,
+}
+
+impl Root {
+    /// The machine that we run on.
+    #[must_use]
+    pub fn live() -> Self {
+        Self { proc: PROC.into(), sys: SYS.into(), dev: DEV.into() }
+    }
+
+    /// A machine that is a folder: `DIR/proc`, `DIR/sys`, `DIR/dev`.
+    #[must_use]
+    pub fn below(dir: &Path) -> Self {
+        Self { proc: dir.join("proc"), sys: dir.join("sys"), dev: dir.join("dev") }
+    }
+
+    /// Whether this is the machine that we run on. Only there may anything be written.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        *self == Self::live()
+    }
+
+    /// Where a path that the kernel names (a mount point) is in this machine; `None` if it is in none of the trees.
+    pub(crate) fn locate(&self, absolute: &Path) -> Option<PathBuf> {
+        let trees = [(PROC, &self.proc), (SYS, &self.sys), (DEV, &self.dev)];
+        let found =
+            trees.iter().find_map(|(usual, ours)| Some(ours.join(absolute.strip_prefix(usual).ok()?)));
+        found.or_else(|| self.is_live().then(|| absolute.to_path_buf()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fixture_machine_never_leads_back_to_the_live_one() {
+        let below = Root::below(Path::new("m"));
+        assert_eq!(below.locate(Path::new("/sys/fs/cgroup")), Some("m/sys/fs/cgroup".into()));
+        assert_eq!(below.locate(Path::new("/cgroup")), None);
+        assert_eq!(Root::live().locate(Path::new("/cgroup")), Some("/cgroup".into()));
+        assert!(Root::live().is_live() && !below.is_live());
+    }
+}

@@ -1,0 +1,173 @@
+//! The sensor: everything that stays open between two scans.
+
+use jettison_model::column::NONE_U32;
+use jettison_model::{Host, Memcgs, Needs, SenseFault, Snapshot};
+
+use crate::error::{Faults, SenseError};
+use crate::file::{Buffer, open_root};
+use crate::hierarchy::Hierarchy;
+use crate::memcg::{MemcgPaths, MemcgWalk};
+use crate::memory::{HostMemory, Memory, Scope, Unusable};
+use crate::parse::pressure::Pressure;
+use crate::process::{ProcessWalk, Terms};
+use crate::root::Root;
+
+/// The time of a scan. Whoever calls has the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// Milliseconds since boot, `CLOCK_BOOTTIME`: the clock of start times (clock_gettime(2)).
+    pub boot_ms: u64,
+    /// Milliseconds since 1970.
+    pub wall_ms: u64,
+}
+
+/// Senses one machine. Its first scan allocates; later ones use the same memory again.
+#[derive(Debug)]
+pub struct Sensor {
+    root: Root,
+    hierarchy: Option<Hierarchy>,
+    buffer: Buffer,
+    host: HostMemory,
+    scope: Option<Scope>,
+    memcgs: Option<MemcgWalk>,
+    processes: ProcessWalk,
+    faults: Faults,
+}
+
+impl Sensor {
+    /// Finds the memory hierarchy and opens what stays open. `scope` is the path of a memcg below the
+    /// hierarchy's root: then available memory is what that memcg can have, and processes elsewhere are
+    /// marked [`jettison_model::snapshot::flags::OUT_OF_SCOPE`].
+    ///
+    /// # Errors
+    /// [`SenseError::Unreadable`] or [`SenseError::Malformed`] if the root has no usable procfs;
+    /// [`SenseError::NoHierarchy`] or [`SenseError::NoScope`] if there is no such scope.
+    pub fn new(root: Root, scope: Option<&str>) -> Result<Self, SenseError> {
+        let mut buffer = Buffer::new();
+        let mut host = HostMemory::new(root.proc.clone(), open_root(&root.proc)?);
+        host.read(&mut buffer).map_err(|unusable| unusable.into_error())?;
+        let hierarchy = Hierarchy::find(&root);
+        let scope = match (scope, &hierarchy) {
+            (None, _) => None,
+            (Some(scope), None) => {
+                return Err(SenseError::NoHierarchy { scope: scope.into() });
+            }
+            (Some(scope), Some(hierarchy)) => Some(find_scope(scope, hierarchy)?),
+        };
+        let memcgs = match &hierarchy {
+            Some(hierarchy) => Some(MemcgWalk::new(hierarchy, open_root(&hierarchy.mount)?)),
+            None => None,
+        };
+        let processes = ProcessWalk::new(root.proc.clone(), open_root(&root.proc)?);
+        Ok(Self { root, hierarchy, buffer, host, scope, memcgs, processes, faults: Faults::default() })
+    }
+
+    /// Takes a snapshot: refills the columns of `into` (all but its request). Never fails: what cannot be read
+    /// costs its value or its row and becomes a fault; what merely ended during the scan does not.
+    pub fn sense(&mut self, needs: Needs, now: Now, into: &mut Snapshot) {
+        self.faults.clear();
+        into.taken_at_ms = now.wall_ms;
+        into.now_ms = now.boot_ms;
+        into.host = self.sense_host();
+        match &mut self.memcgs {
+            Some(memcgs) => memcgs.walk(&mut self.buffer, &mut self.faults, &mut into.memcgs),
+            None if into.memcgs.is_empty() => {}
+            None => into.memcgs = Memcgs::default(),
+        }
+        let terms = Terms {
+            now,
+            needs,
+            hierarchy: self.hierarchy.as_ref(),
+            memcgs: MemcgPaths(&into.memcgs.paths),
+            scope: self.scope.as_ref().map(Scope::path),
+        };
+        self.processes.walk(terms, &mut self.buffer, &mut self.faults, &mut into.processes);
+    }
+
+    /// Numbers that cannot be read are unknown, which is above every threshold: nobody is shut down for a file
+    /// that we could not read. Where the scope has vanished there is nobody in it to act on, and the host's numbers stand.
+    fn sense_host(&mut self) -> Host {
+        let (buffer, faults) = (&mut self.buffer, &mut self.faults);
+        let mut memory = self.host.read(buffer).unwrap_or_else(|unusable| {
+            unusable.record(faults);
+            Memory::UNKNOWN
+        });
+        let mut pressure = None;
+        if let Some(scope) = &mut self.scope {
+            match scope.read(memory, buffer) {
+                Ok(tighter) => memory = tighter,
+                Err(unusable) => unusable.record(faults),
+            }
+            pressure = present(scope.pressure(buffer), faults);
+        }
+        let pressure = pressure.or_else(|| present(self.host.pressure(buffer), faults));
+        Host {
+            memory_total_bytes: memory.total_bytes,
+            memory_available_bytes: memory.available_bytes,
+            swap_total_bytes: memory.swap_total_bytes,
+            swap_free_bytes: memory.swap_free_bytes,
+            memory_pressure_some_avg10: pressure.map_or(NONE_U32, |found| found.some_avg10),
+            memory_pressure_full_avg10: pressure.map_or(NONE_U32, |found| found.full_avg10),
+        }
+    }
+
+    /// A cheap look at the memory of the domain alone, between ticks. Allocates nothing. `None` if it cannot be
+    /// read, or if the scope has vanished.
+    pub fn probe(&mut self) -> Option<Memory> {
+        let host = self.host.read(&mut self.buffer).ok()?;
+        match &mut self.scope {
+            Some(scope) => scope.read(host, &mut self.buffer).ok(),
+            None => Some(host),
+        }
+    }
+
+    /// What the last scan could not read. The first few; all are counted by [`Sensor::faults_total`].
+    #[must_use]
+    pub fn faults(&self) -> &[SenseFault] {
+        self.faults.kept()
+    }
+
+    /// How many things the last scan could not read.
+    #[must_use]
+    pub fn faults_total(&self) -> u64 {
+        self.faults.total()
+    }
+
+    /// How many processes ended during the last scan.
+    #[must_use]
+    pub fn vanished_total(&self) -> u64 {
+        self.processes.vanished()
+    }
+
+    /// The memory hierarchy; `None` if no cgroup file system with the memory controller is mounted.
+    #[must_use]
+    pub fn hierarchy(&self) -> Option<&Hierarchy> {
+        self.hierarchy.as_ref()
+    }
+
+    /// The machine that is sensed.
+    #[must_use]
+    pub fn root(&self) -> &Root {
+        &self.root
+    }
+
+    /// Whether the scope's memcg is there now; true without a scope. A vanished scope is waited for.
+    #[must_use]
+    pub fn scope_exists(&self) -> bool {
+        self.scope.as_ref().is_none_or(Scope::exists)
+    }
+}
+
+fn find_scope(scope: &str, hierarchy: &Hierarchy) -> Result<Scope, SenseError> {
+    let root = open_root(&hierarchy.mount)?;
+    Scope::new(scope, hierarchy, root)
+        .filter(Scope::exists)
+        .ok_or_else(|| SenseError::NoScope { scope: scope.into(), directory: hierarchy.directory_of(scope) })
+}
+
+fn present(pressure: Result<Option<Pressure>, Unusable<'_>>, faults: &mut Faults) -> Option<Pressure> {
+    pressure.unwrap_or_else(|unusable| {
+        unusable.record(faults);
+        None
+    })
+}

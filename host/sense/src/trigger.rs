@@ -1,0 +1,207 @@
+//! PSI triggers: the kernel wakes us when tasks have stalled on memory (Documentation/accounting/psi.rst).
+
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags, open};
+use rustix::io::{Errno, retry_on_intr, write};
+
+use crate::hierarchy::{Hierarchy, Version};
+use crate::root::Root;
+
+/// Windows of triggers without CAP_SYS_RESOURCE must be multiples of this (since Linux 6.5).
+const UNPRIVILEGED_WINDOW_US: u64 = 2_000_000;
+/// The longest window that the kernel takes (`WINDOW_MAX_US` in kernel/sched/psi.c).
+const WINDOW_US_MAX: u64 = 10_000_000;
+
+/// Which stall counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PsiKind {
+    /// At least one task waits for memory.
+    Some,
+    /// All runnable tasks wait for memory.
+    Full,
+}
+
+impl PsiKind {
+    /// The kernel's word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Some => "some",
+            Self::Full => "full",
+        }
+    }
+}
+
+/// When to be woken: after so much stall within a window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PsiSpec {
+    /// Which stall counts.
+    pub kind: PsiKind,
+    /// How long tasks have stalled, milliseconds.
+    pub stall_ms: u32,
+    /// Within what time, milliseconds: 500..=10,000.
+    pub window_ms: u32,
+    /// Whose stall: a memcg's path below the hierarchy's root, or the host's.
+    pub memcg: Option<String>,
+}
+
+/// An armed trigger. Poll it for `POLLPRI`; `POLLERR` says that its memcg is gone. Dropping it disarms it.
+#[derive(Debug)]
+pub struct PsiTrigger {
+    fd: OwnedFd,
+    /// The stall that the kernel accepted, microseconds.
+    pub stall_us: u64,
+    /// The window that the kernel accepted, microseconds.
+    pub window_us: u64,
+    /// Whether that is not what was asked for: the kernel wants windows of multiples of 2 s from us.
+    pub re_armed: bool,
+}
+
+impl AsFd for PsiTrigger {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl PsiTrigger {
+    /// Arms a trigger. A window that the kernel refuses to the unprivileged becomes the next multiple of
+    /// 2,000 ms, with its stall in proportion, and [`PsiTrigger::re_armed`] says so.
+    ///
+    /// # Errors
+    /// See [`TriggerError`]; each names the file. The daemon goes on without that trigger.
+    pub fn arm(root: &Root, spec: &PsiSpec) -> Result<Self, TriggerError> {
+        let path = path_of(root, spec)?;
+        if !root.is_live() {
+            return Err(TriggerError::NotLive { path });
+        }
+        let stall_us = u64::from(spec.stall_ms) * 1000;
+        let window_us = u64::from(spec.window_ms) * 1000;
+        let refused = match write_trigger(&path, spec.kind, stall_us, window_us) {
+            Ok(fd) => {
+                return Ok(Self { fd, stall_us, window_us, re_armed: false });
+            }
+            Err(errno) => errno,
+        };
+        let Some((stall_us, window_us)) =
+            unprivileged(stall_us, window_us).filter(|_| refused == Errno::INVAL)
+        else {
+            return Err(TriggerError::of(path, refused));
+        };
+        let fd = write_trigger(&path, spec.kind, stall_us, window_us)
+            .map_err(|errno| TriggerError::of(path, errno))?;
+        Ok(Self { fd, stall_us, window_us, re_armed: true })
+    }
+}
+
+fn path_of(root: &Root, spec: &PsiSpec) -> Result<PathBuf, TriggerError> {
+    let Some(memcg) = &spec.memcg else {
+        return Ok(root.proc.join("pressure/memory"));
+    };
+    match Hierarchy::find(root) {
+        Some(hierarchy) if hierarchy.version == Version::V2 => {
+            Ok(hierarchy.directory_of(memcg).join("memory.pressure"))
+        }
+        Some(hierarchy) => Err(TriggerError::V1 { directory: hierarchy.directory_of(memcg) }),
+        None => Err(TriggerError::NoHierarchy { memcg: memcg.clone() }),
+    }
+}
+
+fn write_trigger(path: &Path, kind: PsiKind, stall_us: u64, window_us: u64) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let fd = retry_on_intr(|| open(path, flags, Mode::empty()))?;
+    // The kernel takes the terminating NUL as part of the text.
+    let text = format!("{} {stall_us} {window_us}\0", kind.as_str());
+    retry_on_intr(|| write(&fd, text.as_bytes()))?;
+    Ok(fd)
+}
+
+/// The nearest trigger that needs no privilege, if it is another one and the kernel has one so long.
+fn unprivileged(stall_us: u64, window_us: u64) -> Option<(u64, u64)> {
+    let longer_us = window_us.next_multiple_of(UNPRIVILEGED_WINDOW_US);
+    let fits = window_us > 0 && longer_us != window_us && longer_us <= WINDOW_US_MAX;
+    fits.then(|| (stall_us * longer_us / window_us, longer_us))
+}
+
+/// Why a trigger is not armed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TriggerError {
+    /// The kernel has no PSI (`CONFIG_PSI`, boot parameter `psi=1`), or the memcg does not exist.
+    Absent {
+        /// The file that was opened.
+        path: PathBuf,
+    },
+    /// The kernel refused it.
+    Refused {
+        /// The file that was written.
+        path: PathBuf,
+        /// What the kernel said. EINVAL: the stall or the window is out of bounds.
+        errno: Errno,
+    },
+    /// Memcgs of cgroup v1 have no PSI.
+    V1 {
+        /// The memcg's directory.
+        directory: PathBuf,
+    },
+    /// A memcg was named but no hierarchy with the memory controller is mounted.
+    NoHierarchy {
+        /// The memcg.
+        memcg: String,
+    },
+    /// A fixture machine cannot wake anybody.
+    NotLive {
+        /// The file that would have been written.
+        path: PathBuf,
+    },
+}
+
+impl TriggerError {
+    fn of(path: PathBuf, errno: Errno) -> Self {
+        match errno {
+            Errno::NOENT | Errno::OPNOTSUPP => Self::Absent { path },
+            errno => Self::Refused { path, errno },
+        }
+    }
+}
+
+impl fmt::Display for TriggerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent { path } => write!(
+                f,
+                "{}: no memory pressure to wait for: the kernel has no PSI (boot with psi=1) or the memcg does not exist",
+                path.display()
+            ),
+            Self::Refused { path, errno } => {
+                write!(f, "{}: the trigger was refused: {errno}", path.display())
+            }
+            Self::V1 { directory } => write!(
+                f,
+                "{}: a memcg of cgroup v1 has no PSI: watch its limit, or the host's pressure",
+                directory.display()
+            ),
+            Self::NoHierarchy { memcg } => {
+                write!(f, "memcg {memcg}: no cgroup hierarchy with the memory controller is mounted")
+            }
+            Self::NotLive { path } => write!(f, "{}: a machine from files wakes nobody", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for TriggerError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_unprivileged_window_is_the_next_multiple_of_2_s_and_the_stall_keeps_its_share() {
+        assert_eq!(unprivileged(150_000, 1_000_000), Some((300_000, 2_000_000)));
+        assert_eq!(unprivileged(300_000, 3_000_000), Some((400_000, 4_000_000)));
+        assert_eq!(unprivileged(150_000, 2_000_000), None);
+        assert_eq!(unprivileged(150_000, 10_500_000), None);
+        assert_eq!(unprivileged(1, 0), None);
+    }
+}

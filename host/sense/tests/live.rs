@@ -1,0 +1,192 @@
+//! The machine that runs the tests: its own procfs, its own memory hierarchy, its own PSI.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use jettison_model::column::{NONE_U32, row};
+use jettison_model::snapshot::flags;
+use jettison_model::{Needs, Snapshot};
+use jettison_sense::{Now, PsiKind, PsiSpec, PsiTrigger, Root, Sensor, TriggerError, Version};
+
+const MIB: u64 = 1 << 20;
+
+#[expect(clippy::explicit_write, reason = "the test harness hides what a passing test prints with eprintln")]
+fn skipped(reason: &str) {
+    writeln!(std::io::stderr(), "SKIPPED: {reason}").unwrap();
+}
+
+fn now() -> Now {
+    let uptime = fs::read_to_string(Root::live().proc.join("uptime")).unwrap();
+    let seconds: f64 = uptime.split(' ').next().unwrap().parse().unwrap();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an uptime")]
+    let boot_ms = (seconds * 1000.0) as u64;
+    Now { boot_ms, wall_ms: 1 }
+}
+
+fn sense(sensor: &mut Sensor, needs: Needs) -> Snapshot {
+    let mut snapshot = Snapshot::default();
+    sensor.sense(needs, now(), &mut snapshot);
+    snapshot
+}
+
+fn row_of(snapshot: &Snapshot, pid: u32) -> usize {
+    snapshot.processes.pids.binary_search(&pid).expect("the process has a row")
+}
+
+#[test]
+fn we_find_ourselves_as_the_procfs_crate_does() {
+    let mut sensor = Sensor::new(Root::live(), None).unwrap();
+    let snapshot = sense(&mut sensor, Needs { cmdlines: true, exes: true, pss: true });
+    // Where we may not look into others, that is a fault, but not about ourselves.
+    let ours = Root::live().proc.join(std::process::id().to_string());
+    assert!(!sensor.faults().iter().any(|fault| Path::new(&fault.path).starts_with(&ours)));
+    let table = &snapshot.processes;
+    let at = row_of(&snapshot, std::process::id());
+    let other = procfs::process::Process::myself().unwrap();
+    let (stat, status) = (other.stat().unwrap(), other.status().unwrap());
+
+    assert_eq!(table.start_times[at], stat.starttime);
+    assert_eq!(table.comms.get(at), stat.comm.as_bytes());
+    let parent = row(table.parents[at]).map(|parent| table.pids[parent]);
+    assert_eq!(parent, u32::try_from(stat.ppid).ok());
+    assert_eq!(table.uids[at], status.euid);
+    assert_eq!(table.flags[at], 0);
+    assert_eq!(i32::from(table.oom_score_adjs[at]), i32::from(other.oom_score_adj().unwrap()));
+    assert_eq!(Path::new(std::str::from_utf8(table.exes.get(at)).unwrap()), other.exe().unwrap());
+    let cmdline = other.cmdline().unwrap().join("\0") + "\0";
+    assert_eq!(table.cmdlines.get(at), cmdline.as_bytes());
+    // Memory moves between the two looks.
+    let close = |ours: u64, theirs_kib: u64| ours.abs_diff(theirs_kib * 1024) < 8 * MIB;
+    assert!(close(table.rss_anon_bytes[at], status.rssanon.unwrap()));
+    assert!(close(table.rss_file_bytes[at], status.rssfile.unwrap()));
+    assert!(close(table.page_table_bytes[at], status.vmpte.unwrap()));
+    assert!(table.ages_ms[at] < 3_600_000);
+
+    let host = snapshot.host;
+    let meminfo = <procfs::Meminfo as procfs::Current>::current().unwrap();
+    assert_eq!(host.memory_total_bytes, meminfo.mem_total);
+    assert!(host.memory_available_bytes.abs_diff(meminfo.mem_available.unwrap()) < 1024 * MIB);
+}
+
+#[test]
+fn the_table_of_this_machine_is_whole() {
+    let mut sensor = Sensor::new(Root::live(), None).unwrap();
+    let snapshot = sense(&mut sensor, Needs::default());
+    let table = &snapshot.processes;
+    assert_eq!(table.pids.first(), Some(&1));
+    assert_eq!(table.parents[0], NONE_U32);
+    assert!(table.pids.is_sorted_by(|a, b| a < b));
+    let rows = table.len();
+    assert_eq!([table.parents.len(), table.memcgs.len(), table.flags.len(), table.comms.len()], [rows; 4]);
+    let kernel = (0..rows).find(|&at| table.comms.get(at) == b"kthreadd");
+    assert!(kernel.is_none_or(|at| table.has(at, flags::KERNEL_THREAD)));
+    if sensor.hierarchy().is_some() {
+        assert_eq!(snapshot.memcgs.paths.get(0), b"/");
+        let paths: Vec<&[u8]> = (0..snapshot.memcgs.len()).map(|at| snapshot.memcgs.paths.get(at)).collect();
+        assert!(paths.is_sorted_by(|a, b| a < b));
+        assert!(row(table.memcgs[row_of(&snapshot, std::process::id())]).is_some());
+    }
+}
+
+/// A memcg of our own with a limit, with one child in it. Both end with it.
+struct Domain {
+    directory: PathBuf,
+    path: String,
+    child: Child,
+}
+
+impl Domain {
+    fn new(sensor: &Sensor, limit_bytes: u64) -> Result<Self, String> {
+        let hierarchy = sensor.hierarchy().ok_or("there is no memory hierarchy")?;
+        let name = format!("jettison-sense-test-{}", std::process::id());
+        let directory = hierarchy.mount.join(&name);
+        let limit = match hierarchy.version {
+            Version::V1 => "memory.limit_in_bytes",
+            Version::V2 => "memory.max",
+        };
+        fs::create_dir(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;
+        let child = Command::new("sleep").arg("60").stdin(Stdio::null()).spawn().unwrap();
+        let domain = Self { directory, path: format!("/{name}"), child };
+        domain.write(limit, limit_bytes)?;
+        domain.write("cgroup.procs", domain.child.id().into())?;
+        Ok(domain)
+    }
+
+    fn write(&self, file: &str, value: u64) -> Result<(), String> {
+        fs::write(self.directory.join(file), value.to_string()).map_err(|error| format!("{file}: {error}"))
+    }
+}
+
+impl Drop for Domain {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        // A memcg is busy until its last task is off the processor.
+        let removed = (0..1000).any(|_| {
+            std::thread::yield_now();
+            fs::remove_dir(&self.directory).is_ok()
+        });
+        assert!(removed, "{} stays behind", self.directory.display());
+    }
+}
+
+#[test]
+fn a_real_scope_bounds_the_memory_and_marks_who_is_outside() {
+    let live = Sensor::new(Root::live(), None).unwrap();
+    let domain = match Domain::new(&live, 64 * MIB) {
+        Ok(domain) => domain,
+        Err(reason) => return skipped(&format!("no memcg of our own, run as root: {reason}")),
+    };
+    let mut sensor = Sensor::new(Root::live(), Some(&domain.path)).unwrap();
+    let snapshot = sense(&mut sensor, Needs::default());
+    assert_eq!(sensor.faults(), []);
+    assert_eq!(snapshot.host.memory_total_bytes, 64 * MIB);
+    let available = snapshot.host.memory_available_bytes;
+    assert!(available > 32 * MIB && available <= 64 * MIB, "{available}");
+    let probed = sensor.probe().unwrap();
+    assert_eq!(probed.total_bytes, 64 * MIB);
+
+    let child = row_of(&snapshot, domain.child.id());
+    assert!(!snapshot.processes.has(child, flags::OUT_OF_SCOPE));
+    assert!(snapshot.processes.has(row_of(&snapshot, std::process::id()), flags::OUT_OF_SCOPE));
+    let memcg = row(snapshot.processes.memcgs[child]).unwrap();
+    assert_eq!(snapshot.memcgs.paths.get(memcg), domain.path.as_bytes());
+    assert_eq!(snapshot.memcgs.max_bytes[memcg], 64 * MIB);
+    assert!(snapshot.memcgs.current_bytes[memcg] <= 64 * MIB);
+
+    let path = domain.path.clone();
+    assert!(sensor.scope_exists());
+    drop(domain);
+    assert!(!sensor.scope_exists() && sensor.probe().is_none());
+    assert!(
+        sense(&mut sensor, Needs::default())
+            .processes
+            .flags
+            .iter()
+            .all(|bits| bits & flags::OUT_OF_SCOPE != 0)
+    );
+    assert_eq!(sensor.faults().len(), 1);
+
+    let again = Domain::new(&live, 128 * MIB).unwrap();
+    assert_eq!(again.path, path);
+    assert!(sensor.scope_exists());
+    assert_eq!(sensor.probe().map(|memory| memory.total_bytes), Some(128 * MIB));
+}
+
+#[test]
+fn the_host_takes_a_trigger_or_says_why_not() {
+    let root = Root::live();
+    let spec = |stall_ms, window_ms| PsiSpec { kind: PsiKind::Some, stall_ms, window_ms, memcg: None };
+    match PsiTrigger::arm(&root, &spec(150, 1000)) {
+        Ok(trigger) if trigger.re_armed => {
+            assert_eq!((trigger.stall_us, trigger.window_us), (300_000, 2_000_000));
+        }
+        Ok(trigger) => assert_eq!((trigger.stall_us, trigger.window_us), (150_000, 1_000_000)),
+        Err(error @ TriggerError::Absent { .. }) => return skipped(&error.to_string()),
+        Err(error) => panic!("{error}"),
+    }
+    let error = PsiTrigger::arm(&root, &spec(5000, 2000)).unwrap_err();
+    assert!(matches!(error, TriggerError::Refused { .. }), "a stall longer than its window: {error}");
+}
