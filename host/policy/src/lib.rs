@@ -1,1 +1,48 @@
-//! Stage 2: the WebAssembly border, from module file to checked ballot
+//! Stage 2: the WebAssembly border, from module file to checked ballot.
+//!
+//! ```text
+//! module file ─▶ Compiler ─▶ Compiled ─▶ Policy::load ─▶ Policy ─▶ consult(&Snapshot) ─▶ Consultation
+//!               (a child)                (checks, describe,         (a fresh instance     (Ballot or Fault,
+//!                                         validate)                  each time)            fuel, log)
+//! ```
+//!
+//! The only crate that knows wasmtime. What a policy can do wrong ends as a [`Fault`](jettison_model::Fault):
+//!
+//! | threat | held by |
+//! |---|---|
+//! | reads or does what it should not | imports of `jettison:policy` only, `details` by grant, a pure view of one snapshot |
+//! | loops, recurses, takes long | fuel, also for what the host copies; a bounded stack; an outer fuse in time |
+//! | bloats | a limit on memory and tables, set aside once; a limit on what one answer may hold |
+//! | remembers, leaks | a fresh store and instance for each call |
+//! | lies | [`ballot`](mod@ballot): every number of an answer is checked, or none is taken |
+//! | bloats or breaks the compiler | a child process with limits on time and address space |
+#![deny(unsafe_code)]
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![warn(missing_docs)]
+
+mod ballot;
+mod builtin;
+mod call;
+mod child;
+mod compiler;
+mod engine;
+mod fault;
+mod fuse;
+mod guest;
+mod imports;
+mod limits;
+mod offer;
+mod policy;
+mod raw;
+mod reply;
+mod text;
+mod world;
+
+pub use builtin::builtin;
+pub use call::Consultation;
+pub use child::compile_module;
+pub use compiler::{Compiled, Compiler};
+pub use engine::Engine;
+pub use guest::LogLine;
+pub use limits::Limits;
+pub use policy::Policy;

@@ -1,0 +1,106 @@
+//! Compiling, as the child does it: module in, frame out, end.
+
+use std::borrow::Cow;
+use std::io::{self, Read, Write};
+
+use jettison_model::Fault;
+use jettison_model::limits::{GUEST_MEMORY_BYTES_MAX, MODULE_BYTES_MAX};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use wasmparser::{BinaryReaderError, Parser, Payload, Validator};
+use wasmtime::component::Component;
+use wit_component::ComponentEncoder;
+
+use crate::limits::{COMPILE_MEMORY_BYTES_MAX, COMPILE_TIME_MAX, COMPILED_BYTES_MAX};
+use crate::reply::{self, Code};
+use crate::{engine, fault, world};
+
+/// Begins every core module and every component.
+const MAGIC: &[u8] = b"\0asm";
+
+/// The child's whole work: reads a module, compiles it and writes the reply for [`Compiler`](crate::Compiler).
+///
+/// The process limits its own processor time, address space and output, so call it in a process of its own.
+///
+/// # Errors
+/// Only if the reply could not be written; what is wrong with the module is in the reply.
+pub fn compile_module(stdin: impl Read, mut stdout: impl Write) -> io::Result<()> {
+    limit_resources()?;
+    let mut module = Vec::new();
+    stdin.take(MODULE_BYTES_MAX).read_to_end(&mut module)?;
+    stdout.write_all(&reply::encode(&compiled(&module)))?;
+    stdout.flush()
+}
+
+fn limit_resources() -> io::Result<()> {
+    let limits = [
+        (Resource::As, COMPILE_MEMORY_BYTES_MAX),
+        (Resource::Fsize, COMPILED_BYTES_MAX),
+        (Resource::Cpu, COMPILE_TIME_MAX.as_secs()),
+    ];
+    for (resource, limit) in limits {
+        // A limit that is lower already stays.
+        let limit = getrlimit(resource).maximum.map_or(limit, |maximum| maximum.min(limit));
+        setrlimit(resource, Rlimit { current: Some(limit), maximum: Some(limit) })?;
+    }
+    Ok(())
+}
+
+fn compiled(module: &[u8]) -> Result<Code, Fault> {
+    let component = encoded(module)?;
+    let engine = engine::compiling()
+        .map_err(|error| fault::host("the WebAssembly compiler does not start", &error))?;
+    let component = Component::new(&engine, &component)
+        .map_err(|error| Fault::Compile { detail: fault::causes(&error) })?;
+    // More than that is not set aside, so the component could not even be loaded.
+    let memory = component.resources_required().and_then(|required| required.max_initial_memory_size);
+    if memory.is_some_and(|bytes| bytes > GUEST_MEMORY_BYTES_MAX as u64) {
+        return Err(Fault::OutOfMemory { budget_bytes: GUEST_MEMORY_BYTES_MAX as u64 });
+    }
+    Ok(Code {
+        imports: world::imports(&engine, &component)?,
+        code: component.serialize().map_err(|error| Fault::Compile { detail: fault::causes(&error) })?,
+    })
+}
+
+/// A component as it is; a core module encoded by the component type that the SDK embedded in it.
+fn encoded(module: &[u8]) -> Result<Cow<'_, [u8]>, Fault> {
+    if !module.starts_with(MAGIC) {
+        let detail = match module {
+            [] => "the file is empty".to_owned(),
+            _ => "it does not begin with \\0asm".to_owned(),
+        };
+        return Err(Fault::NotAComponent { detail });
+    }
+    Validator::new().validate_all(module).map_err(|error| not_a_component(&error))?;
+    if Parser::is_component(module) {
+        return Ok(Cow::Borrowed(module));
+    }
+    if let Some(import) = foreign_import(module).map_err(|error| not_a_component(&error))? {
+        return Err(Fault::ForbiddenImport { import });
+    }
+    let encode = || ComponentEncoder::default().validate(true).module(module)?.encode();
+    match encode() {
+        Ok(component) => Ok(Cow::Owned(component)),
+        Err(error) => Err(Fault::NotAComponent { detail: format!("{error:#}") }),
+    }
+}
+
+fn not_a_component(error: &BinaryReaderError) -> Fault {
+    Fault::NotAComponent { detail: error.to_string() }
+}
+
+/// The first import of a core module that is none of ours, such as a function of WASI.
+fn foreign_import(module: &[u8]) -> Result<Option<String>, BinaryReaderError> {
+    for payload in Parser::new(0).parse_all(module) {
+        let Payload::ImportSection(section) = payload? else {
+            continue;
+        };
+        for import in section.into_imports() {
+            let import = import?;
+            if world::interface_of(import.module).is_none() {
+                return Ok(Some(format!("{}.{}", import.module, import.name)));
+            }
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,213 @@
+//! Compiling, as the daemon sees it: a child process that may fail, hang or bloat without harm.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus};
+use std::time::Duration;
+
+use jettison_model::Fault;
+use jettison_model::limits::MODULE_BYTES_MAX;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use sha2::{Digest, Sha256};
+
+use crate::limits::{COMPILE_TIME_MAX, COMPILED_BYTES_MAX, LAST_WORDS_BYTES_MAX};
+use crate::reply::{self, Code};
+use crate::text::one_line;
+
+/// What the child is started as.
+const SUBCOMMAND: &str = "compile-module";
+
+/// A module made ready for [`Policy::load`](crate::Policy::load).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compiled {
+    /// SHA-256 of the module's file, in hexadecimal.
+    pub digest: String,
+    /// The functions that it imports, as `interface.function`, sorted.
+    pub imports: Vec<String>,
+    /// Native code, for this program on this machine only. Private, since whoever could set it could run anything.
+    pub(crate) code: Vec<u8>,
+}
+
+/// Compiles modules in short-lived children, so that a compiler's memory is never the daemon's.
+#[derive(Clone, Debug)]
+pub struct Compiler {
+    program: PathBuf,
+    time_max: Duration,
+}
+
+impl Compiler {
+    /// `program` is this very program: its hidden subcommand `compile-module` is
+    /// [`compile_module`](crate::compile_module).
+    #[must_use]
+    pub fn new(program: PathBuf) -> Self {
+        Self { program, time_max: COMPILE_TIME_MAX }
+    }
+
+    /// Compiles a component, or a core module that carries its component type.
+    ///
+    /// # Errors
+    /// [`Fault::NotAComponent`] or [`Fault::ForbiddenImport`] for what the module is; [`Fault::Compile`] if the child
+    /// cannot be started, fails, or takes more than its time or its memory.
+    pub fn compile(&self, module: &[u8]) -> Result<Compiled, Fault> {
+        let length = module.len() as u64;
+        if length > MODULE_BYTES_MAX {
+            return Err(Fault::Compile {
+                detail: format!("it has {length} bytes, at most {MODULE_BYTES_MAX} are taken"),
+            });
+        }
+        let Code { imports, code } = self.run(module)?;
+        Ok(Compiled { digest: hex(&Sha256::digest(module)), imports, code })
+    }
+
+    fn run(&self, module: &[u8]) -> Result<Code, Fault> {
+        let failed = |error: io::Error| Fault::Compile {
+            detail: format!("{} {SUBCOMMAND} could not be run: {error}", self.program.display()),
+        };
+        let mut files = Files::new(module).map_err(failed)?;
+        let mut child = self.start(&files).map_err(failed)?;
+        let Some(status) = wait(&mut child, self.time_max).map_err(failed)? else {
+            return Err(Fault::Compile {
+                detail: format!("the compiler was stopped after {} ms", self.time_max.as_millis()),
+            });
+        };
+        let frame = read(&mut files.reply, COMPILED_BYTES_MAX).map_err(failed)?;
+        match reply::decode(&frame) {
+            Some(reply) => reply,
+            None => Err(Fault::Compile {
+                detail: format!("the compiler ended ({status}) without a reply: {}", files.last_words()),
+            }),
+        }
+    }
+
+    fn start(&self, files: &Files) -> io::Result<Child> {
+        Command::new(&self.program)
+            .arg(SUBCOMMAND)
+            .stdin(files.module.try_clone()?)
+            .stdout(files.reply.try_clone()?)
+            .stderr(files.errors.try_clone()?)
+            .spawn()
+    }
+}
+
+/// The child's three standard files. They are in memory, so that neither side ever waits for the other, and
+/// without a name, so that nobody else can reach them.
+struct Files {
+    module: File,
+    reply: File,
+    errors: File,
+}
+
+impl Files {
+    fn new(module: &[u8]) -> io::Result<Self> {
+        let mut files =
+            Self { module: unnamed("module")?, reply: unnamed("reply")?, errors: unnamed("errors")? };
+        files.module.write_all(module)?;
+        files.module.rewind()?;
+        Ok(files)
+    }
+
+    /// The last line that is not empty, of what the child wrote to its standard error.
+    fn last_words(&mut self) -> String {
+        let end = self.errors.seek(SeekFrom::End(0)).unwrap_or(0);
+        let mut tail = Vec::new();
+        let kept = self
+            .errors
+            .seek(SeekFrom::Start(end.saturating_sub(LAST_WORDS_BYTES_MAX as u64)))
+            .and_then(|_| self.errors.read_to_end(&mut tail));
+        let text = String::from_utf8_lossy(&tail);
+        let last = text.lines().rfind(|line| !line.trim().is_empty());
+        match (kept, last) {
+            (Ok(_), Some(line)) => one_line(line.trim().to_owned()),
+            _ => "it said nothing".to_owned(),
+        }
+    }
+}
+
+fn unnamed(name: &str) -> io::Result<File> {
+    Ok(File::from(memfd_create(name, MemfdFlags::CLOEXEC)?))
+}
+
+fn read(file: &mut File, bytes_max: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.rewind()?;
+    file.take(bytes_max).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Waits until the child has ended; one that takes too long is killed. Nothing if it was.
+fn wait(child: &mut Child, time_max: Duration) -> io::Result<Option<ExitStatus>> {
+    let ended = ended_in_time(child, time_max);
+    if !matches!(ended, Ok(true)) {
+        child.kill()?;
+    }
+    let status = child.wait()?;
+    Ok(ended?.then_some(status))
+}
+
+fn ended_in_time(child: &Child, time_max: Duration) -> io::Result<bool> {
+    let pid = Pid::from_child(child);
+    let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
+    let timeout = Timespec::try_from(time_max).map_err(io::Error::other)?;
+    loop {
+        let mut fds = [PollFd::new(&pidfd, PollFlags::IN)];
+        match poll(&mut fds, Some(&timeout)) {
+            Ok(ready) => return Ok(ready > 0),
+            // A signal came in between. Signals are few, so the time may start again.
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// Compiles with a shell script in place of the child.
+    fn with_child(script: &str) -> Result<Compiled, Fault> {
+        let dir = tempfile::tempdir().expect("a directory");
+        let program = dir.path().join("child");
+        fs::write(&program, format!("#!/bin/sh\n{script}\n")).expect("a script");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).expect("its mode");
+        Compiler { program, time_max: Duration::from_millis(500) }.compile(b"the module")
+    }
+
+    fn detail(script: &str) -> String {
+        match with_child(script) {
+            Err(Fault::Compile { detail }) => detail,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_child_that_hangs_is_stopped() {
+        assert_eq!(detail("exec sleep 60"), "the compiler was stopped after 500 ms");
+    }
+
+    #[test]
+    fn a_child_that_dies_is_reported_with_its_last_words() {
+        assert_eq!(
+            detail("printf 'early\nout of \\033[1mmemory\n\n' >&2; kill -9 $$"),
+            "the compiler ended (signal: 9 (SIGKILL)) without a reply: out of \\u{1b}[1mmemory"
+        );
+    }
+
+    #[test]
+    fn a_child_reads_the_module_and_its_reply_is_taken() {
+        let reply = r#"test "$1 $(cat)" = "compile-module the module" || exit 1
+            printf 'jettison-compiled/1\n\0\3\0\0\0a.b\2\0\0\0xy'"#;
+        let compiled = with_child(reply).expect("a reply");
+        assert_eq!((compiled.imports, compiled.code), (vec!["a.b".to_owned()], b"xy".to_vec()));
+        assert_eq!(compiled.digest.len(), 64);
+    }
+}

@@ -1,0 +1,119 @@
+//! What the host offers: one uniform table of functions, each a value or a column of the snapshot.
+//!
+//! Documented in `wit/*.wit`, in the same order.
+
+use std::sync::Arc;
+
+use jettison_model::Snapshot;
+use wasmtime::Result;
+use wasmtime::component::{Linker, WasmStr};
+
+use crate::guest::Guest;
+use crate::offer::{Caller, Offer, charge};
+
+/// All functions, for any policy.
+pub(crate) struct Imports {
+    pub(crate) linker: Linker<Guest>,
+    /// As `interface.function`.
+    pub(crate) names: Vec<String>,
+}
+
+impl Imports {
+    pub(crate) fn new(engine: &wasmtime::Engine) -> Result<Self> {
+        let mut linker = Linker::new(engine);
+        let mut names = Vec::new();
+        let mut offer = |interface, rows, fill: fn(&mut Offer<'_>) -> Result<()>| {
+            fill(&mut Offer::new(&mut linker, interface, rows, &mut names)?)
+        };
+        let (no_rows, process_rows, memcg_rows): (Rows, Rows, Rows) =
+            (|_| 0, |s| s.processes.len(), |s| s.memcgs.len());
+        offer("request", no_rows, request)?;
+        offer("host", no_rows, host)?;
+        offer("processes", process_rows, processes)?;
+        offer("memcgs", memcg_rows, memcgs)?;
+        offer("details", process_rows, details)?;
+        offer("log", no_rows, log)?;
+        Ok(Self { linker, names })
+    }
+}
+
+/// How many values the columns of an interface have.
+type Rows = fn(&Snapshot) -> usize;
+
+fn request(to: &mut Offer<'_>) -> Result<()> {
+    to.value("cause", |s| s.request.cause as u32)?;
+    to.value("cause-memcg", |s| s.request.cause_memcg)?;
+    to.value("deficit-bytes", |s| s.request.deficit_bytes)?;
+    to.function("config", |mut caller: Caller<'_>, (): ()| {
+        let config = Arc::clone(&caller.data().config);
+        charge(&mut caller, config.len())?;
+        Ok((config,))
+    })
+}
+
+fn host(to: &mut Offer<'_>) -> Result<()> {
+    to.value("memory-total-bytes", |s| s.host.memory_total_bytes)?;
+    to.value("memory-available-bytes", |s| s.host.memory_available_bytes)?;
+    to.value("swap-total-bytes", |s| s.host.swap_total_bytes)?;
+    to.value("swap-free-bytes", |s| s.host.swap_free_bytes)?;
+    to.value("memory-pressure-some-avg10", |s| s.host.memory_pressure_some_avg10)?;
+    to.value("memory-pressure-full-avg10", |s| s.host.memory_pressure_full_avg10)?;
+    to.value("now-ms", |s| s.now_ms)
+}
+
+fn processes(to: &mut Offer<'_>) -> Result<()> {
+    to.value("count", |s| count(s.processes.len()))?;
+    to.column("pids", |s| &s.processes.pids)?;
+    to.column("parents", |s| &s.processes.parents)?;
+    to.column("memcgs", |s| &s.processes.memcgs)?;
+    to.text("comms", |s| &s.processes.comms)?;
+    to.column("flags", |s| &s.processes.flags)?;
+    to.column("uids", |s| &s.processes.uids)?;
+    to.column("threads", |s| &s.processes.threads)?;
+    to.column("ages-ms", |s| &s.processes.ages_ms)?;
+    to.column("rss-anon-bytes", |s| &s.processes.rss_anon_bytes)?;
+    to.column("rss-file-bytes", |s| &s.processes.rss_file_bytes)?;
+    to.column("rss-shmem-bytes", |s| &s.processes.rss_shmem_bytes)?;
+    to.column("swap-bytes", |s| &s.processes.swap_bytes)?;
+    to.column("page-table-bytes", |s| &s.processes.page_table_bytes)?;
+    to.column("growth-bytes-per-s", |s| &s.processes.growth_bytes_per_s)?;
+    to.column("oom-score-adjs", |s| &s.processes.oom_score_adjs)
+}
+
+fn details(to: &mut Offer<'_>) -> Result<()> {
+    to.text("cmdlines", |s| &s.processes.cmdlines)?;
+    to.text("exes", |s| &s.processes.exes)?;
+    to.column("pss-bytes", |s| &s.processes.pss_bytes)
+}
+
+fn memcgs(to: &mut Offer<'_>) -> Result<()> {
+    to.value("count", |s| count(s.memcgs.len()))?;
+    to.text("paths", |s| &s.memcgs.paths)?;
+    to.column("parents", |s| &s.memcgs.parents)?;
+    to.column("current-bytes", |s| &s.memcgs.current_bytes)?;
+    to.column("min-bytes", |s| &s.memcgs.min_bytes)?;
+    to.column("low-bytes", |s| &s.memcgs.low_bytes)?;
+    to.column("high-bytes", |s| &s.memcgs.high_bytes)?;
+    to.column("max-bytes", |s| &s.memcgs.max_bytes)?;
+    to.column("swap-bytes", |s| &s.memcgs.swap_bytes)?;
+    to.column("anon-bytes", |s| &s.memcgs.anon_bytes)?;
+    to.column("file-bytes", |s| &s.memcgs.file_bytes)?;
+    to.column("shmem-bytes", |s| &s.memcgs.shmem_bytes)?;
+    to.column("pressures-some-avg10", |s| &s.memcgs.pressures_some_avg10)?;
+    to.column("max-events", |s| &s.memcgs.max_events)?;
+    to.column("oom-kills", |s| &s.memcgs.oom_kills)?;
+    to.text("units", |s| &s.memcgs.units)
+}
+
+fn log(to: &mut Offer<'_>) -> Result<()> {
+    to.function("emit", |mut caller: Caller<'_>, (level, message): (u32, WasmStr)| {
+        let message = message.to_str(&caller)?.into_owned();
+        charge(&mut caller, message.len())?;
+        caller.data_mut().emit(level, &message);
+        Ok(())
+    })
+}
+
+fn count(rows: usize) -> u32 {
+    u32::try_from(rows).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,137 @@
+//! How one function is offered: a value, a column of numbers or a column of byte strings.
+//!
+//! A column is lowered from where the sensor filled it: the host copies nothing. Every column of a table has as many
+//! values as the table has rows; one that nobody sensed is all absent.
+
+use std::sync::Arc;
+
+use jettison_model::column::{NONE_U32, UNKNOWN_S16, UNKNOWN_S64, UNKNOWN_U64};
+use jettison_model::{Column, Snapshot, TextColumn};
+use wasmtime::component::{ComponentNamedList, ComponentType, Lift, Linker, LinkerInstance, Lower};
+use wasmtime::{Result, StoreContextMut};
+
+use crate::guest::Guest;
+
+/// Bytes that the host copies for one unit of fuel: a machine word.
+const BYTES_PER_FUEL: u64 = 8;
+
+/// The package that policies are written against.
+pub(crate) const PACKAGE: &str = "jettison:policy";
+/// The version offered. A policy may ask for any 0.1.x.
+pub(crate) const VERSION: &str = "0.1.0";
+
+/// A running guest, as a host function sees it.
+pub(crate) type Caller<'a> = StoreContextMut<'a, Guest>;
+
+/// One interface of [`PACKAGE`], being filled.
+pub(crate) struct Offer<'a> {
+    instance: LinkerInstance<'a, Guest>,
+    interface: &'static str,
+    rows: fn(&Snapshot) -> usize,
+    names: &'a mut Vec<String>,
+}
+
+impl<'a> Offer<'a> {
+    /// `rows` is how many values its columns have; `names` collects the functions as `interface.function`.
+    pub(crate) fn new(
+        linker: &'a mut Linker<Guest>,
+        interface: &'static str,
+        rows: fn(&Snapshot) -> usize,
+        names: &'a mut Vec<String>,
+    ) -> Result<Self> {
+        let instance = linker.instance(&format!("{PACKAGE}/{interface}@{VERSION}"))?;
+        Ok(Self { instance, interface, rows, names })
+    }
+
+    /// Any function.
+    pub(crate) fn function<P, R>(
+        &mut self,
+        name: &str,
+        function: impl Fn(Caller<'_>, P) -> Result<R> + Send + Sync + 'static,
+    ) -> Result<()>
+    where
+        P: ComponentNamedList + Lift + 'static,
+        R: ComponentNamedList + Lower + 'static,
+    {
+        self.names.push(format!("{}.{name}", self.interface));
+        self.instance.func_wrap(name, function)
+    }
+
+    /// A number of the snapshot as it is.
+    pub(crate) fn value<T>(&mut self, name: &str, get: fn(&Snapshot) -> T) -> Result<()>
+    where
+        T: ComponentType + Lower + 'static,
+    {
+        self.function(name, move |caller: Caller<'_>, (): ()| Ok((get(&caller.data().snapshot),)))
+    }
+
+    /// A column of numbers.
+    pub(crate) fn column<T>(&mut self, name: &str, get: fn(&Snapshot) -> &Column<T>) -> Result<()>
+    where
+        T: ComponentType + Lower + Sentinel + Send + Sync + 'static,
+    {
+        let rows = self.rows;
+        self.function(name, move |mut caller: Caller<'_>, (): ()| {
+            let snapshot = &caller.data().snapshot;
+            let rows = rows(snapshot);
+            let column = get(snapshot);
+            let column =
+                if column.len() == rows { Arc::clone(column) } else { Arc::new(vec![T::ABSENT; rows]) };
+            charge(&mut caller, size_of_val(column.as_slice()))?;
+            Ok((column,))
+        })
+    }
+
+    /// A column of byte strings.
+    pub(crate) fn text(&mut self, name: &str, get: fn(&Snapshot) -> &TextColumn) -> Result<()> {
+        let rows = self.rows;
+        self.function(name, move |mut caller: Caller<'_>, (): ()| {
+            let snapshot = &caller.data().snapshot;
+            let rows = rows(snapshot);
+            let column = get(snapshot);
+            let column = if column.len() == rows {
+                Text { bytes: Arc::clone(&column.bytes), ends: Arc::clone(&column.ends) }
+            } else {
+                Text { bytes: Arc::default(), ends: Arc::new(vec![0; rows]) }
+            };
+            charge(&mut caller, column.bytes.len() + size_of_val(column.ends.as_slice()))?;
+            Ok((column,))
+        })
+    }
+}
+
+/// The guest pays for what the host copies, so that fuel bounds the whole consultation.
+pub(crate) fn charge(caller: &mut Caller<'_>, bytes: usize) -> Result<()> {
+    let price = bytes as u64 / BYTES_PER_FUEL;
+    let left = caller.get_fuel()?.saturating_sub(price);
+    caller.set_fuel(left)
+}
+
+/// `text-column` of `wit/types.wit`.
+#[derive(ComponentType, Lower)]
+#[component(record)]
+struct Text {
+    bytes: Column<u8>,
+    ends: Column<u32>,
+}
+
+/// What stands in a column where nothing was sensed; see `wit/world.wit`.
+pub(crate) trait Sentinel: Copy {
+    const ABSENT: Self;
+}
+
+impl Sentinel for u32 {
+    const ABSENT: Self = NONE_U32;
+}
+
+impl Sentinel for u64 {
+    const ABSENT: Self = UNKNOWN_U64;
+}
+
+impl Sentinel for i64 {
+    const ABSENT: Self = UNKNOWN_S64;
+}
+
+impl Sentinel for i16 {
+    const ABSENT: Self = UNKNOWN_S16;
+}

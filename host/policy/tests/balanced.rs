@@ -1,0 +1,66 @@
+//! The built-in policy, as it comes out of the build.
+
+mod kit;
+
+use std::time::Instant;
+
+use expect_test::expect;
+use jettison_policy::{Policy, builtin};
+use kit::{compiler, engine, processes};
+
+fn balanced() -> Policy {
+    let compiled = compiler().compile(builtin("balanced").expect("it is built in")).expect("it compiles");
+    Policy::load(engine(), &compiled, Some(&[]), &[], "{}").expect("it loads without any grant")
+}
+
+#[test]
+fn it_asks_for_what_it_calls_and_no_more() {
+    let policy = balanced();
+    assert_eq!(policy.name(), "balanced");
+    expect![[r#"
+        host.memory-total-bytes
+        log.emit
+        memcgs.max-bytes
+        memcgs.parents
+        memcgs.paths
+        processes.ages-ms
+        processes.comms
+        processes.count
+        processes.flags
+        processes.growth-bytes-per-s
+        processes.memcgs
+        processes.oom-score-adjs
+        processes.page-table-bytes
+        processes.parents
+        processes.pids
+        processes.rss-anon-bytes
+        processes.rss-file-bytes
+        processes.rss-shmem-bytes
+        processes.swap-bytes
+        processes.uids
+        request.cause
+        request.cause-memcg
+        request.config"#]]
+    .assert_eq(&policy.imports().join("\n"));
+}
+
+#[test]
+fn it_ranks_whatever_there_is() {
+    let policy = balanced();
+    for count in [0, 1, 300, 2000, 10_000] {
+        let snapshot = processes(count);
+        #[expect(clippy::disallowed_methods, reason = "measures itself, for the reader of the output")]
+        let start = Instant::now();
+        let consultation = policy.consult(&snapshot);
+        println!("{count} processes: {:?}, {} units of fuel", start.elapsed(), consultation.fuel);
+        consultation.answer.expect("a ballot");
+    }
+}
+
+#[test]
+fn what_it_cannot_read_of_its_configuration_is_reported() {
+    let compiled = compiler().compile(builtin("balanced").expect("it is built in")).expect("it compiles");
+    let load = |config: &str| Policy::load(engine(), &compiled, Some(&[]), &[], config).map(drop);
+    let fault = load(r#"{"primray": "postgres"}"#).expect_err("there is no such key");
+    assert_eq!(fault.kind(), "bad-config", "{fault}");
+}

@@ -1,0 +1,181 @@
+//! What a hostile policy can do while it runs, and what people read about it then.
+
+mod kit;
+
+use std::collections::BTreeSet;
+
+use expect_test::{Expect, expect};
+use jettison_model::Fault;
+use jettison_model::limits::{LOG_LINE_BYTES_MAX, LOG_LINES_MAX};
+use jettison_policy::{Engine, Limits};
+use kit::{answer, consult, misbehaving, misbehaving_on, three_processes};
+
+fn check(what: &str, expected: &Expect) {
+    expected.assert_eq(&answer(what));
+}
+
+#[test]
+fn good_ballots_are_taken() {
+    check("nothing", &expect![[r#"a ballot of 0 entries"#]]);
+    check("good", &expect![[r#"a ballot of 2 entries"#]]);
+    check("kinds-overlap", &expect![[r#"a ballot of 4 entries"#]]);
+}
+
+#[test]
+fn a_policy_may_refuse() {
+    check("refuse", &expect![[r#"refused: gave no ballot: I do not want to"#]]);
+}
+
+#[test]
+fn traps_carry_the_message_of_the_panic() {
+    check(
+        "trap",
+        &expect![[
+            r#"trap: trapped: panicked at tests/misbehaving/src/resources.rs:13:19: nobody expects \u{1b}[31mthis"#
+        ]],
+    );
+    check(
+        "log-flood-then-trap",
+        &expect![[r#"trap: trapped: panicked at tests/misbehaving/src/resources.rs:28:13: after the flood"#]],
+    );
+    check(
+        "abort",
+        &expect![[r#"trap: trapped: it panicked without a message (`unreachable` was executed)"#]],
+    );
+    check("out-of-bounds", &expect![[r#"trap: trapped: wasm trap: out of bounds memory access"#]]);
+    check("recurse", &expect![[r#"trap: trapped: wasm trap: call stack exhausted"#]]);
+}
+
+#[test]
+fn fuel_bounds_the_guest_and_what_the_host_does_for_it() {
+    check(
+        "loop",
+        &expect![[r#"out-of-fuel: used up its 100000000 units of fuel: it loops or does too much"#]],
+    );
+    check(
+        "loop-in-the-host",
+        &expect![[r#"out-of-fuel: used up its 100000000 units of fuel: it loops or does too much"#]],
+    );
+}
+
+#[test]
+fn memory_is_bounded() {
+    check("bloat", &expect![[r#"out-of-memory: wanted more than its 32 MiB of memory"#]]);
+    check(
+        "huge-reasons",
+        &expect![
+            "trap: trapped: what it handed over cannot be taken: too much data is being copied between the host and the guest: fuel allocated for hostcalls has been exhausted"
+        ],
+    );
+}
+
+#[test]
+fn one_wrong_entry_makes_the_whole_ballot_wrong() {
+    let wrong = [
+        "duplicate",
+        "unknown-row",
+        "unknown-memcg",
+        "strength-0",
+        "urgency-1001",
+        "adj-1000",
+        "adj-1001",
+        "signal-0",
+        "signal-65",
+        "signal-kill",
+        "signal-stop",
+        "endless-wait",
+        "unknown-hook",
+        "many-steps",
+        "long-reason",
+        "many-entries",
+    ];
+    let answers: Vec<String> = wrong.iter().map(|what| format!("{what:13} {}\n", answer(what))).collect();
+    expect![[r#"
+        duplicate     bad-ballot: entry 2 of its ballot is wrong: process of row 0 is already in entry 0
+        unknown-row   bad-ballot: entry 1 of its ballot is wrong: process of row 1000000, but there are 3 rows
+        unknown-memcg bad-ballot: entry 0 of its ballot is wrong: memcg of row 4294967295, but there are 1 rows
+        strength-0    bad-ballot: entry 0 of its ballot is wrong: protect 0 is not in 1..=1000
+        urgency-1001  bad-ballot: entry 0 of its ballot is wrong: sacrifice 1001 is not in 1..=1000
+        adj-1000      bad-ballot: entry 0 of its ballot is wrong: oom-score-adj -1000 is not in -999..=1000
+        adj-1001      bad-ballot: entry 0 of its ballot is wrong: oom-score-adj 1001 is not in -999..=1000
+        signal-0      bad-ballot: entry 0 of its ballot is wrong: signal 0 is not in 1..=64
+        signal-65     bad-ballot: entry 0 of its ballot is wrong: signal 65 is not in 1..=64
+        signal-kill   bad-ballot: entry 0 of its ballot is wrong: signal 9 (KILL) is the host's alone
+        signal-stop   bad-ballot: entry 0 of its ballot is wrong: signal 19 (STOP) is the host's alone
+        endless-wait  bad-ballot: entry 0 of its ballot is wrong: a step that waits 4294967295 ms, at most 3600000 are taken
+        unknown-hook  bad-ballot: entry 0 of its ballot is wrong: hook "rm-rf" is not configured
+        many-steps    bad-ballot: entry 0 of its ballot is wrong: 9 shutdown steps, at most 8 are taken
+        long-reason   bad-ballot: entry 0 of its ballot is wrong: its reason has 800 bytes, at most 512 are taken
+        many-entries  bad-ballot: entry 4096 of its ballot is wrong: 5000 entries, at most 4096 are taken
+    "#]].assert_eq(&answers.concat());
+}
+
+#[test]
+fn time_is_the_outer_bound_where_fuel_is_none() {
+    let limits = Limits { fuel: u64::MAX >> 1, epoch_ms: 20, ..Limits::default() };
+    let engine = Engine::new(limits).unwrap();
+    let policy = misbehaving_on(&engine, "loop").unwrap();
+    let fault = policy.consult(&three_processes()).answer.unwrap_err();
+    expect![[r#"ran longer than 20 ms"#]].assert_eq(&fault.to_string());
+    // The fuse is good for more than one time, and does not blow under a policy that is quick.
+    let quick = misbehaving_on(&engine, "good").unwrap();
+    for _ in 0..3 {
+        assert_eq!(policy.consult(&three_processes()).answer, Err(fault.clone()));
+        assert!(quick.consult(&three_processes()).answer.is_ok());
+    }
+}
+
+#[test]
+fn logs_are_cut() {
+    let lines = consult("log").log;
+    let levels: Vec<u32> = lines.iter().map(|line| line.level).collect();
+    assert_eq!(levels, [1, 2, 3]);
+    assert_eq!(lines[1].message, "line 1 ä");
+    let flood = consult("log-flood").log;
+    assert_eq!(flood.len(), LOG_LINES_MAX);
+    assert!(flood.iter().all(|line| line.message.len() <= LOG_LINE_BYTES_MAX));
+}
+
+#[test]
+fn nothing_is_remembered_and_nobody_else_is_harmed() {
+    let quiet = misbehaving("remember").unwrap();
+    let first = quiet.consult(&three_processes());
+    assert!(first.answer.is_ok(), "{:?}", first.answer);
+    let hostile = ["trap", "recurse", "bloat", "loop", "refuse", "huge-reasons"];
+    let others: Vec<_> = hostile.iter().map(|what| misbehaving(what).unwrap()).collect();
+    for other in &others {
+        assert!(other.consult(&three_processes()).answer.is_err());
+        assert_eq!(quiet.consult(&three_processes()), first);
+    }
+}
+
+#[test]
+fn the_same_question_takes_the_same_fuel() {
+    let policy = misbehaving("good").unwrap();
+    let fuel: BTreeSet<u64> = (0..5).map(|_| policy.consult(&three_processes()).fuel).collect();
+    assert_eq!(fuel.len(), 1);
+    assert!(fuel.first().is_some_and(|&fuel| fuel > 0));
+    assert!(consult("loop").fuel > 99_000_000);
+}
+
+#[test]
+fn a_policy_that_cannot_begin_is_not_loaded() {
+    let refused = |what: &str| match misbehaving(what) {
+        Ok(policy) => format!("loaded: {policy:?}"),
+        Err(fault) => format!("{}: {fault}", fault.kind()),
+    };
+    expect![[r#"trap: trapped: panicked at tests/misbehaving/src/lib.rs:26:35: no idea who I am"#]]
+        .assert_eq(&refused("trap-in-describe"));
+    expect![[r#"out-of-fuel: used up its 100000000 units of fuel: it loops or does too much"#]]
+        .assert_eq(&refused("loop-in-describe"));
+    expect![[r#"bad-config: rejects its configuration: do.this: is not a number; there is no `do.that`"#]]
+        .assert_eq(&refused("problems"));
+}
+
+#[test]
+fn a_small_limit_on_memory_holds_from_the_start() {
+    let limits = Limits { memory_bytes: 1 << 20, ..Limits::default() };
+    let engine = Engine::new(limits).unwrap();
+    let fault = misbehaving_on(&engine, "good").map(drop).unwrap_err();
+    assert_eq!(fault, Fault::OutOfMemory { budget_bytes: 1 << 20 });
+}

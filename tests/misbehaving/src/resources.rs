@@ -1,0 +1,79 @@
+//! What a policy can waste or break instead of answering.
+
+use std::hint::black_box;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::ballots;
+use crate::bindings::exports::jettison::policy::policy::Ballot;
+use crate::bindings::jettison::policy::{log, processes};
+
+/// Does what is asked; an answer, if it comes to that, is an empty one.
+pub(crate) fn wasted(asked: &str) -> Option<Ballot> {
+    match asked {
+        "trap" => panic!("nobody expects \u{1b}[31mthis"),
+        "abort" => std::process::abort(),
+        "out-of-bounds" => out_of_bounds(),
+        "loop" => spin(),
+        "loop-in-the-host" => loop {
+            black_box(processes::rss_anon_bytes());
+        },
+        "recurse" => {
+            black_box(recurse(1));
+        }
+        "bloat" => bloat(),
+        "log" => flood(3),
+        "log-flood" => flood(1000),
+        "log-flood-then-trap" => {
+            flood(1000);
+            panic!("after the flood");
+        }
+        "remember" => remember(),
+        _ => return None,
+    }
+    Some(ballots::empty())
+}
+
+/// Never comes back.
+pub(crate) fn spin() -> ! {
+    let mut turns = 0_u64;
+    loop {
+        turns = black_box(turns.wrapping_add(1));
+    }
+}
+
+fn recurse(depth: u64) -> u64 {
+    let frame = black_box([depth; 4]);
+    if frame[0] == 0 {
+        return 0;
+    }
+    recurse(frame[1] + 1) + frame[3]
+}
+
+fn bloat() {
+    let mut hoard: Vec<Vec<u8>> = Vec::new();
+    loop {
+        hoard.push(vec![1; 1 << 20]);
+        black_box(&hoard);
+    }
+}
+
+fn flood(lines: u32) {
+    for line in 0..lines {
+        log::emit(line % 4 + 1, &format!("line {line} {}", "ä".repeat(line as usize)));
+    }
+}
+
+fn out_of_bounds() {
+    let far = black_box(usize::MAX - 64) as *const u8;
+    // SAFETY: there is none. The sandbox is to catch it, which is what the test is about.
+    #[expect(unsafe_code, reason = "misbehaves on purpose")]
+    let byte = unsafe { far.read_volatile() };
+    black_box(byte);
+}
+
+/// Panics if an earlier call left something behind.
+fn remember() {
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    let earlier = CALLS.fetch_add(1, Ordering::Relaxed);
+    assert_eq!(earlier, 0, "I remember earlier calls");
+}
