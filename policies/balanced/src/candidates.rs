@@ -1,0 +1,107 @@
+//! Whom to give up, the most valuable first.
+
+use std::cmp::Reverse;
+
+use jettison_sdk::{Process, Target};
+
+use crate::families::{Families, families};
+use crate::field::{Field, Standing};
+use crate::swarms::{flocks, swarms};
+use crate::terms::Terms;
+
+/// How many are named. The host acts on the first few; the rest is for people.
+const CANDIDATES_MAX: usize = 64;
+/// Who holds less is not worth ending.
+const BYTES_MIN: u64 = 1 << 20;
+
+/// What is given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// One process.
+    Alone,
+    /// A tree of young, alike processes.
+    Swarm,
+    /// A process and what is below it, one of so many siblings.
+    Flock(usize),
+}
+
+/// Somebody to give up.
+pub(crate) struct Candidate<'s> {
+    /// The process, or the root of the tree.
+    pub(crate) process: Process<'s>,
+    pub(crate) unit: Unit,
+    /// Of all that the value is for: for a flock of all siblings together.
+    pub(crate) terms: Terms,
+    pub(crate) value: u64,
+}
+
+impl Candidate<'_> {
+    pub(crate) fn target(&self) -> Target {
+        match self.unit {
+            Unit::Alone => self.process.into(),
+            Unit::Swarm => self.process.tree(),
+            Unit::Flock(_) if self.process.subtree().len() == 1 => self.process.into(),
+            Unit::Flock(_) => self.process.tree(),
+        }
+    }
+}
+
+/// The candidates, the most valuable first; of equal ones the younger, then the one with the higher pid.
+pub(crate) fn candidates<'s>(field: &Field<'s>) -> Vec<Candidate<'s>> {
+    let config = field.config;
+    let families = families(field);
+    let mut found: Vec<Candidate<'s>> = Vec::new();
+    let mut taken = field.snapshot.per_process(|_| false);
+    for root in swarms(field, &families) {
+        root.subtree().for_each(|member| taken[member] = true);
+        found.push(candidate(root, Unit::Swarm, Terms::together(root.subtree(), config), field));
+    }
+    let birds = flocks(field, &families, |p| taken[p]);
+    for bird in birds {
+        taken[bird.process] = true;
+        found.push(candidate(bird.process, Unit::Flock(bird.birds), bird.together, field));
+    }
+    let alone = |p| alone(p, field, &families);
+    let mut singles: Vec<(u64, Process<'s>)> = field
+        .snapshot
+        .processes()
+        .filter(|&p| field.is_open(p) && !taken[p])
+        .map(|p| (alone(p), p))
+        .filter(|(terms, _)| terms.bytes >= BYTES_MIN)
+        .map(|(terms, p)| (terms.value(config), p))
+        .collect();
+    keep_first(&mut singles, |&(value, p)| order(value, p));
+    found.extend(singles.into_iter().map(|(_, p)| candidate(p, Unit::Alone, alone(p), field)));
+    keep_first(&mut found, |candidate| order(candidate.value, candidate.process));
+    found.sort_by_key(|candidate| order(candidate.value, candidate.process));
+    found
+}
+
+fn candidate<'s>(process: Process<'s>, unit: Unit, terms: Terms, field: &Field<'_>) -> Candidate<'s> {
+    Candidate { process, unit, terms, value: terms.value(field.config) }
+}
+
+/// The terms of a process on its own, with the shared memory that no relative maps as well: a database's buffers do not come
+/// back with one of its backends.
+fn alone(p: Process<'_>, field: &Field<'_>, families: &Families) -> Terms {
+    let shmem = match p.rss_shmem_bytes() {
+        None | Some(0) => 0,
+        Some(_) => {
+            let parent = p.parent().filter(|&parent| field.standings[parent] != Standing::Closed);
+            families[parent.unwrap_or(p)].shmem_of_its_own(p)
+        }
+    };
+    Terms::of(p, shmem, field.config)
+}
+
+fn order(value: u64, p: Process<'_>) -> (Reverse<u64>, u64, Reverse<u32>) {
+    (Reverse(value), p.age_ms(), Reverse(p.pid()))
+}
+
+/// Drops all but the first, without sorting ten thousand for the sake of a few dozen.
+fn keep_first<T, K: Ord>(items: &mut Vec<T>, key: impl FnMut(&T) -> K) {
+    if items.len() > CANDIDATES_MAX {
+        items.select_nth_unstable_by_key(CANDIDATES_MAX, key);
+        items.truncate(CANDIDATES_MAX);
+    }
+}

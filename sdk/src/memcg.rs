@@ -1,0 +1,151 @@
+//! One row of the memcg table.
+
+use std::fmt;
+
+use crate::columns::{UNKNOWN_U64, UNLIMITED_U64};
+use crate::process::known;
+use crate::snapshot::{Snapshot, some};
+use crate::tree::row_of;
+
+/// A bound as the kernel states it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// The file is missing or could not be read.
+    Unknown,
+    /// `max`: no bound.
+    Max,
+    /// A bound in bytes.
+    Bytes(u64),
+}
+
+impl Limit {
+    fn of(value: u64) -> Self {
+        match value {
+            UNKNOWN_U64 => Self::Unknown,
+            UNLIMITED_U64 => Self::Max,
+            bytes => Self::Bytes(bytes),
+        }
+    }
+
+    /// The bound in bytes, if there is one.
+    pub fn bytes(self) -> Option<u64> {
+        match self {
+            Self::Bytes(bytes) => Some(bytes),
+            Self::Unknown | Self::Max => None,
+        }
+    }
+}
+
+/// A cgroup of the memory controller, v1 or v2, of a [`Snapshot`]. Cheap to copy: it is a row number.
+///
+/// Files are those of Documentation/admin-guide/cgroup-v2.rst; the host translates v1's.
+#[derive(Clone, Copy)]
+pub struct Memcg<'s> {
+    pub(crate) snapshot: &'s Snapshot,
+    pub(crate) row: usize,
+}
+
+impl<'s> Memcg<'s> {
+    /// The path below the root of the memory hierarchy, which is `/`.
+    pub fn path(&self) -> &'s [u8] {
+        self.snapshot.memcgs.paths().get(self.row)
+    }
+
+    /// The parent, if there is one.
+    pub fn parent(&self) -> Option<Self> {
+        // By path a parent comes first, so a walk upwards ends whatever the column says.
+        row_of(self.snapshot.memcgs.parents()[self.row])
+            .filter(|&row| row < self.row)
+            .map(|row| Self { row, ..*self })
+    }
+
+    /// The parent, its parent and so on.
+    pub fn ancestors(&self) -> impl Iterator<Item = Self> + Clone + use<'s> {
+        std::iter::successors(self.parent(), Self::parent)
+    }
+
+    /// Whether it is this one or below it.
+    pub fn is_in(&self, other: &Memcg<'_>) -> bool {
+        self.row == other.row || self.ancestors().any(|ancestor| ancestor.row == other.row)
+    }
+
+    /// The systemd unit that the path belongs to, empty if none.
+    pub fn unit(&self) -> &'s [u8] {
+        self.snapshot.memcgs.units().get(self.row)
+    }
+
+    /// Charged now, descendants included, bytes: memory.current.
+    pub fn current_bytes(&self) -> Option<u64> {
+        known(self.snapshot.memcgs.current_bytes()[self.row])
+    }
+
+    /// Hard protection: memory.min.
+    pub fn min_bytes(&self) -> Limit {
+        Limit::of(self.snapshot.memcgs.min_bytes()[self.row])
+    }
+
+    /// Best-effort protection: memory.low.
+    pub fn low_bytes(&self) -> Limit {
+        Limit::of(self.snapshot.memcgs.low_bytes()[self.row])
+    }
+
+    /// Throttling limit: memory.high.
+    pub fn high_bytes(&self) -> Limit {
+        Limit::of(self.snapshot.memcgs.high_bytes()[self.row])
+    }
+
+    /// Hard limit: memory.max.
+    pub fn max_bytes(&self) -> Limit {
+        Limit::of(self.snapshot.memcgs.max_bytes()[self.row])
+    }
+
+    /// Swap charged now, bytes: memory.swap.current.
+    pub fn swap_bytes(&self) -> Option<u64> {
+        known(self.snapshot.memcgs.swap_bytes()[self.row])
+    }
+
+    /// Anonymous memory, bytes: `anon` of memory.stat.
+    pub fn anon_bytes(&self) -> Option<u64> {
+        known(self.snapshot.memcgs.anon_bytes()[self.row])
+    }
+
+    /// Page cache, bytes: `file` of memory.stat.
+    pub fn file_bytes(&self) -> Option<u64> {
+        known(self.snapshot.memcgs.file_bytes()[self.row])
+    }
+
+    /// Shared memory and tmpfs, bytes: `shmem` of memory.stat.
+    pub fn shmem_bytes(&self) -> Option<u64> {
+        known(self.snapshot.memcgs.shmem_bytes()[self.row])
+    }
+
+    /// PSI `some avg10` of memory.pressure in hundredths of a percent, if there is PSI.
+    pub fn pressure_some_avg10(&self) -> Option<u32> {
+        some(self.snapshot.memcgs.pressures_some_avg10()[self.row])
+    }
+
+    /// How often the hard limit was hit: `max` of memory.events.
+    pub fn max_events(&self) -> Option<u64> {
+        known(self.snapshot.memcgs.max_events()[self.row])
+    }
+
+    /// Processes that the kernel's OOM killer took: `oom_kill` of memory.events.
+    pub fn oom_kills(&self) -> Option<u64> {
+        known(self.snapshot.memcgs.oom_kills()[self.row])
+    }
+}
+
+/// The same memcg of the same snapshot.
+impl PartialEq for Memcg<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.snapshot, other.snapshot) && self.row == other.row
+    }
+}
+
+impl Eq for Memcg<'_> {}
+
+impl fmt::Debug for Memcg<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memcg").field("row", &self.row).finish_non_exhaustive()
+    }
+}
