@@ -1,1 +1,40 @@
-fn main() {}
+//! The shell: command line, configuration, the loop. What it decides is decided in `jettison-decide`.
+//!
+//! ```text
+//! run ──────┐
+//! explain ──┤  pipeline: sense ─▶ gate ─▶ consult ─▶ decide ─▶ Plan
+//! check     │                                                   │
+//!           └── run only: act (hold, victims) ◀─────────────────┘
+//! ```
+
+mod check;
+mod cli;
+mod clock;
+mod config;
+mod explain;
+mod failure;
+mod pipeline;
+mod policies;
+mod run;
+mod units;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+use failure::Failure;
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Run(args) => run::run(&args),
+        Command::Explain(args) => explain::explain(&args),
+        Command::Check(args) => check::check(&args),
+        Command::CompileModule => jettison_policy::compile_module(std::io::stdin(), std::io::stdout())
+            .map_err(|error| Failure::Failed(format!("the compiled module cannot be handed over: {error}"))),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

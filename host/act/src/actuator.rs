@@ -1,0 +1,88 @@
+//! Orders into system calls, one process at a time.
+
+use std::collections::BTreeMap;
+use std::os::fd::BorrowedFd;
+
+use jettison_model::{Order, Outcome, ProcessId, Report};
+use rustix::io::Errno;
+
+use crate::kernel::{Kernel, outcome};
+
+/// Numbers of signal(7).
+const SIGKILL: u8 = 9;
+const SIGSTOP: u8 = 19;
+
+/// Carries out orders and keeps the handles of those it is about.
+#[derive(Debug)]
+pub struct Actuator<K: Kernel> {
+    kernel: K,
+    own_pid: u32,
+    is_dry: bool,
+    handles: BTreeMap<ProcessId, K::Handle>,
+}
+
+impl<K: Kernel> Actuator<K> {
+    /// With `is_dry` nothing is written and nothing is signalled, ever.
+    pub fn new(kernel: K, own_pid: u32, is_dry: bool) -> Self {
+        Self { kernel, own_pid, is_dry, handles: BTreeMap::new() }
+    }
+
+    /// Carries out one order. Nothing that happens to one process concerns the others.
+    ///
+    /// # Panics
+    /// If it is about pid 1 or ourselves: the exclusions have failed, and no signal is better than that one.
+    pub fn execute(&mut self, order: &Order) -> Report {
+        let id = order.id();
+        assert!(id.pid > 1, "an order to signal pid {}", id.pid);
+        assert!(id.pid != self.own_pid, "an order to signal ourselves");
+        if self.is_dry {
+            return Report { id, outcome: Outcome::Dry };
+        }
+        let result = self.with(id, |kernel, process| match *order {
+            Order::Signal { number, .. } => kernel.signal(process, number),
+            Order::Stop { .. } => kernel.signal(process, SIGSTOP),
+            Order::Kill { .. } => kernel.signal(process, SIGKILL),
+            Order::Reap { .. } => kernel.reap(process),
+        });
+        Report { id, outcome: outcome(result) }
+    }
+
+    /// Who of them lives. A process that cannot be looked at for want of rights does.
+    pub fn alive(&mut self, ids: &[ProcessId]) -> Vec<ProcessId> {
+        let is_alive = |id: &ProcessId| match self.with(*id, |kernel, process| Ok(!kernel.is_gone(process))) {
+            Ok(is_alive) => is_alive,
+            Err(errno) => !matches!(errno, Errno::SRCH | Errno::NOENT),
+        };
+        ids.iter().copied().filter(is_alive).collect()
+    }
+
+    /// What becomes readable when the process ends.
+    pub fn watch(&mut self, id: ProcessId) -> Option<BorrowedFd<'_>> {
+        self.with(id, |_, _| Ok(())).ok()?;
+        self.kernel.pidfd(self.handles.get(&id)?)
+    }
+
+    /// Lets go of the handle.
+    pub fn forget(&mut self, id: ProcessId) {
+        self.handles.remove(&id);
+    }
+
+    /// Values are held through the same kernel, and in a dry run not at all.
+    pub(crate) fn holding(&mut self) -> Option<&mut K> {
+        (!self.is_dry).then_some(&mut self.kernel)
+    }
+
+    fn with<T>(
+        &mut self,
+        id: ProcessId,
+        call: impl FnOnce(&mut K, &K::Handle) -> Result<T, Errno>,
+    ) -> Result<T, Errno> {
+        if let Some(process) = self.handles.get(&id) {
+            return call(&mut self.kernel, process);
+        }
+        let process = self.kernel.open(id)?;
+        let result = call(&mut self.kernel, &process);
+        self.handles.insert(id, process);
+        result
+    }
+}

@@ -1,0 +1,42 @@
+//! `jettison check`: the configuration, and modules with their imports and grants.
+
+use std::io::Write;
+
+use jettison_sense::Root;
+
+use crate::cli;
+use crate::config::{Config, PolicyConfig};
+use crate::failure::Failure;
+use crate::policies::Policies;
+
+pub(crate) fn check(args: &cli::Check) -> Result<(), Failure> {
+    let config = Config::read(args.config.as_deref()).map_err(Failure::Config)?;
+    let configs = match args.modules.as_slice() {
+        [] => config.policies,
+        modules => modules.iter().map(|module| PolicyConfig::of_module(module)).collect(),
+    };
+    let hooks: Vec<String> = config.hooks.into_keys().collect();
+    let policies = Policies::load(configs, &hooks, Root::live().proc.join("self/exe"));
+    let mut out = std::io::stdout().lock();
+    let mut err = std::io::stderr().lock();
+    let mut is_good = true;
+    for loaded in &policies.loaded {
+        let source = &loaded.config.source;
+        let written = match &loaded.policy {
+            Ok(policy) => writeln!(
+                out,
+                "{source}: ok: {} {}, {}\n  imports {}",
+                policy.name(),
+                policy.version(),
+                policy.summary(),
+                policy.imports().join(", ")
+            ),
+            Err(fault) => {
+                is_good = false;
+                writeln!(err, "jettison: {source}: {fault}")
+            }
+        };
+        written.map_err(|error| Failure::Failed(format!("standard output cannot be written: {error}")))?;
+    }
+    if is_good { Ok(()) } else { Err(Failure::BadModules) }
+}

@@ -1,0 +1,77 @@
+//! The command line (contract, section 6).
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Keeps a Linux host alive when memory runs out.
+///
+/// Sandboxed policies rank processes; jettison holds their oom_score_adj accordingly and shuts the least
+/// important down gracefully before the kernel has to kill.
+#[derive(Debug, Parser)]
+#[command(name = "jettison", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the daemon.
+    Run(Run),
+    /// Show who would go first, and why. Changes nothing.
+    Explain(Explain),
+    /// Validate the configuration, and modules, their imports and grants.
+    Check(Check),
+    /// Compile the module on standard input (what the daemon runs as a child of its own).
+    #[command(hide = true)]
+    CompileModule,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The configuration [default: /etc/jettison/jettison.toml, and built-in defaults without it]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Decide and log, but touch nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Look after one memcg only: a path below the memory hierarchy's root.
+    #[arg(long, value_name = "MEMCG")]
+    pub(crate) scope: Option<String>,
+    /// Where the daemon keeps its lock and the record of held values.
+    #[arg(long, value_name = "DIR", default_value = "/run/jettison")]
+    pub(crate) state_dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// The configuration [default: /etc/jettison/jettison.toml, and built-in defaults without it]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Ask this module instead of the configured policies; may be given more than once.
+    #[arg(long, value_name = "MODULE")]
+    pub(crate) policy: Vec<String>,
+    /// Look at one memcg only: a path below the memory hierarchy's root.
+    #[arg(long, value_name = "MEMCG")]
+    pub(crate) scope: Option<String>,
+    /// Take DIR/proc, DIR/sys and DIR/dev instead of the live ones.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) root: Option<PathBuf>,
+    /// How many processes the table shows.
+    #[arg(long, value_name = "N", default_value_t = 15)]
+    pub(crate) top: usize,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The configuration [default: /etc/jettison/jettison.toml, and built-in defaults without it]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Modules to check instead of the configuration.
+    #[arg(value_name = "MODULE")]
+    pub(crate) modules: Vec<String>,
+}

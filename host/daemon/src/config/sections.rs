@@ -1,0 +1,259 @@
+//! Each table of the configuration: its keys, their ranges and defaults.
+
+use std::path::{Path, PathBuf};
+
+use jettison_decide::settings::Watch;
+use jettison_decide::{Bound, Reach, Rule, Thresholds};
+use jettison_model::limits::WEIGHT_MAX;
+use jettison_sense::trigger::{PsiKind, PsiSpec};
+
+use super::reader::{File, Problem, Section};
+use super::{Config, Grants, Mode, PolicyConfig, Source};
+
+/// Functions of the interface `details` in `wit/details.wit`.
+const DETAILS: [&str; 3] = ["cmdlines", "exes", "pss-bytes"];
+
+pub(super) fn default_psi() -> PsiSpec {
+    PsiSpec { kind: PsiKind::Some, stall_ms: 150, window_ms: 1000, memcg: None }
+}
+
+/// The text of `jettison.toml`.
+pub(super) fn config(path: &Path, text: &str) -> Result<Config, Vec<Problem>> {
+    let file = File::new(path, text);
+    let table = file.parse();
+    let mut config = Config::default();
+    {
+        let root = Section::root(&file, &table);
+        root.section("trigger").into_iter().for_each(|section| trigger(section, &mut config));
+        root.section("memcgs").into_iter().for_each(|section| memcgs(section, &mut config));
+        root.section("act").into_iter().for_each(|section| act(section, &mut config));
+        root.section("adjust").into_iter().for_each(|section| adjust(section, &mut config));
+        root.section("scope").into_iter().for_each(|section| {
+            config.scope = section.text("memcg").filter(|memcg| is_memcg_path(&section, memcg));
+            section.finish();
+        });
+        root.section("guard").into_iter().for_each(|section| guard(section, &mut config));
+        for (name, section) in root.named("hooks") {
+            if let Some(command) = hook(section) {
+                config.hooks.insert(name, command);
+            }
+        }
+        root.section("notify").into_iter().for_each(|section| notify(section, &config));
+        if let Some(sections) = root.sections("policy") {
+            config.policies = policies(sections);
+        }
+        root.finish();
+    }
+    let problems = file.into_problems();
+    if problems.is_empty() { Ok(config) } else { Err(problems) }
+}
+
+/// The text of `policies.d/NAME.toml`.
+pub(super) fn drop_in(path: &Path, text: &str) -> Result<PolicyConfig, Vec<Problem>> {
+    let file = File::new(path, text);
+    let table = file.parse();
+    let mut found = Vec::new();
+    {
+        let root = Section::root(&file, &table);
+        found.extend(root.sections("policy").map(policies).unwrap_or_default());
+        if found.len() != 1 {
+            root.wrong(
+                "policy",
+                format!("a drop-in holds exactly one [[policy]], this one holds {}", found.len()),
+            );
+        }
+        root.finish();
+    }
+    let problems = file.into_problems();
+    match found.pop() {
+        Some(policy) if problems.is_empty() => Ok(policy),
+        _ => Err(problems),
+    }
+}
+
+fn set<T>(slot: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *slot = value;
+    }
+}
+
+fn trigger(section: Section<'_>, config: &mut Config) {
+    let thresholds = &mut config.settings.thresholds;
+    let levels = ["warn", "act", "critical"];
+    if let Some(percents) = section.section("available_percent") {
+        for (key, bound) in levels.into_iter().zip(bounds(thresholds)) {
+            set(&mut bound.percent, percents.number(key, 0..=100));
+        }
+        let Thresholds { warn, act, critical, .. } = thresholds;
+        if !(critical.percent <= act.percent && act.percent <= warn.percent) {
+            percents
+                .wrong("warn", "`trigger.available_percent` must not rise from warn over act to critical");
+        }
+        percents.finish();
+    }
+    if let Some(caps) = section.section("available_cap_mib") {
+        for (key, bound) in levels.into_iter().zip(bounds(thresholds)) {
+            set(&mut bound.cap_bytes, caps.number(key, 1..=1_u32 << 30).map(|mib| u64::from(mib) << 20));
+        }
+        let Thresholds { warn, act, critical, .. } = thresholds;
+        if !(critical.cap_bytes <= act.cap_bytes && act.cap_bytes <= warn.cap_bytes) {
+            caps.wrong("warn", "`trigger.available_cap_mib` must not rise from warn over act to critical");
+        }
+        caps.finish();
+    }
+    thresholds.swap_free_percent = section.number("swap_free_percent", 0..=100);
+    if let Some(triggers) = section.sections("psi") {
+        config.psi = triggers.into_iter().filter_map(psi).collect();
+    }
+    section.finish();
+}
+
+fn bounds(thresholds: &mut Thresholds) -> [&mut Bound; 3] {
+    [&mut thresholds.warn, &mut thresholds.act, &mut thresholds.critical]
+}
+
+fn psi(section: Section<'_>) -> Option<PsiSpec> {
+    let default = default_psi();
+    let kind = section.choice("kind", &[("some", PsiKind::Some), ("full", PsiKind::Full)]);
+    // The kernel takes windows of 500 ms to 10 s (Documentation/accounting/psi.rst).
+    let window_ms = section.number("window_ms", 500..=10_000).unwrap_or(default.window_ms);
+    let stall_ms = section.number("stall_ms", 1..=10_000).unwrap_or(default.stall_ms);
+    let memcg = section.text("memcg").filter(|memcg| is_memcg_path(&section, memcg));
+    if stall_ms > window_ms {
+        section
+            .wrong("stall_ms", format!("`stall_ms` ({stall_ms}) must not exceed `window_ms` ({window_ms})"));
+    }
+    section.finish();
+    Some(PsiSpec { kind: kind?, stall_ms, window_ms, memcg })
+}
+
+fn is_memcg_path(section: &Section<'_>, path: &str) -> bool {
+    let is_path = path.starts_with('/') && !path.split('/').any(|part| part == "..");
+    if !is_path {
+        section.wrong("memcg", format!("`memcg` must be a path below the memory hierarchy's root, such as \"/machine/db42\", not {path:?}"));
+    }
+    is_path
+}
+
+fn memcgs(section: Section<'_>, config: &mut Config) {
+    let watch = if section.is_text("watch") {
+        section
+            .choice("watch", &[("limited", false), ("none", true)])
+            .map(|none| if none { Watch::Nothing } else { Watch::Limited })
+    } else {
+        section.texts("watch").map(Watch::Paths)
+    };
+    set(&mut config.settings.watch, watch);
+    section.finish();
+}
+
+fn act(section: Section<'_>, config: &mut Config) {
+    let settings = &mut config.settings;
+    let reach =
+        [("sacrifice", Reach::Sacrifice), ("unranked", Reach::Unranked), ("protected", Reach::Protected)];
+    set(&mut config.mode, section.choice("mode", &[("enforce", Mode::Enforce), ("dry-run", Mode::DryRun)]));
+    set(&mut settings.reach, section.choice("reach", &reach));
+    set(&mut settings.grace_ms, section.number("grace_ms", 0..=600_000));
+    set(&mut settings.grace_max_ms, section.number("grace_max_ms", 0..=3_600_000));
+    set(&mut settings.critical_grace_ms, section.number("critical_grace_ms", 0..=600_000));
+    set(&mut settings.cool_down_ms, section.number("cool_down_ms", 0..=600_000));
+    set(&mut settings.kills_per_minute_max, section.number("kills_per_minute_max", 1..=10_000));
+    section.finish();
+}
+
+fn adjust(section: Section<'_>, config: &mut Config) {
+    set(&mut config.settings.is_adjusting, section.boolean("enabled"));
+    set(&mut config.interval_ms, section.number("interval_ms", 100..=3_600_000_u32).map(u64::from));
+    section.finish();
+}
+
+fn guard(section: Section<'_>, config: &mut Config) {
+    for rule in section.sections("never").unwrap_or_default() {
+        let meant = Rule {
+            comm: rule.text("comm"),
+            unit: rule.text("unit"),
+            cgroup: rule.text("cgroup"),
+            uid: rule.number("uid", 0..=u32::MAX),
+        };
+        if meant == Rule::default() {
+            rule.wrong("comm", "a rule of `guard.never` needs at least one of comm, unit, cgroup, uid");
+        } else {
+            config.settings.never.push(meant);
+        }
+        rule.finish();
+    }
+    section.finish();
+}
+
+/// A hook's program. Its name is known to the ballots' check; running it is not part of this version.
+fn hook(section: Section<'_>) -> Option<PathBuf> {
+    let command = section.texts("command").unwrap_or_default();
+    section.number("timeout_ms", 1..=600_000_u32);
+    let program = command.first().map(PathBuf::from).filter(|program| program.is_absolute());
+    if program.is_none() {
+        section.wrong("command", "`command` must be a list that starts with an absolute path");
+    }
+    section.finish();
+    program
+}
+
+fn notify(section: Section<'_>, config: &Config) {
+    for name in section.texts("warn").unwrap_or_default() {
+        if !name.strip_prefix("hook:").is_some_and(|hook| config.hooks.contains_key(hook)) {
+            section.wrong(
+                "warn",
+                format!("`notify.warn` must name hooks, as in \"hook:NAME\" with [hooks.NAME], not {name:?}"),
+            );
+        }
+    }
+    section.finish();
+}
+
+fn policies(sections: Vec<Section<'_>>) -> Vec<PolicyConfig> {
+    let mut policies: Vec<PolicyConfig> = Vec::new();
+    for section in sections {
+        let name = section.text("name");
+        if name.as_deref().is_none_or(str::is_empty) {
+            section.wrong("name", "a [[policy]] needs a `name`");
+        } else if policies.iter().any(|other| Some(&other.name) == name.as_ref()) {
+            section.wrong(
+                "name",
+                format!("there is already a policy named `{}`", name.as_deref().unwrap_or_default()),
+            );
+        }
+        let source = section.text("source");
+        if source.is_none() {
+            section.wrong(
+                "source",
+                "a [[policy]] needs a `source`: \"builtin:balanced\" or the path of a .wasm file",
+            );
+        }
+        let source = source.unwrap_or_default();
+        let source = match source.strip_prefix("builtin:") {
+            Some(name) => {
+                if jettison_policy::builtin(name).is_none() {
+                    section.wrong(
+                        "source",
+                        format!("there is no built-in policy `{name}`; there is \"builtin:balanced\""),
+                    );
+                }
+                Source::Builtin(name.into())
+            }
+            None => Source::File(source.into()),
+        };
+        let grants = section.texts("grants").unwrap_or_default();
+        for grant in grants.iter().filter(|grant| !DETAILS.contains(&grant.as_str())) {
+            section.wrong("grants", format!("`grants` knows {}, not {grant:?}", DETAILS.join(", ")));
+        }
+        policies.push(PolicyConfig {
+            name: name.unwrap_or_default(),
+            source,
+            weight: section.number("weight", 1..=WEIGHT_MAX).unwrap_or(1),
+            shadow: section.boolean("shadow").unwrap_or(false),
+            grants: Grants::Listed(grants),
+            config: section.json("config").map_or_else(|| "{}".into(), |json| json.to_string()),
+        });
+        section.finish();
+    }
+    policies
+}

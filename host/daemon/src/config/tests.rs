@@ -1,0 +1,127 @@
+use std::path::Path;
+
+use expect_test::{Expect, expect};
+
+use super::{Config, Mode, Source};
+
+fn check(text: &str, expected: Expect) {
+    let said = match Config::parse(Path::new("j.toml"), text) {
+        Ok(_) => "fine\n".to_string(),
+        Err(problems) => problems.iter().map(|problem| format!("{problem}\n")).collect(),
+    };
+    expected.assert_eq(&said);
+}
+
+/// The text of the contract, section 5, is what the defaults are.
+const DEFAULTS: &str = r#"
+[trigger]
+available_percent = { warn = 15, act = 8, critical = 3 }
+available_cap_mib = { warn = 4096, act = 2048, critical = 768 }
+psi = [{ kind = "some", stall_ms = 150, window_ms = 1000 }]
+[memcgs]
+watch = "limited"
+[act]
+mode = "enforce"
+reach = "unranked"
+grace_ms = 5000
+grace_max_ms = 60000
+critical_grace_ms = 500
+cool_down_ms = 1000
+kills_per_minute_max = 10
+[adjust]
+enabled = true
+interval_ms = 10000
+[[policy]]
+name = "balanced"
+source = "builtin:balanced"
+"#;
+
+#[test]
+fn the_written_defaults_are_the_defaults() {
+    let written = Config::parse(Path::new("j.toml"), DEFAULTS).unwrap();
+    assert_eq!(format!("{written:?}"), format!("{:?}", Config::default()));
+}
+
+#[test]
+fn everything_else_can_be_said() {
+    let config = Config::parse(
+        Path::new("j.toml"),
+        r#"
+[scope]
+memcg = "/machine/db42"
+[act]
+mode = "dry-run"
+[memcgs]
+watch = ["/a", "/b"]
+[guard]
+never = [{ comm = "sshd" }, { unit = "dbus.service" }, { cgroup = "/init.scope", uid = 0 }]
+[hooks.drain-ci]
+command = ["/usr/local/bin/drain", "--quick"]
+timeout_ms = 3000
+[notify]
+warn = ["hook:drain-ci"]
+[[policy]]
+name = "site"
+source = "/etc/jettison/policies.d/site.wasm"
+weight = 3
+shadow = true
+grants = ["cmdlines"]
+[policy.config]
+primary = "postgres"
+ports = [5432]
+"#,
+    )
+    .unwrap();
+    assert_eq!((config.mode, config.scope.as_deref()), (Mode::DryRun, Some("/machine/db42")));
+    assert_eq!(config.settings.never.len(), 3);
+    let site = &config.policies[0];
+    assert_eq!(site.source, Source::File("/etc/jettison/policies.d/site.wasm".into()));
+    assert_eq!((site.weight, site.shadow), (3, true));
+    assert_eq!(site.config, r#"{"ports":[5432],"primary":"postgres"}"#);
+}
+
+#[test]
+fn all_problems_come_at_once_each_with_its_line_and_what_was_expected() {
+    check(
+        r#"[trigger]
+availible_percent = { warn = 15 }
+psi = [{ kind = "some", stall_ms = 3000, window_ms = 1000 }]
+[act]
+mode = "enforced"
+grace_ms = -1
+[guard]
+never = [{}]
+[[policy]]
+name = "site"
+weight = 500
+grants = ["environment"]
+"#,
+        expect![[r#"
+            j.toml:2: unknown key `trigger.availible_percent`; expected available_percent, available_cap_mib, swap_free_percent, psi
+            j.toml:3: `stall_ms` (3000) must not exceed `window_ms` (1000)
+            j.toml:5: `act.mode` must be "enforce" or "dry-run", not "enforced"
+            j.toml:6: `act.grace_ms` must be a whole number from 0 to 600000, not -1
+            j.toml:8: a rule of `guard.never` needs at least one of comm, unit, cgroup, uid
+            j.toml:9: a [[policy]] needs a `source`: "builtin:balanced" or the path of a .wasm file
+            j.toml:11: `policy.weight` must be a whole number from 1 to 100, not 500
+            j.toml:12: `grants` knows cmdlines, exes, pss-bytes, not "environment"
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_no_toml_is_said_with_its_line() {
+    check("[act]\nmode = \n", expect![[r#"
+        j.toml:2: string values must be quoted, expected literal string
+    "#]]);
+}
+
+#[test]
+fn levels_must_not_cross() {
+    check(
+        "[trigger]\navailable_percent = { warn = 5 }\n",
+        expect![[r#"
+            j.toml:2: `trigger.available_percent` must not rise from warn over act to critical
+        "#]],
+    );
+}

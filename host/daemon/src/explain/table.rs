@@ -1,0 +1,205 @@
+//! The table of `explain`, for people: aligned, at most 100 columns, coloured on a terminal only.
+
+use std::io::{IsTerminal, Result, Write};
+
+use jettison_decide::plan::{BUILT_IN, built_in_reason};
+use jettison_model::text::Escaped;
+use jettison_model::{Cause, Ranked, Snapshot, Target, Tier};
+
+use crate::pipeline::{Decision, Pipeline};
+use crate::units::bytes;
+
+/// Columns of a line.
+const WIDTH: usize = 100;
+/// Columns that stand before the reason.
+const BEFORE_REASON: usize = 59;
+
+pub(super) fn print(
+    out: &mut (impl Write + IsTerminal),
+    pipeline: &Pipeline,
+    decision: &Decision,
+    sense_us: u64,
+    top: usize,
+) -> Result<()> {
+    let paint = Paint { is_on: out.is_terminal() };
+    memory(out, &pipeline.snapshot, decision)?;
+    policies(out, pipeline, decision, paint)?;
+    writeln!(out)?;
+    writeln!(
+        out,
+        "{:>4} {:>7} {:<15} {:<14} {:>8} {:>4}  WHY",
+        "RANK", "PID", "NAME", "TIER", "RELIEF", "ADJ"
+    )?;
+    for (rank, ranked) in (1..).zip(&decision.ranking.order).take(top) {
+        row(out, rank, &pipeline.snapshot, decision, ranked, paint)?;
+    }
+    let hidden = decision.ranking.order.len().saturating_sub(top);
+    if hidden > 0 {
+        writeln!(out, "     {hidden} more: --top {}", decision.ranking.order.len())?;
+    }
+    writeln!(out)?;
+    excluded(out, decision)?;
+    let processes = pipeline.snapshot.processes.len();
+    writeln!(
+        out,
+        "took      sense {sense_us} us for {processes} processes, consult {} us, decide {} us",
+        decision.consult_us, decision.decide_us
+    )
+}
+
+fn memory(out: &mut impl Write, snapshot: &Snapshot, decision: &Decision) -> Result<()> {
+    let host = &snapshot.host;
+    let (available, total) = (host.memory_available_bytes, host.memory_total_bytes);
+    write!(out, "memory    {} of {} available", bytes(available), bytes(total))?;
+    if host.swap_total_bytes > 0 {
+        write!(out, ", {} of {} swap free", bytes(host.swap_free_bytes), bytes(host.swap_total_bytes))?;
+    }
+    writeln!(out)?;
+    let verdict = match (snapshot.request.cause, decision.plan.victims.as_slice()) {
+        (Cause::Routine | Cause::Manual | Cause::Warning, _) => "nobody has to go now".to_string(),
+        (Cause::Pressure | Cause::Critical | Cause::MemcgLimit, []) => {
+            format!("nobody would go: {}", decision.plan.idle.unwrap_or("no victim was found"))
+        }
+        (Cause::Pressure | Cause::Critical | Cause::MemcgLimit, [first, ..]) => format!(
+            "{} ({}) would go now, to give back {}",
+            first.root.pid,
+            Escaped(&first.comm),
+            bytes(first.predicted_relief_bytes)
+        ),
+    };
+    writeln!(out, "cause     {}: {verdict}", snapshot.request.cause.as_str())
+}
+
+fn policies(out: &mut impl Write, pipeline: &Pipeline, decision: &Decision, paint: Paint) -> Result<()> {
+    for (loaded, vote) in pipeline.policies.loaded.iter().zip(&decision.votes) {
+        let shadow = if vote.shadow { " (shadow)" } else { "" };
+        match (&loaded.policy, &vote.answer) {
+            (Ok(policy), Ok(ballot)) => writeln!(
+                out,
+                "policy    {} {} from {}: {} entries{shadow}",
+                vote.policy,
+                policy.version(),
+                loaded.config.source,
+                ballot.entries.len()
+            )?,
+            (_, Err(fault)) | (Err(fault), _) => {
+                let line = format!("{} {fault}", loaded.config.source);
+                writeln!(out, "{}    {}: {line}", paint.red("fault "), vote.policy)?;
+            }
+        }
+    }
+    if decision.ranking.is_builtin {
+        writeln!(out, "policy    no ballot is left, so the built-in badness ranks")?;
+    }
+    Ok(())
+}
+
+fn row(
+    out: &mut impl Write,
+    rank: usize,
+    snapshot: &Snapshot,
+    decision: &Decision,
+    ranked: &Ranked,
+    paint: Paint,
+) -> Result<()> {
+    let processes = &snapshot.processes;
+    let name = Escaped(processes.comms.get(ranked.row as usize)).to_string();
+    let tier = match ranked.tier {
+        Tier::Sacrifice(score) => paint.red(&format!("{:<9} {:>4}", "sacrifice", score.min(1000))),
+        Tier::Protected(strength) => paint.green(&format!("{:<9} {strength:>4}", "protected")),
+        Tier::Never => paint.green(&format!("{:<14}", "never")),
+        Tier::Unranked(_) => format!("{:<14}", "unranked"),
+    };
+    let (now, wanted) = (processes.oom_score_adj_now(ranked.row as usize), ranked.oom_score_adj);
+    let adj = if now == wanted { now.to_string() } else { format!("→{wanted}") };
+    let why = wrap(&why(snapshot, decision, ranked), WIDTH - BEFORE_REASON);
+    let mut lines = why.iter();
+    writeln!(
+        out,
+        "{rank:>4} {:>7} {:<15} {tier} {:>8} {adj:>4}  {}",
+        ranked.id.pid,
+        cut(&name, 15),
+        bytes(ranked.relief_bytes),
+        lines.next().map_or("", String::as_str)
+    )?;
+    lines.try_for_each(|line| writeln!(out, "{:BEFORE_REASON$}{line}", ""))
+}
+
+fn why(snapshot: &Snapshot, decision: &Decision, ranked: &Ranked) -> String {
+    let unit = match ranked.unit {
+        Target::Process(row) if row == ranked.row => String::new(),
+        Target::Process(row) | Target::Tree(row) => {
+            let root = snapshot.processes.pids.get(row as usize).copied().unwrap_or_default();
+            format!("[{} {root}] ", ranked.unit.kind())
+        }
+        Target::Memcg(row) => format!("[memcg {}] ", Escaped(snapshot.memcgs.paths.get(row as usize))),
+    };
+    let said: Vec<String> = decision
+        .ranking
+        .said_of(ranked)
+        .iter()
+        .filter_map(|said| {
+            let vote = decision.votes.get(said.vote as usize)?;
+            let entry = vote.answer.as_ref().ok()?.entries.get(said.entry as usize)?;
+            Some(Escaped(entry.reason.as_bytes()).to_string())
+        })
+        .collect();
+    if said.is_empty() {
+        return format!("{unit}{BUILT_IN}: {}", built_in_reason(snapshot, ranked.row as usize));
+    }
+    unit + &said.join("; ")
+}
+
+fn excluded(out: &mut impl Write, decision: &Decision) -> Result<()> {
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    for (_, reason) in &decision.ranking.excluded {
+        match counts.iter_mut().find(|(word, _)| *word == reason.as_str()) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((reason.as_str(), 1)),
+        }
+    }
+    let words: Vec<String> = counts.iter().map(|(word, count)| format!("{count} {word}")).collect();
+    writeln!(out, "excluded  {}", if words.is_empty() { "nobody".into() } else { words.join(", ") })
+}
+
+/// Lines of at most so many characters, broken between words; a longer word is cut.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ').map(|word| cut(word, width)) {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(&word);
+            }
+            _ => lines.push(word),
+        }
+    }
+    lines
+}
+
+/// At most so many characters, with an ellipsis where something is missing.
+fn cut(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.into();
+    }
+    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+}
+
+#[derive(Clone, Copy)]
+struct Paint {
+    is_on: bool,
+}
+
+impl Paint {
+    fn red(self, text: &str) -> String {
+        self.with("31", text)
+    }
+
+    fn green(self, text: &str) -> String {
+        self.with("32", text)
+    }
+
+    fn with(self, code: &str, text: &str) -> String {
+        if self.is_on { format!("\x1b[{code}m{text}\x1b[0m") } else { text.into() }
+    }
+}

@@ -1,0 +1,39 @@
+//! Why a command ends with another status than 0 (contract, section 6).
+
+use std::process::ExitCode;
+
+use crate::config::Problem;
+
+/// Each is printed on standard error, one line for each thing that is wrong, with what to do.
+pub(crate) enum Failure {
+    /// Status 1.
+    Failed(String),
+    /// Status 2.
+    Usage(String),
+    /// Status 2.
+    Config(Vec<Problem>),
+    /// Status 2; the command has said itself what is wrong.
+    BadModules,
+}
+
+impl Failure {
+    pub(crate) fn report(self) -> ExitCode {
+        match self {
+            Self::Failed(message) => {
+                eprintln!("jettison: {message}");
+                ExitCode::from(1)
+            }
+            Self::Usage(message) => {
+                eprintln!("jettison: {message}");
+                ExitCode::from(2)
+            }
+            Self::Config(problems) => {
+                for problem in problems {
+                    eprintln!("jettison: {problem}");
+                }
+                ExitCode::from(2)
+            }
+            Self::BadModules => ExitCode::from(2),
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! The loop, and the tick on one screen.
+
+use std::collections::BTreeMap;
+
+use jettison_act::{Actuator, Ledger, LiveKernel};
+use jettison_decide::escalate::Settings as EscalateSettings;
+use jettison_decide::{Level, Signals, gate};
+use jettison_model::{Order, ProcessId, Victim};
+use jettison_sense::trigger::PsiTrigger;
+use tracing::{error, info, warn};
+
+use super::events::{Event, Events};
+use super::log;
+use super::pace::{Fill, next_look_ms};
+use super::victims::Underway;
+use crate::config::{Config, Mode};
+use crate::pipeline::{Decision, Pipeline};
+use crate::units::bytes;
+
+/// Between ticks below `warn`, so that growth is known in time.
+const WARN_TICK_MS: u64 = 1_000;
+/// Between looks at victims underway and at a scope that is not there.
+const UNDERWAY_LOOK_MS: u64 = 50;
+/// Pidfds awaited for each victim; the others are found gone by the next look.
+const WATCHES_PER_VICTIM: usize = 16;
+
+/// The daemon between two events.
+pub(super) struct Daemon {
+    pipeline: Pipeline,
+    ledger: Ledger,
+    actuator: Actuator<LiveKernel>,
+    events: Events,
+    escalate: EscalateSettings,
+    is_dry: bool,
+    interval_ms: u64,
+    underway: Vec<Underway>,
+    psi_fired_at_ms: Option<u64>,
+    last_tick_ms: u64,
+    fill: Fill,
+    look_ms: u64,
+    /// Whom a dry run has named already, so that it says each once.
+    dry_named: Vec<ProcessId>,
+    last_faults: BTreeMap<String, &'static str>,
+    last_idle: Option<&'static str>,
+    is_scope_missing: bool,
+}
+
+impl Daemon {
+    pub(super) fn new(
+        pipeline: Pipeline,
+        ledger: Ledger,
+        actuator: Actuator<LiveKernel>,
+        events: Events,
+        config: &Config,
+    ) -> Self {
+        for spec in &config.psi {
+            let armed = PsiTrigger::arm(pipeline.sensor.root(), spec).map_err(|error| error.to_string()).and_then(|trigger| {
+                if trigger.re_armed {
+                    warn!(stall_us = trigger.stall_us, window_us = trigger.window_us, "the PSI trigger is coarser than configured: windows that are no multiple of 2 s need CAP_SYS_RESOURCE");
+                }
+                events.listen(&trigger).map_err(|error| error.to_string())
+            });
+            if let Err(error) = armed {
+                warn!(error, "no PSI trigger; the levels of available memory still wake us");
+            }
+        }
+        let settings = &config.settings;
+        Self {
+            escalate: EscalateSettings {
+                grace_max_ms: settings.grace_max_ms,
+                critical_grace_ms: settings.critical_grace_ms,
+            },
+            pipeline,
+            ledger,
+            actuator,
+            events,
+            is_dry: config.mode == Mode::DryRun,
+            interval_ms: config.interval_ms,
+            underway: Vec::new(),
+            psi_fired_at_ms: None,
+            last_tick_ms: 0,
+            fill: Fill::default(),
+            look_ms: 0,
+            dry_named: Vec::new(),
+            last_faults: BTreeMap::new(),
+            last_idle: None,
+            is_scope_missing: false,
+        }
+    }
+
+    /// Until somebody stops us. Whatever we held is put back.
+    pub(super) async fn run(mut self) {
+        self.announce();
+        // Growth is known from the second scan on.
+        self.pipeline.sense();
+        loop {
+            match self.events.next(self.wait_ms()).await {
+                Event::Stop => break,
+                Event::Psi => self.psi_fired_at_ms = Some(self.now_ms()),
+                Event::Timer | Event::Exited => {}
+            }
+            if self.is_tick_due() {
+                self.tick();
+            }
+        }
+        // A last look finds the children that have inherited a held value since the last tick.
+        self.pipeline.sense();
+        self.ledger.originals(&mut self.pipeline.snapshot);
+        let reports = self.ledger.restore_all(&mut self.actuator);
+        log::held(&reports);
+        info!(restored = reports.len(), "stopped");
+    }
+
+    /// Sense, gate, consult, decide, act.
+    fn tick(&mut self) {
+        self.pipeline.sense();
+        self.ledger.originals(&mut self.pipeline.snapshot);
+        self.pipeline.state.in_flight = self.underway.iter().map(Underway::in_flight).collect();
+        let signals = Signals { psi_fired_at_ms: self.psi_fired_at_ms, is_manual: false };
+        let mut decision = self.pipeline.decide(signals);
+        self.name_victims(&mut decision);
+        self.escalate(&decision);
+        let reports = self.ledger.reconcile(&decision.plan.holds, &mut self.actuator);
+        log::held(&reports);
+        self.report(&decision);
+        self.last_tick_ms = self.pipeline.snapshot.now_ms;
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.pipeline.clock.now().boot_ms
+    }
+
+    fn wait_ms(&self) -> u64 {
+        if !self.underway.is_empty() {
+            let now = self.now_ms();
+            let deadline = self.underway.iter().filter_map(|unit| unit.escalation.next_deadline_ms()).min();
+            return deadline.map_or(UNDERWAY_LOOK_MS, |at| at.saturating_sub(now).clamp(1, UNDERWAY_LOOK_MS));
+        }
+        let routine = (self.last_tick_ms + self.interval_ms).saturating_sub(self.now_ms());
+        self.look_ms.min(routine)
+    }
+
+    /// A cheap look at the levels. Sets when to look next.
+    fn is_tick_due(&mut self) -> bool {
+        if !self.is_scope_there() {
+            self.look_ms = WARN_TICK_MS;
+            return false;
+        }
+        let now = self.now_ms();
+        let since_tick = now.saturating_sub(self.last_tick_ms);
+        let Some(memory) = self.pipeline.sensor.probe() else {
+            self.look_ms = WARN_TICK_MS;
+            return since_tick >= self.interval_ms;
+        };
+        let thresholds = &self.pipeline.settings.thresholds;
+        let fastest = self.fill.saw(now, memory.available_bytes);
+        let act = thresholds.act.of(memory.total_bytes);
+        self.look_ms = next_look_ms(memory.available_bytes.saturating_sub(act), fastest);
+        let psi = self.psi_fired_at_ms.is_some_and(|at| now.saturating_sub(at) <= gate::PSI_FRESH_MS);
+        match gate::level(memory.total_bytes, memory.available_bytes, thresholds) {
+            Level::Act | Level::Critical => true,
+            Level::Warn if psi => true,
+            Level::Warn => since_tick >= WARN_TICK_MS,
+            Level::Calm => !self.underway.is_empty() || since_tick >= self.interval_ms,
+        }
+    }
+
+    fn is_scope_there(&mut self) -> bool {
+        let is_there = self.pipeline.sensor.scope_exists();
+        match (is_there, self.is_scope_missing) {
+            (false, false) => warn!("the scope's memcg is gone: waiting for it to come back"),
+            (true, true) => info!("the scope's memcg is back"),
+            _ => {}
+        }
+        self.is_scope_missing = !is_there;
+        is_there
+    }
+
+    /// Starts to shut down whom the plan names.
+    fn name_victims(&mut self, decision: &mut Decision) {
+        if self.is_dry {
+            let victims = &decision.plan.victims;
+            for victim in victims.iter().filter(|victim| !self.dry_named.contains(&victim.root)) {
+                log::victim(&self.pipeline.snapshot, victim, true);
+            }
+            self.dry_named = victims.iter().map(|victim| victim.root).collect();
+            return;
+        }
+        let now_ms = self.pipeline.snapshot.now_ms;
+        self.pipeline.state.note(&decision.plan, now_ms);
+        for victim in std::mem::take(&mut decision.plan.victims) {
+            self.begin(victim);
+        }
+    }
+
+    fn begin(&mut self, victim: Victim) {
+        log::victim(&self.pipeline.snapshot, &victim, false);
+        let mut unit = Underway::new(victim, &self.escalate, &self.pipeline.snapshot);
+        for &member in unit.members.iter().take(WATCHES_PER_VICTIM) {
+            if let Some(pidfd) = self.actuator.watch(member) {
+                match self.events.watch(pidfd) {
+                    Ok(watch) => unit.watches.push(watch),
+                    Err(error) => {
+                        warn!(pid = member.pid, %error, "its exit cannot be awaited; the next look finds it")
+                    }
+                }
+            }
+        }
+        self.underway.push(unit);
+    }
+
+    /// Moves every victim underway up by what is due, and takes leave of those that are gone.
+    fn escalate(&mut self, decision: &Decision) {
+        let snapshot = &self.pipeline.snapshot;
+        let is_critical = gate::is_critical(snapshot, &self.pipeline.settings.thresholds);
+        let mut underway = std::mem::take(&mut self.underway);
+        underway.retain_mut(|unit| {
+            unit.rescan(snapshot, &decision.ranking);
+            let alive = self.actuator.alive(&unit.members);
+            for order in unit.escalation.advance(snapshot.now_ms, &alive, is_critical) {
+                unit.was_killed |= matches!(order, Order::Kill { .. });
+                let report = self.actuator.execute(&order);
+                log::order(&order, report.outcome);
+            }
+            let is_over = unit.escalation.is_over();
+            if is_over {
+                let now_ms = self.pipeline.clock.now().boot_ms;
+                let available = self.pipeline.sensor.probe().map_or(0, |memory| memory.available_bytes);
+                let relief = available.saturating_sub(unit.available_before_bytes);
+                log::gone(&unit.victim, now_ms.saturating_sub(unit.named_at_ms), relief, unit.was_killed);
+                unit.members.iter().for_each(|&member| self.actuator.forget(member));
+            }
+            !is_over
+        });
+        self.underway = underway;
+    }
+
+    /// Says what changed: faults that came or went, and why an armed tick names nobody.
+    fn report(&mut self, decision: &Decision) {
+        for (vote, consulted) in decision.votes.iter().zip(&decision.consulted) {
+            for line in &consulted.log {
+                info!(policy = %vote.policy, level = line.level, message = %line.message, "policy says");
+            }
+            let kind = vote.answer.as_ref().err().map(|fault| fault.kind());
+            let before = match kind {
+                Some(kind) => self.last_faults.insert(vote.policy.clone(), kind),
+                None => self.last_faults.remove(&vote.policy),
+            };
+            match (&vote.answer, before) {
+                (Err(fault), before) if before != kind => {
+                    error!(policy = %vote.policy, fault = fault.kind(), is_builtin = decision.ranking.is_builtin, "policy {fault}");
+                }
+                (Ok(_), Some(_)) => info!(policy = %vote.policy, "policy is well again"),
+                _ => {}
+            }
+        }
+        let idle = decision.plan.idle;
+        if let Some(reason) = idle.filter(|_| idle != self.last_idle) {
+            info!(cause = self.pipeline.snapshot.request.cause.as_str(), reason, "nobody has to go");
+        }
+        self.last_idle = idle;
+    }
+
+    fn announce(&mut self) {
+        let memory = self.pipeline.sensor.probe();
+        info!(
+            mode = if self.is_dry { "dry-run" } else { "enforce" },
+            available = memory.map_or_else(|| "unknown".into(), |memory| bytes(memory.available_bytes)),
+            total = memory.map_or_else(|| "unknown".into(), |memory| bytes(memory.total_bytes)),
+            policies = self.pipeline.policies.loaded.len(),
+            "jettison is watching"
+        );
+    }
+}

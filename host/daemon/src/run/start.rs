@@ -1,0 +1,85 @@
+//! Everything that must hold before the first tick.
+
+use std::fs::File;
+use std::path::Path;
+
+use jettison_act::{Actuator, Ledger, LiveKernel, Recovered};
+use jettison_sense::{Root, Sensor};
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
+use tracing::warn;
+
+use super::daemon::Daemon;
+use super::events::{Events, block_on};
+use super::log;
+use super::protect::protect_ourselves;
+use crate::cli;
+use crate::clock::Clock;
+use crate::config::{Config, Mode};
+use crate::failure::Failure;
+use crate::pipeline::Pipeline;
+use crate::policies::Policies;
+
+pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
+    log::start();
+    let mut config = Config::read(args.config.as_deref()).map_err(Failure::Config)?;
+    if args.dry_run {
+        config.mode = Mode::DryRun;
+    }
+    if args.scope.is_some() {
+        config.scope.clone_from(&args.scope);
+    }
+    let _lock = lock(&args.state_dir)?;
+    let root = Root::live();
+    let program = root.proc.join("self/exe");
+    let sensor = Sensor::new(root.clone(), config.scope.as_deref())
+        .map_err(|error| Failure::Usage(error.to_string()))?;
+    let mut kernel = LiveKernel::new(root.proc.clone());
+    let ledger = ledger(&args.state_dir, config.mode, &mut kernel);
+    let hooks: Vec<String> = config.hooks.keys().cloned().collect();
+    let policies = Policies::load(std::mem::take(&mut config.policies), &hooks, program);
+    config.settings.own_pid = std::process::id();
+    let pipeline = Pipeline::new(Clock, sensor, policies, config.settings.clone());
+    if config.mode == Mode::Enforce {
+        protect_ourselves(&root.proc);
+    }
+    let actuator = Actuator::new(kernel, config.settings.own_pid, config.mode == Mode::DryRun);
+    block_on(async {
+        let events =
+            Events::new().map_err(|error| Failure::Failed(format!("signals cannot be awaited: {error}")))?;
+        Daemon::new(pipeline, ledger, actuator, events, &config).run().await;
+        Ok(())
+    })
+    .map_err(|error| Failure::Failed(format!("the event loop cannot be started: {error}")))?
+}
+
+/// One daemon per state directory. The lock goes with the process, however that ends.
+fn lock(state_dir: &Path) -> Result<File, Failure> {
+    let failed = |what: &str, error: &dyn std::fmt::Display| {
+        Failure::Failed(format!("{}: {what}: {error}; name another with --state-dir", state_dir.display()))
+    };
+    std::fs::create_dir_all(state_dir).map_err(|error| failed("cannot be made", &error))?;
+    let file =
+        File::create(state_dir.join("lock")).map_err(|error| failed("the lock cannot be made", &error))?;
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(Errno::WOULDBLOCK) => Err(Failure::Failed(format!(
+            "{}: another daemon runs with this state directory: stop it, or name another with --state-dir",
+            state_dir.display()
+        ))),
+        Err(error) => Err(failed("cannot be locked", &error)),
+    }
+}
+
+/// Puts back what a crashed daemon left behind, then starts a new record. A dry run leaves both alone.
+fn ledger(state_dir: &Path, mode: Mode, kernel: &mut LiveKernel) -> Ledger {
+    if mode == Mode::DryRun {
+        return Ledger::in_memory();
+    }
+    let Recovered { ledger, restored, problem } = Ledger::recover(state_dir, kernel);
+    log::recovered(&restored);
+    if let Some(problem) = problem {
+        warn!(%problem, "what a daemon before us held is not known; values that it left behind stay");
+    }
+    ledger
+}
