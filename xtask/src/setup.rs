@@ -1,0 +1,47 @@
+//! Installs what is missing, and says what it does.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::{call, root, vm};
+
+/// What guests are compiled for.
+const TARGET: &str = "wasm32-unknown-unknown";
+/// What runs the tests.
+const NEXTEST: &str = "cargo-nextest";
+
+/// Everything.
+pub(crate) fn all() -> Result<()> {
+    toolchain()?;
+    nextest()?;
+    vm::set_up()
+}
+
+/// The target of the guests, for the toolchain of this repository.
+pub(crate) fn toolchain() -> Result<()> {
+    let output = Command::new("rustc")
+        .args(["--print", "target-libdir", "--target", TARGET])
+        .current_dir(root())
+        .output()
+        .context("rustc cannot be started")?;
+    ensure!(output.status.success(), "rustc: {}", String::from_utf8_lossy(&output.stderr).trim());
+    let directory = String::from_utf8(output.stdout)?;
+    if std::path::Path::new(directory.trim()).exists() {
+        return Ok(());
+    }
+    println!("installing the target {TARGET}, which policies are compiled for");
+    call("rustup", &["target", "add", TARGET]).with_context(|| {
+        format!("install the standard library for {TARGET} as this Rust was installed, if that was not by rustup")
+    })
+}
+
+/// The test runner.
+pub(crate) fn nextest() -> Result<()> {
+    let found = Command::new(NEXTEST).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if found.is_ok_and(|status| status.success()) {
+        return Ok(());
+    }
+    println!("installing {NEXTEST}, which runs the tests; this takes some minutes");
+    call(env!("CARGO"), &["install", "--locked", NEXTEST])
+}

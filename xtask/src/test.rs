@@ -1,0 +1,57 @@
+//! `cargo xtask test`: what must hold before anything lands.
+
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::{cargo, root, setup, vm};
+
+/// Scenarios that must pass in a virtual machine. `cargo xtask vm --all` has more.
+const SCENARIOS: [&str; 3] = ["leak", "memcg", "hold"];
+
+pub(crate) fn run() -> Result<()> {
+    setup::toolchain()?;
+    setup::nextest()?;
+    let mut not_run = Vec::new();
+    cargo(&["fmt", "--all", "--check"])?;
+    cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])?;
+    if rustix::process::geteuid().is_root() {
+        cargo(&["nextest", "run", "--workspace", "--run-ignored", "all"])?;
+    } else {
+        cargo(&["nextest", "run", "--workspace"])?;
+        not_run.extend(root_tests()?.into_iter().map(|test| format!("{test}: needs root")));
+    }
+    cargo(&["test", "--workspace", "--doc"])?;
+    match vm::set_up() {
+        Ok(()) => vm::check(&SCENARIOS)?,
+        Err(error) => not_run.push(format!("the virtual machine's scenarios: {error:#}")),
+    }
+    report(&not_run)
+}
+
+/// Nobody may take silence for success.
+fn report(not_run: &[String]) -> Result<()> {
+    if not_run.is_empty() {
+        println!("\nall tests ran and passed");
+        return Ok(());
+    }
+    for what in not_run {
+        println!("NOT RUN: {what}");
+    }
+    if std::env::var_os("CI").is_some() {
+        bail!("{} of the tests did not run, and CI skips none", not_run.len());
+    }
+    println!("\nall other tests passed");
+    Ok(())
+}
+
+/// The tests that are ignored without the rights they need.
+fn root_tests() -> Result<Vec<String>> {
+    let args = ["nextest", "list", "--workspace", "--run-ignored", "only", "--message-format", "oneline"];
+    let output = Command::new(env!("CARGO"))
+        .args(args)
+        .current_dir(root())
+        .output()
+        .context("`cargo nextest list` cannot be started")?;
+    Ok(String::from_utf8(output.stdout)?.lines().map(str::to_owned).collect())
+}
