@@ -117,6 +117,14 @@ fn tick(criterion: &mut Criterion) {
     drop(sleepers);
     let large = made_up(10_000);
     criterion.bench_function("consult/10000", |bench| bench.iter(|| consult(&policy, &large, &settings)));
+    let votes =
+        [Vote { policy: "balanced".into(), weight: 1, shadow: false, answer: policy.consult(&large).answer }];
+    criterion.bench_function("decide/10000", |bench| {
+        bench.iter(|| {
+            let excluded = exclusions(&large, &settings);
+            black_box(plan(&large, excluded, &votes, State::default(), &settings))
+        });
+    });
 }
 
 criterion_group!(benches, tick);

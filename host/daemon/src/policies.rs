@@ -91,7 +91,9 @@ fn module(source: &Source) -> Result<Vec<u8>, Fault> {
     match source {
         Source::Builtin(name) => match jettison_policy::builtin(name) {
             Some(bytes) => Ok(bytes.to_vec()),
-            None => Err(missing(format!("there is no built-in policy `{name}`; the one there is, is `balanced`"))),
+            None => {
+                Err(missing(format!("there is no built-in policy `{name}`; the one there is, is `balanced`")))
+            }
         },
         Source::File(path) => {
             let size = std::fs::metadata(path).map_err(|error| missing(error.to_string()))?.len();

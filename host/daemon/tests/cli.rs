@@ -107,21 +107,37 @@ fn check_names_file_fault_and_mend() {
     let scratch = tempfile::tempdir().expect("a directory");
     let path = |name: &str| scratch.path().join(name).display().to_string();
     std::fs::write(path("text.wasm"), "not a module").expect("it is ours");
-    check(&["check", &path("absent.wasm")], scratch.path(), expect![[r#"
+    check(
+        &["check", &path("absent.wasm")],
+        scratch.path(),
+        expect![[r#"
         2
         jettison: DIR/absent.wasm: cannot be read (No such file or directory (os error 2)): put the module there or mend `source`
-    "#]]);
-    check(&["check", &path("text.wasm")], scratch.path(), expect![[r#"
+    "#]],
+    );
+    check(
+        &["check", &path("text.wasm")],
+        scratch.path(),
+        expect![[r#"
         2
         jettison: DIR/text.wasm: is not a WebAssembly policy (it does not begin with \0asm): build it with `cargo build --release --target wasm32-unknown-unknown`
-    "#]]);
-    check(&["check", "builtin:unheard"], scratch.path(), expect![[r#"
+    "#]],
+    );
+    check(
+        &["check", "builtin:unheard"],
+        scratch.path(),
+        expect![[r#"
         2
         jettison: builtin:unheard: cannot be read (there is no built-in policy `unheard`; the one there is, is `balanced`): put the module there or mend `source`
-    "#]]);
-    check(&["check", "builtin:balanced"], scratch.path(), expect![[r#"
+    "#]],
+    );
+    check(
+        &["check", "builtin:balanced"],
+        scratch.path(),
+        expect![[r#"
         0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -131,17 +147,25 @@ fn a_wrong_configuration_is_refused_with_every_problem() {
     std::fs::write(&file, "[act]\nmod = \"enforce\"\ngrace_ms = \"long\"\n").expect("it is ours");
     let state = scratch.path().join("state").display().to_string();
     let config = file.display().to_string();
-    check(&["check", "--config", &config], scratch.path(), expect![[r#"
+    check(
+        &["check", "--config", &config],
+        scratch.path(),
+        expect![[r#"
         2
         jettison: DIR/jettison.toml:2: unknown key `act.mod`; expected mode, reach, grace_ms, grace_max_ms, critical_grace_ms, cool_down_ms, kills_per_minute_max
         jettison: DIR/jettison.toml:3: `act.grace_ms` must be a whole number from 0 to 600000, not "long"
-    "#]]);
+    "#]],
+    );
     let run = ["run", "--dry-run", "--config", &config, "--state-dir", &state];
     assert_eq!(said(&run, scratch.path()), said(&["check", "--config", &config], scratch.path()));
-    check(&["check", "--config", "/nonexistent/jettison.toml"], scratch.path(), expect![[r#"
+    check(
+        &["check", "--config", "/nonexistent/jettison.toml"],
+        scratch.path(),
+        expect![[r#"
         2
         jettison: /nonexistent/jettison.toml: cannot be read: No such file or directory (os error 2)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -153,8 +177,12 @@ fn the_example_configuration_is_valid_and_is_the_default() {
 
 #[test]
 fn a_scope_that_is_not_there_is_named() {
-    check(&["explain", "--scope", "/jettison-nonexistent"], Path::new("DIR"), expect![[r#"
+    check(
+        &["explain", "--scope", "/jettison-nonexistent"],
+        Path::new("DIR"),
+        expect![[r#"
         2
         jettison: scope /jettison-nonexistent: there is no memcg /sys/fs/cgroup/memory/jettison-nonexistent
-    "#]]);
+    "#]],
+    );
 }

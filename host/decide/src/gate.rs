@@ -3,6 +3,7 @@
 use jettison_model::column::{known_u64, row};
 use jettison_model::{Cause, Limit, Memcgs, Request, Snapshot, column};
 
+use crate::eligible::is_below;
 use crate::settings::{Settings, Thresholds, Watch};
 
 /// A PSI trigger counts for so long.
@@ -108,7 +109,7 @@ fn has_swap_left(snapshot: &Snapshot, thresholds: &Thresholds) -> bool {
 fn nearest_limit(snapshot: &Snapshot, settings: &Settings) -> Option<Request> {
     let memcgs = &snapshot.memcgs;
     (0..memcgs.len())
-        .filter(|&row| is_watched(memcgs.paths.get(row), &settings.watch))
+        .filter(|&row| is_watched(memcgs.paths.get(row), settings))
         .filter_map(|row| Some((row, headroom(memcgs, row)?)))
         .filter(|&(_, (limit, left))| level(limit, left, &settings.thresholds) >= Level::Act)
         .min_by_key(|&(row, (_, left))| (left, row))
@@ -119,14 +120,16 @@ fn nearest_limit(snapshot: &Snapshot, settings: &Settings) -> Option<Request> {
         })
 }
 
-/// Whether a memcg's own limit is watched. The root has none.
+/// Whether a memcg's own limit is watched: one that is configured to be, in our scope. The root has none.
 #[must_use]
-pub fn is_watched(path: &[u8], watch: &Watch) -> bool {
-    match watch {
-        Watch::Limited => path != b"/",
-        Watch::Nothing => false,
-        Watch::Paths(paths) => paths.iter().any(|watched| watched.as_bytes() == path),
-    }
+pub fn is_watched(path: &[u8], settings: &Settings) -> bool {
+    let is_ours = settings.scope.as_ref().is_none_or(|scope| is_below(path, scope.as_bytes()));
+    is_ours
+        && match &settings.watch {
+            Watch::Limited => path != b"/",
+            Watch::Nothing => false,
+            Watch::Paths(paths) => paths.iter().any(|watched| watched.as_bytes() == path),
+        }
 }
 
 #[cfg(test)]
@@ -210,5 +213,7 @@ mod tests {
         assert!(!is_critical(&snapshot, &Settings::default().thresholds));
         let unwatched = Settings { watch: Watch::Paths(vec!["/web".into()]), ..Settings::default() };
         assert_eq!(gate(&snapshot, Signals::default(), &unwatched).cause, Cause::Routine);
+        let elsewhere = Settings { scope: Some("/web".into()), ..Settings::default() };
+        assert_eq!(gate(&snapshot, Signals::default(), &elsewhere).cause, Cause::Routine);
     }
 }

@@ -78,6 +78,8 @@ pub struct Settings {
     pub thresholds: Thresholds,
     /// `[memcgs] watch`
     pub watch: Watch,
+    /// `[scope] memcg`: memcgs outside are none of ours.
+    pub scope: Option<String>,
     /// `act.reach`
     pub reach: Reach,
     /// `act.grace_ms`: where a policy gives no steps.
@@ -110,6 +112,7 @@ impl Default for Settings {
                 swap_free_percent: None,
             },
             watch: Watch::Limited,
+            scope: None,
             reach: Reach::Unranked,
             grace_ms: 5_000,
             grace_max_ms: 60_000,

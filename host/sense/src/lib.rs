@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! root ─▶ hierarchy ─▶ sensor ─┬─▶ memory      host and scope (kept open)
-//!                              ├─▶ memcg       one row per cgroup
+//!                              ├─▶ memcg       one row per cgroup ─▶ limit_watch (kept open)
 //!                              └─▶ process     one row per process ─▶ growth, details
 //!                        parse: total functions of bytes
 //! ```
@@ -21,6 +21,7 @@ mod error;
 mod file;
 mod growth;
 mod hierarchy;
+mod limit_watch;
 mod listing;
 mod memcg;
 mod memcg_row;
@@ -34,6 +35,7 @@ pub mod trigger;
 
 pub use error::SenseError;
 pub use hierarchy::{Hierarchy, Version};
+pub use limit_watch::Left;
 pub use memory::Memory;
 pub use root::Root;
 pub use sensor::{Now, Sensor};

@@ -6,6 +6,7 @@ use jettison_model::{Host, Memcgs, Needs, SenseFault, Snapshot};
 use crate::error::{Faults, SenseError};
 use crate::file::{Buffer, open_root};
 use crate::hierarchy::Hierarchy;
+use crate::limit_watch::{Left, LimitWatch};
 use crate::memcg::{MemcgPaths, MemcgWalk};
 use crate::memory::{HostMemory, Memory, Scope, Unusable};
 use crate::parse::pressure::Pressure;
@@ -30,6 +31,7 @@ pub struct Sensor {
     host: HostMemory,
     scope: Option<Scope>,
     memcgs: Option<MemcgWalk>,
+    limits: Option<LimitWatch>,
     processes: ProcessWalk,
     faults: Faults,
 }
@@ -58,8 +60,22 @@ impl Sensor {
             Some(hierarchy) => Some(MemcgWalk::new(hierarchy, open_root(&hierarchy.mount)?)),
             None => None,
         };
+        let limits = match &hierarchy {
+            Some(hierarchy) => Some(LimitWatch::new(hierarchy, open_root(&hierarchy.mount)?)),
+            None => None,
+        };
         let processes = ProcessWalk::new(root.proc.clone(), open_root(&root.proc)?);
-        Ok(Self { root, hierarchy, buffer, host, scope, memcgs, processes, faults: Faults::default() })
+        Ok(Self {
+            root,
+            hierarchy,
+            buffer,
+            host,
+            scope,
+            memcgs,
+            limits,
+            processes,
+            faults: Faults::default(),
+        })
     }
 
     /// Takes a snapshot: refills the columns of `into` (all but its request). Never fails: what cannot be read
@@ -119,6 +135,20 @@ impl Sensor {
             Some(scope) => scope.read(host, &mut self.buffer).ok(),
             None => Some(host),
         }
+    }
+
+    /// Chooses the memcgs whose own limits [`Sensor::nearest_limit`] looks at: those of `memcgs`, a scan's table, that
+    /// have one and satisfy `is_watched`, which is given their paths.
+    pub fn watch_limits(&mut self, memcgs: &Memcgs, is_watched: impl Fn(&[u8]) -> bool) {
+        if let Some(limits) = &mut self.limits {
+            limits.set(memcgs, is_watched);
+        }
+    }
+
+    /// A cheap look at the watched memcgs: the one with the least left below its limit. Page cache counts as left only
+    /// where `is_near` says that it matters.
+    pub fn nearest_limit(&mut self, is_near: impl Fn(Left) -> bool) -> Option<Left> {
+        self.limits.as_mut()?.nearest(&mut self.buffer, is_near)
     }
 
     /// What the last scan could not read. The first few; all are counted by [`Sensor::faults_total`].

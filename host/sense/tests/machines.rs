@@ -427,3 +427,36 @@ fn a_cgroup_mount_without_the_memory_controller_is_not_the_memory_hierarchy() {
     ]);
     assert_eq!(Sensor::new(Root::below(folder.path()), None).unwrap().hierarchy(), None);
 }
+
+#[test]
+fn the_nearest_limit_is_looked_up_without_a_scan() {
+    let folder = tree(&[
+        ("sys/fs/cgroup/cgroup.controllers", "cpu memory\n"),
+        ("sys/fs/cgroup/a/memory.max", "314572800\n"),
+        ("sys/fs/cgroup/a/memory.current", "104857600\n"),
+        ("sys/fs/cgroup/a/memory.stat", "anon 1\nactive_file 20971520\n"),
+        ("sys/fs/cgroup/b/memory.max", "max\n"),
+        ("sys/fs/cgroup/b/memory.current", "1\n"),
+        ("sys/fs/cgroup/c/memory.max", "209715200\n"),
+        ("sys/fs/cgroup/c/memory.current", "1048576\n"),
+        ("sys/fs/cgroup/c/memory.stat", "anon 1\n"),
+    ]);
+    let mut sensor = Sensor::new(Root::below(folder.path()), None).unwrap();
+    let mut snapshot = Snapshot::default();
+    sensor.sense(Needs::default(), Now { boot_ms: 1, wall_ms: 1 }, &mut snapshot);
+    assert_eq!(sensor.nearest_limit(|_| true), None, "nobody is watched yet");
+    sensor.watch_limits(&snapshot.memcgs, |_| true);
+    let mut nearest_mib = |memory_is_short: bool| {
+        let left = sensor.nearest_limit(|_| memory_is_short)?;
+        Some((left.left_bytes >> 20, left.limit_bytes >> 20))
+    };
+    assert_eq!(nearest_mib(false), Some((199, 200)));
+    let usage = folder.path().join("sys/fs/cgroup/a/memory.current");
+    std::fs::write(&usage, "293601280\n").unwrap();
+    assert_eq!(nearest_mib(false), Some((20, 300)));
+    assert_eq!(nearest_mib(true), Some((40, 300)), "page cache can be taken back");
+    std::fs::write(&usage, "").unwrap();
+    assert_eq!(nearest_mib(true), Some((199, 200)), "one that says nothing any more is skipped");
+    sensor.watch_limits(&snapshot.memcgs, |path| path != b"/c" && path != b"/a");
+    assert_eq!(sensor.nearest_limit(|_| true), None);
+}

@@ -111,9 +111,12 @@ grants = ["environment"]
 
 #[test]
 fn what_is_no_toml_is_said_with_its_line() {
-    check("[act]\nmode = \n", expect![[r#"
+    check(
+        "[act]\nmode = \n",
+        expect![[r#"
         j.toml:2: string values must be quoted, expected literal string
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

@@ -24,8 +24,8 @@ pub(crate) fn explain(args: &cli::Explain) -> Result<(), Failure> {
     let root = args.root.as_ref().map_or_else(Root::live, |directory| Root::below(directory));
     let is_live = root.is_live();
     let program = root.proc.join("self/exe");
-    let scope = args.scope.as_deref().or(config.scope.as_deref());
-    let sensor = Sensor::new(root, scope).map_err(|error| Failure::Usage(error.to_string()))?;
+    let scope = args.scope.clone().or(config.scope);
+    let sensor = Sensor::new(root, scope.as_deref()).map_err(|error| Failure::Usage(error.to_string()))?;
     let configs = match args.policy.as_slice() {
         [] => config.policies,
         modules => modules.iter().map(|module| PolicyConfig::of_module(module)).collect(),
@@ -35,6 +35,7 @@ pub(crate) fn explain(args: &cli::Explain) -> Result<(), Failure> {
     let policies = Policies::load(configs, &hooks, program);
     let mut settings = config.settings;
     settings.own_pid = std::process::id();
+    settings.scope = scope;
     let mut pipeline = Pipeline::new(Clock, sensor, policies, settings);
     if is_live {
         pipeline.sense();

@@ -6,7 +6,7 @@ use jettison_act::{Actuator, Ledger, LiveKernel};
 use jettison_decide::escalate::Settings as EscalateSettings;
 use jettison_decide::{Level, Signals, gate};
 use jettison_model::{Order, ProcessId, Victim};
-use jettison_sense::trigger::PsiTrigger;
+use jettison_sense::{Left, PsiTrigger};
 use tracing::{error, info, warn};
 
 use super::events::{Event, Events};
@@ -92,7 +92,7 @@ impl Daemon {
     pub(super) async fn run(mut self) {
         self.announce();
         // Growth is known from the second scan on.
-        self.pipeline.sense();
+        self.sense();
         loop {
             match self.events.next(self.wait_ms()).await {
                 Event::Stop => break,
@@ -113,7 +113,7 @@ impl Daemon {
 
     /// Sense, gate, consult, decide, act.
     fn tick(&mut self) {
-        self.pipeline.sense();
+        self.sense();
         self.ledger.originals(&mut self.pipeline.snapshot);
         self.pipeline.state.in_flight = self.underway.iter().map(Underway::in_flight).collect();
         let signals = Signals { psi_fired_at_ms: self.psi_fired_at_ms, is_manual: false };
@@ -124,6 +124,12 @@ impl Daemon {
         log::held(&reports);
         self.report(&decision);
         self.last_tick_ms = self.pipeline.snapshot.now_ms;
+    }
+
+    fn sense(&mut self) {
+        self.pipeline.sense();
+        let Pipeline { sensor, snapshot, settings, .. } = &mut self.pipeline;
+        sensor.watch_limits(&snapshot.memcgs, |path| gate::is_watched(path, settings));
     }
 
     fn now_ms(&self) -> u64 {
@@ -152,12 +158,19 @@ impl Daemon {
             self.look_ms = WARN_TICK_MS;
             return since_tick >= self.interval_ms;
         };
-        let thresholds = &self.pipeline.settings.thresholds;
+        let thresholds = self.pipeline.settings.thresholds;
         let fastest = self.fill.saw(now, memory.available_bytes);
-        let act = thresholds.act.of(memory.total_bytes);
-        self.look_ms = next_look_ms(memory.available_bytes.saturating_sub(act), fastest);
+        let headroom = |total: u64, available: u64| available.saturating_sub(thresholds.act.of(total));
+        let mut nearest = headroom(memory.total_bytes, memory.available_bytes);
+        let mut level = gate::level(memory.total_bytes, memory.available_bytes, &thresholds);
+        let level_of = |left: Left| gate::level(left.limit_bytes, left.left_bytes, &thresholds);
+        if let Some(left) = self.pipeline.sensor.nearest_limit(|left| level_of(left) > Level::Calm) {
+            nearest = nearest.min(headroom(left.limit_bytes, left.left_bytes));
+            level = level.max(level_of(left));
+        }
+        self.look_ms = next_look_ms(nearest, fastest);
         let psi = self.psi_fired_at_ms.is_some_and(|at| now.saturating_sub(at) <= gate::PSI_FRESH_MS);
-        match gate::level(memory.total_bytes, memory.available_bytes, thresholds) {
+        match level {
             Level::Act | Level::Critical => true,
             Level::Warn if psi => true,
             Level::Warn => since_tick >= WARN_TICK_MS,

@@ -39,6 +39,7 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
     let hooks: Vec<String> = config.hooks.keys().cloned().collect();
     let policies = Policies::load(std::mem::take(&mut config.policies), &hooks, program);
     config.settings.own_pid = std::process::id();
+    config.settings.scope.clone_from(&config.scope);
     let pipeline = Pipeline::new(Clock, sensor, policies, config.settings.clone());
     if config.mode == Mode::Enforce {
         protect_ourselves(&root.proc);

@@ -1,0 +1,105 @@
+//! The look between ticks at memcgs that have a limit of their own.
+//!
+//! Which ones there are is known from the last scan; their files stay open, so that a look costs one read for
+//! each memcg that is far from its limit, and two for one that is near.
+
+use std::ffi::CString;
+use std::os::fd::OwnedFd;
+
+use jettison_model::{Limit, Memcgs};
+
+use crate::file::{Buffer, KeptFile};
+use crate::hierarchy::{Hierarchy, Version};
+use crate::parse::keyed::memcg_stat;
+use crate::parse::value::limit;
+
+/// So many memcgs are looked at, those with the least left at the last scan; each keeps two files open.
+const WATCHED_MAX: usize = 256;
+
+/// A memcg's own limit and what is left below it, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// `memory.max` or `memory.limit_in_bytes`.
+    pub limit_bytes: u64,
+    /// The limit less what is charged, with what the kernel can take back without swapping.
+    pub left_bytes: u64,
+}
+
+#[derive(Debug)]
+struct Watched {
+    path: Vec<u8>,
+    limit_bytes: u64,
+    usage: KeptFile,
+    stat: KeptFile,
+}
+
+impl Watched {
+    fn new(path: &[u8], limit_bytes: u64, version: Version) -> Option<Self> {
+        let below = path.strip_prefix(b"/").unwrap_or(path);
+        let kept = |name: &str| CString::new([below, b"/", name.as_bytes()].concat()).ok().map(KeptFile::new);
+        let usage = match version {
+            Version::V1 => "memory.usage_in_bytes",
+            Version::V2 => "memory.current",
+        };
+        Some(Self { path: path.to_vec(), limit_bytes, usage: kept(usage)?, stat: kept("memory.stat")? })
+    }
+
+    /// `None` if it has gone, or says no number.
+    fn left(
+        &mut self,
+        directory: &OwnedFd,
+        version: Version,
+        buffer: &mut Buffer,
+        is_near: &impl Fn(Left) -> bool,
+    ) -> Option<Left> {
+        let usage = limit(self.usage.read(directory, buffer).ok()?)?;
+        let left = Left { limit_bytes: self.limit_bytes, left_bytes: self.limit_bytes.saturating_sub(usage) };
+        if !is_near(left) {
+            return Some(left);
+        }
+        let stat = memcg_stat(self.stat.read(directory, buffer).ok()?, version);
+        let reclaimable = stat.reclaimable_bytes().unwrap_or(0);
+        Some(Left { left_bytes: left.left_bytes.saturating_add(reclaimable).min(self.limit_bytes), ..left })
+    }
+}
+
+/// The memcgs whose limits are looked at.
+#[derive(Debug)]
+pub(crate) struct LimitWatch {
+    version: Version,
+    directory: OwnedFd,
+    watched: Vec<Watched>,
+}
+
+impl LimitWatch {
+    pub(crate) fn new(hierarchy: &Hierarchy, directory: OwnedFd) -> Self {
+        Self { version: hierarchy.version, directory, watched: Vec::new() }
+    }
+
+    /// Takes the limits of the last scan. What was watched and still has the same limit keeps its files open.
+    pub(crate) fn set(&mut self, memcgs: &Memcgs, is_watched: impl Fn(&[u8]) -> bool) {
+        let mut rows: Vec<(u64, usize, u64)> = (0..memcgs.len())
+            .filter(|&row| is_watched(memcgs.paths.get(row)))
+            .filter_map(|row| {
+                let limit = Limit::of(*memcgs.max_bytes.get(row)?).bytes()?;
+                let usage = memcgs.current_bytes.get(row).copied().unwrap_or(0);
+                Some((limit.saturating_sub(usage), row, limit))
+            })
+            .collect();
+        rows.sort_unstable();
+        let mut before = std::mem::take(&mut self.watched);
+        for (_, row, limit) in rows.into_iter().take(WATCHED_MAX) {
+            let path = memcgs.paths.get(row);
+            let same = before.iter().position(|old| old.path == path && old.limit_bytes == limit);
+            let watched = same.map(|at| before.swap_remove(at));
+            self.watched.extend(watched.or_else(|| Watched::new(path, limit, self.version)));
+        }
+    }
+
+    /// The one with the least left. What the kernel could take back is only asked for where `is_near`.
+    pub(crate) fn nearest(&mut self, buffer: &mut Buffer, is_near: impl Fn(Left) -> bool) -> Option<Left> {
+        let Self { version, directory, watched } = self;
+        let left = watched.iter_mut().filter_map(|one| one.left(directory, *version, buffer, &is_near));
+        left.min_by_key(|left| left.left_bytes)
+    }
+}
