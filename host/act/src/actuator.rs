@@ -67,6 +67,16 @@ impl<K: Kernel> Actuator<K> {
         self.handles.remove(&id);
     }
 
+    /// What it acts through.
+    pub fn kernel(&self) -> &K {
+        &self.kernel
+    }
+
+    /// What it acts through.
+    pub fn kernel_mut(&mut self) -> &mut K {
+        &mut self.kernel
+    }
+
     /// Values are held through the same kernel, and in a dry run not at all.
     pub(crate) fn holding(&mut self) -> Option<&mut K> {
         (!self.is_dry).then_some(&mut self.kernel)

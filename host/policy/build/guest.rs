@@ -39,6 +39,7 @@ pub(crate) fn build(crate_dir: &Path, target_dir: &Path) -> Result<PathBuf, Stri
             cargo.env_remove(name);
         }
     }
+    // Each consultation clears the whole stack first, and a ranking needs far less than the linker's 1 MiB.
     cargo.env("RUSTFLAGS", "-Clink-arg=-zstack-size=262144");
     if workspace_root(crate_dir).join("Cargo.lock").is_file() {
         cargo.arg("--locked");
