@@ -6,7 +6,7 @@ mod memcg;
 use std::io::{BufRead, BufReader, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -26,8 +26,8 @@ const LEAK_MIB_PER_S: u64 = 40;
 const STAGE_DEADLINE: Duration = Duration::from_secs(12);
 
 pub(crate) fn run(target_dir: &Path) -> Result<()> {
-    let show = Show { is_coloured: std::io::stdout().is_terminal(), started: Instant::now() };
     let programs = Programs::build(target_dir)?;
+    let show = Show { is_coloured: std::io::stdout().is_terminal(), started: Instant::now() };
     show.title("This machine, as Jettison sees it");
     println!("$ jettison explain --top 8");
     let explained = Command::new(&programs.jettison).args(["explain", "--top", "8"]).status()?;
@@ -71,7 +71,11 @@ fn without(show: &Show, programs: &Programs, memcg: &Memcg) -> Result<()> {
     let died = stage.wait_for_a_death()?;
     ensure!(memcg.oom_kills()? >= 1, "the kernel's OOM killer did not fire: {}", died.how());
     ensure!(died.who == Who::Primary, "the kernel took the helper, which it does not do for its size");
-    show.bad(&format!("the kernel killed the {} ({}): no marker, no clean exit", died.who.name(), died.how()));
+    show.bad(&format!(
+        "the kernel killed the {} ({}): no marker, no clean exit",
+        died.who.name(),
+        died.how()
+    ));
     ensure!(!stage.marker.exists(), "the primary wrote its marker although it was killed");
     stage.close()?;
     Ok(())
@@ -81,11 +85,9 @@ fn with(show: &Show, programs: &Programs, memcg: &Memcg) -> Result<()> {
     show.title("With Jettison: scoped to the memcg, no configuration");
     let kills_before = memcg.oom_kills()?;
     let mut stage = Stage::open(show, programs, memcg)?;
-    let daemon = Daemon::start(programs, &["--scope", &memcg.path], &stage.directory)?;
+    let daemon = Daemon::start(*show, programs, &["--scope", &memcg.path], &stage.directory)?;
     let died = stage.wait_for_a_death()?;
-    for line in daemon.stop()? {
-        show.log(&line);
-    }
+    daemon.stop()?;
     let kills = memcg.oom_kills()? - kills_before;
     ensure!(died.who == Who::Helper, "the {} went ({})", died.who.name(), died.how());
     ensure!(kills == 0, "the kernel's OOM killer fired {kills} times");
@@ -103,11 +105,9 @@ fn dry_run(show: &Show, programs: &Programs, error: &anyhow::Error) -> Result<()
     show.bad(&format!("NOT RUN: the rescue needs a memcg of its own: {error:#}; run as root to see it"));
     show.title("A dry run instead: decides and logs, touches nothing");
     let directory = scratch()?;
-    let daemon = Daemon::start(programs, &["--dry-run"], &directory)?;
+    let daemon = Daemon::start(*show, programs, &["--dry-run"], &directory)?;
     std::thread::sleep(Duration::from_secs(3));
-    for line in daemon.stop()? {
-        show.log(&line);
-    }
+    daemon.stop()?;
     std::fs::remove_dir_all(&directory).with_context(|| directory.display().to_string())
 }
 
@@ -159,14 +159,16 @@ impl<'a> Stage<'a> {
         let marker = directory.join("clean-exit");
         let primary_mib = PRIMARY_MIB.to_string();
         let marker_text = marker.to_string_lossy().into_owned();
-        let primary = enter(memcg, &programs.workload, &["--hold-mib", &primary_mib, "--marker", &marker_text])?;
+        let primary =
+            enter(memcg, &programs.workload, &["--hold-mib", &primary_mib, "--marker", &marker_text])?;
         let settled = Instant::now();
         while memcg.usage_bytes()? < PRIMARY_MIB * MIB && settled.elapsed() < STAGE_DEADLINE {
             std::thread::sleep(Duration::from_millis(10));
         }
         show.step(&format!("the primary (pid {}) holds {PRIMARY_MIB} MiB", primary.id()));
         let (helper_mib, rate) = (HELPER_MIB.to_string(), LEAK_MIB_PER_S.to_string());
-        let helper = enter(memcg, &programs.workload, &["--hold-mib", &helper_mib, "--leak-mib-per-s", &rate])?;
+        let helper =
+            enter(memcg, &programs.workload, &["--hold-mib", &helper_mib, "--leak-mib-per-s", &rate])?;
         show.step(&format!("the helper (pid {}) starts to leak {LEAK_MIB_PER_S} MiB/s", helper.id()));
         Ok(Self { show, memcg, primary, helper, directory, marker })
     }
@@ -229,14 +231,14 @@ fn enter(memcg: &Memcg, workload: &Path, args: &[&str]) -> Result<Child> {
         .context("sh cannot be run")
 }
 
-/// `jettison run`, its log collected.
+/// `jettison run`, its log shown as it comes.
 struct Daemon {
     child: Child,
-    lines: Receiver<String>,
+    log: JoinHandle<()>,
 }
 
 impl Daemon {
-    fn start(programs: &Programs, args: &[&str], directory: &Path) -> Result<Self> {
+    fn start(show: Show, programs: &Programs, args: &[&str], directory: &Path) -> Result<Self> {
         let mut child = Command::new(&programs.jettison)
             .arg("run")
             .args(args)
@@ -247,22 +249,21 @@ impl Daemon {
             .spawn()
             .with_context(|| programs.jettison.display().to_string())?;
         let log = child.stderr.take().context("the daemon's log is not piped")?;
-        let (sender, lines) = channel();
-        std::thread::spawn(move || {
-            BufReader::new(log).lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        let log = std::thread::spawn(move || {
+            BufReader::new(log).lines().map_while(Result::ok).for_each(|line| show.log(&line));
         });
-        Ok(Self { child, lines })
+        Ok(Self { child, log })
     }
 
-    /// Ends it as an administrator would and returns what it said.
-    fn stop(mut self) -> Result<Vec<String>> {
+    /// Ends it as an administrator would.
+    fn stop(mut self) -> Result<()> {
         // It says what came of its victim right after the victim's end.
         std::thread::sleep(Duration::from_millis(200));
         signal(&self.child, Signal::TERM)?;
         let status = self.child.wait()?;
-        let lines: Vec<String> = self.lines.iter().collect();
-        ensure!(status.success(), "the daemon ended with {status}:\n{}", lines.join("\n"));
-        Ok(lines)
+        ensure!(self.log.join().is_ok(), "the daemon's log could not be shown");
+        ensure!(status.success(), "the daemon ended with {status}");
+        Ok(())
     }
 }
 
@@ -285,6 +286,7 @@ fn scratch() -> Result<PathBuf> {
 }
 
 /// The timeline, coloured on a terminal.
+#[derive(Clone, Copy)]
 struct Show {
     is_coloured: bool,
     started: Instant,
@@ -307,10 +309,10 @@ impl Show {
         self.line(&self.paint("31", "✗ "), text);
     }
 
-    /// A line of the daemon's log, without its date.
+    /// A line of the daemon's log, without its own time.
     fn log(&self, text: &str) {
-        let text = text.split_once('T').map_or(text, |(_, time)| time);
-        println!("           {}", self.paint("36", text));
+        let text = text.split_once('Z').map_or(text, |(_, text)| text.trim_start());
+        self.line("  ", &self.paint("36", text));
     }
 
     fn line(&self, mark: &str, text: &str) {

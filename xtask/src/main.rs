@@ -2,7 +2,10 @@
 //!
 //! Every command sets up what it needs and does not find.
 #![expect(clippy::print_stdout, reason = "what it finds is for the terminal")]
-#![expect(clippy::disallowed_methods, reason = "a tool at the desk: it may wait, ask for the time and read the environment")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a tool at the desk: it may wait, ask for the time and read the environment"
+)]
 
 mod bench;
 mod demo;

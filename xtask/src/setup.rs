@@ -32,7 +32,9 @@ pub(crate) fn toolchain() -> Result<()> {
     }
     println!("installing the target {TARGET}, which policies are compiled for");
     call("rustup", &["target", "add", TARGET]).with_context(|| {
-        format!("install the standard library for {TARGET} as this Rust was installed, if that was not by rustup")
+        format!(
+            "install the standard library for {TARGET} as this Rust was installed, if that was not by rustup"
+        )
     })
 }
 

@@ -265,10 +265,9 @@ fn urgency(vote: &Vote, entry: &Entry) -> u64 {
 pub fn built_in_reason(snapshot: &Snapshot, row: usize) -> String {
     let processes = &snapshot.processes;
     let badness = badness(processes, row, snapshot.host.memory_total_bytes);
-    format!(
-        "badness {} of 1000: {} MiB of memory, swap and page tables, oom_score_adj {}",
-        score(snapshot, badness),
-        processes.footprint_bytes(row) >> 20,
-        processes.oom_score_adj(row)
-    )
+    let (score, mib) = (score(snapshot, badness), processes.footprint_bytes(row) >> 20);
+    match processes.oom_score_adj(row) {
+        0 => format!("badness {score} of 1000 for {mib} MiB"),
+        adj => format!("badness {score} of 1000 for {mib} MiB and oom_score_adj {adj}"),
+    }
 }

@@ -33,7 +33,11 @@ impl Memcg {
         let directory = root.join(&name);
         fs::create_dir(&directory).with_context(|| format!("{} cannot be made", directory.display()))?;
         let memcg = Self { directory, is_v2, path: format!("/{name}") };
-        let (limit, swap) = if is_v2 { ("memory.max", "memory.swap.max") } else { ("memory.limit_in_bytes", "memory.swappiness") };
+        let (limit, swap) = if is_v2 {
+            ("memory.max", "memory.swap.max")
+        } else {
+            ("memory.limit_in_bytes", "memory.swappiness")
+        };
         write(&memcg.directory.join(limit), &limit_bytes.to_string())?;
         // Absent where the kernel has no swap accounting: then there is nothing to forbid.
         if memcg.directory.join(swap).exists() {
