@@ -41,9 +41,12 @@ fn our_crates_point_the_way_the_data_flows() {
     let packages = packages();
     for &(name, expected) in ARROWS {
         let package = packages.iter().find(|package| package["name"] == name);
-        let package = package.unwrap_or_else(|| panic!("there is no crate {name}: mend ARROWS and ARCHITECTURE.md"));
-        let ours: Vec<&str> =
-            dependencies(package).into_iter().filter(|dependency| dependency.starts_with("jettison")).collect();
+        let package =
+            package.unwrap_or_else(|| panic!("there is no crate {name}: mend ARROWS and ARCHITECTURE.md"));
+        let ours: Vec<&str> = dependencies(package)
+            .into_iter()
+            .filter(|dependency| dependency.starts_with("jettison"))
+            .collect();
         assert_eq!(ours, expected, "{name}");
     }
 }
@@ -64,6 +67,9 @@ fn every_crate_inherits_the_lints() {
     for package in packages() {
         let manifest = package["manifest_path"].as_str().expect("a path");
         let text = std::fs::read_to_string(manifest).expect("it is there");
-        assert!(text.contains("[lints]\nworkspace = true"), "{manifest} does not inherit the workspace's lints");
+        assert!(
+            text.contains("[lints]\nworkspace = true"),
+            "{manifest} does not inherit the workspace's lints"
+        );
     }
 }

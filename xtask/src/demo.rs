@@ -1,8 +1,6 @@
 //! `cargo xtask demo`: the main job, seen. Explains the live machine, then stages a rescue twice in a
 //! memory-limited memcg of its own: without Jettison, and with it.
 
-mod memcg;
-
 use std::io::{BufRead, BufReader, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -10,9 +8,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use jettison_tests::Memcg;
 use rustix::process::{Pid, Signal, kill_process};
-
-use memcg::Memcg;
 
 const MIB: u64 = 1 << 20;
 /// What both have to share.
@@ -32,7 +29,7 @@ pub(crate) fn run(target_dir: &Path) -> Result<()> {
     println!("$ jettison explain --top 8");
     let explained = Command::new(&programs.jettison).args(["explain", "--top", "8"]).status()?;
     ensure!(explained.success(), "`jettison explain` ended with {explained}");
-    let memcg = match Memcg::new(LIMIT_BYTES) {
+    let memcg = match Memcg::new("demo", LIMIT_BYTES) {
         Ok(memcg) => memcg,
         Err(error) => return dry_run(&show, &programs, &error),
     };
@@ -85,7 +82,7 @@ fn with(show: &Show, programs: &Programs, memcg: &Memcg) -> Result<()> {
     show.title("With Jettison: scoped to the memcg, no configuration");
     let kills_before = memcg.oom_kills()?;
     let mut stage = Stage::open(show, programs, memcg)?;
-    let daemon = Daemon::start(*show, programs, &["--scope", &memcg.path], &stage.directory)?;
+    let daemon = Daemon::start(*show, programs, &["--scope", memcg.path()], &stage.directory)?;
     let died = stage.wait_for_a_death()?;
     daemon.stop()?;
     let kills = memcg.oom_kills()? - kills_before;
@@ -218,17 +215,10 @@ impl Drop for Stage<'_> {
     }
 }
 
-/// Starts a workload that is in the memcg before its first page.
+/// Starts a workload in the memcg.
 fn enter(memcg: &Memcg, workload: &Path, args: &[&str]) -> Result<Child> {
-    Command::new("sh")
-        .args(["-c", "echo $$ > \"$0\" && exec \"$@\""])
-        .arg(memcg.entrance())
-        .arg(workload)
-        .args(args)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .spawn()
-        .context("sh cannot be run")
+    let mut command = memcg.command(workload);
+    command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).spawn().context("sh cannot be run")
 }
 
 /// `jettison run`, its log shown as it comes.

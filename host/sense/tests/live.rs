@@ -1,13 +1,13 @@
 //! The machine that runs the tests: its own procfs, its own memory hierarchy, its own PSI.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 
 use jettison_model::column::{NONE_U32, row};
 use jettison_model::snapshot::flags;
 use jettison_model::{Needs, Snapshot};
-use jettison_sense::{Now, PsiKind, PsiSpec, PsiTrigger, Root, Sensor, TriggerError, Version};
+use jettison_sense::{Now, PsiKind, PsiSpec, PsiTrigger, Root, Sensor, TriggerError};
+use jettison_tests::{Hog, Memcg};
 
 const MIB: u64 = 1 << 20;
 
@@ -84,85 +84,37 @@ fn the_table_of_this_machine_is_whole() {
     }
 }
 
-/// A memcg of our own with a limit, with one child in it. Both end with it.
-struct Domain {
-    directory: PathBuf,
-    path: String,
-    child: Child,
-}
-
-impl Domain {
-    fn new(sensor: &Sensor, limit_bytes: u64) -> Result<Self, String> {
-        let hierarchy = sensor.hierarchy().ok_or("there is no memory hierarchy")?;
-        let name = format!("jettison-sense-test-{}", std::process::id());
-        let directory = hierarchy.mount.join(&name);
-        let limit = match hierarchy.version {
-            Version::V1 => "memory.limit_in_bytes",
-            Version::V2 => "memory.max",
-        };
-        fs::create_dir(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;
-        let child = Command::new("sleep").arg("60").stdin(Stdio::null()).spawn().unwrap();
-        let domain = Self { directory, path: format!("/{name}"), child };
-        domain.write(limit, limit_bytes)?;
-        domain.write("cgroup.procs", domain.child.id().into())?;
-        Ok(domain)
-    }
-
-    fn write(&self, file: &str, value: u64) -> Result<(), String> {
-        fs::write(self.directory.join(file), value.to_string()).map_err(|error| format!("{file}: {error}"))
-    }
-}
-
-impl Drop for Domain {
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-        // A memcg is busy until its last task is off the processor.
-        let removed = (0..1000).any(|_| {
-            std::thread::yield_now();
-            fs::remove_dir(&self.directory).is_ok()
-        });
-        assert!(removed, "{} stays behind", self.directory.display());
-    }
-}
-
 #[test]
 #[ignore = "needs root, to make a memcg"]
 fn a_real_scope_bounds_the_memory_and_marks_who_is_outside() {
-    let live = Sensor::new(Root::live(), None).unwrap();
-    let domain = Domain::new(&live, 64 * MIB).unwrap();
-    let mut sensor = Sensor::new(Root::live(), Some(&domain.path)).unwrap();
+    let memcg = Memcg::new("sense-test", 64 * MIB).unwrap();
+    let hog = Hog::new(&memcg, false).unwrap();
+    let path = memcg.path().to_owned();
+    let mut sensor = Sensor::new(Root::live(), Some(&path)).unwrap();
     let snapshot = sense(&mut sensor, Needs::default());
     assert_eq!(sensor.faults(), []);
     assert_eq!(snapshot.host.memory_total_bytes, 64 * MIB);
     let available = snapshot.host.memory_available_bytes;
     assert!(available > 32 * MIB && available <= 64 * MIB, "{available}");
-    let probed = sensor.probe().unwrap();
-    assert_eq!(probed.total_bytes, 64 * MIB);
+    assert_eq!(sensor.probe().unwrap().total_bytes, 64 * MIB);
 
-    let child = row_of(&snapshot, domain.child.id());
-    assert!(!snapshot.processes.has(child, flags::OUT_OF_SCOPE));
+    let inside = row_of(&snapshot, hog.pid());
+    assert!(!snapshot.processes.has(inside, flags::OUT_OF_SCOPE));
     assert!(snapshot.processes.has(row_of(&snapshot, std::process::id()), flags::OUT_OF_SCOPE));
-    let memcg = row(snapshot.processes.memcgs[child]).unwrap();
-    assert_eq!(snapshot.memcgs.paths.get(memcg), domain.path.as_bytes());
-    assert_eq!(snapshot.memcgs.max_bytes[memcg], 64 * MIB);
-    assert!(snapshot.memcgs.current_bytes[memcg] <= 64 * MIB);
+    let at = row(snapshot.processes.memcgs[inside]).unwrap();
+    assert_eq!(snapshot.memcgs.paths.get(at), path.as_bytes());
+    assert_eq!(snapshot.memcgs.max_bytes[at], 64 * MIB);
+    assert!(snapshot.memcgs.current_bytes[at] <= 64 * MIB);
 
-    let path = domain.path.clone();
     assert!(sensor.scope_exists());
-    drop(domain);
+    drop((hog, memcg));
     assert!(!sensor.scope_exists() && sensor.probe().is_none());
-    assert!(
-        sense(&mut sensor, Needs::default())
-            .processes
-            .flags
-            .iter()
-            .all(|bits| bits & flags::OUT_OF_SCOPE != 0)
-    );
+    let flags_of_all = sense(&mut sensor, Needs::default()).processes.flags;
+    assert!(flags_of_all.iter().all(|bits| bits & flags::OUT_OF_SCOPE != 0));
     assert_eq!(sensor.faults().len(), 1);
 
-    let again = Domain::new(&live, 128 * MIB).unwrap();
-    assert_eq!(again.path, path);
+    let again = Memcg::new("sense-test", 128 * MIB).unwrap();
+    assert_eq!(again.path(), path);
     assert!(sensor.scope_exists());
     assert_eq!(sensor.probe().map(|memory| memory.total_bytes), Some(128 * MIB));
 }

@@ -1,23 +1,29 @@
-//! A memory-limited memcg of our own to stage in, of v2 or v1, whichever this host has.
+//! A memory-limited memcg of our own, of v2 or v1, whichever this host has.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread::sleep;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-/// Removed when dropped. Whoever starts processes in it ends them first.
-pub(super) struct Memcg {
+/// A memcg of our own. Removed when dropped: whoever starts processes in it ends them first.
+#[derive(Debug)]
+pub struct Memcg {
     directory: PathBuf,
     is_v2: bool,
-    /// Below the hierarchy's root, as `--scope` takes it.
-    pub(super) path: String,
+    path: String,
 }
 
 impl Memcg {
-    /// Makes one with a hard limit and without swap.
-    pub(super) fn new(limit_bytes: u64) -> Result<Self> {
-        let name = format!("jettison-demo-{}", std::process::id());
+    /// Makes one with a hard limit and without swap. `name` tells it from others of this process.
+    ///
+    /// # Errors
+    /// Without root, or without a memory controller.
+    pub fn new(name: &str, limit_bytes: u64) -> Result<Self> {
+        let name = format!("jettison-{name}-{}", std::process::id());
         let v2 = Path::new("/sys/fs/cgroup");
         let controllers = fs::read_to_string(v2.join("cgroup.controllers")).unwrap_or_default();
         let (root, is_v2) = if controllers.split_whitespace().any(|controller| controller == "memory") {
@@ -33,36 +39,60 @@ impl Memcg {
         let directory = root.join(&name);
         fs::create_dir(&directory).with_context(|| format!("{} cannot be made", directory.display()))?;
         let memcg = Self { directory, is_v2, path: format!("/{name}") };
-        let (limit, swap) = if is_v2 {
-            ("memory.max", "memory.swap.max")
-        } else {
-            ("memory.limit_in_bytes", "memory.swappiness")
-        };
-        write(&memcg.directory.join(limit), &limit_bytes.to_string())?;
+        memcg.limit(limit_bytes)?;
+        let swap = memcg.directory.join(if is_v2 { "memory.swap.max" } else { "memory.swappiness" });
         // Absent where the kernel has no swap accounting: then there is nothing to forbid.
-        if memcg.directory.join(swap).exists() {
-            write(&memcg.directory.join(swap), "0")?;
+        if swap.exists() {
+            write(&swap, "0")?;
         }
         Ok(memcg)
     }
 
-    pub(super) fn version(&self) -> &'static str {
+    /// Sets its hard limit.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn limit(&self, limit_bytes: u64) -> Result<()> {
+        let file = if self.is_v2 { "memory.max" } else { "memory.limit_in_bytes" };
+        write(&self.directory.join(file), &limit_bytes.to_string())
+    }
+
+    /// Below the hierarchy's root, as `--scope` takes it.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// `v1` or `v2`.
+    #[must_use]
+    pub fn version(&self) -> &'static str {
         if self.is_v2 { "v2" } else { "v1" }
     }
 
-    /// A process enters the memcg by writing its own pid here.
-    pub(super) fn entrance(&self) -> PathBuf {
-        self.directory.join("cgroup.procs")
+    /// A command that is in the memcg before its first page.
+    #[must_use]
+    pub fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo $$ > \"$0\" && exec \"$@\""]).arg(self.directory.join("cgroup.procs"));
+        command.arg(program);
+        command
     }
 
-    pub(super) fn usage_bytes(&self) -> Result<u64> {
+    /// What is charged to it now.
+    ///
+    /// # Errors
+    /// If it has gone.
+    pub fn usage_bytes(&self) -> Result<u64> {
         let file = self.directory.join(if self.is_v2 { "memory.current" } else { "memory.usage_in_bytes" });
         let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
         text.trim().parse().with_context(|| format!("{}: {text:?} is no number", file.display()))
     }
 
     /// How many processes the kernel's OOM killer took in here.
-    pub(super) fn oom_kills(&self) -> Result<u64> {
+    ///
+    /// # Errors
+    /// If it has gone, or the kernel does not count (before 4.13).
+    pub fn oom_kills(&self) -> Result<u64> {
         let file = self.directory.join(if self.is_v2 { "memory.events" } else { "memory.oom_control" });
         let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
         let count = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
@@ -76,7 +106,7 @@ impl Drop for Memcg {
         for _ in 0..50 {
             match fs::remove_dir(&self.directory) {
                 Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
-                    std::thread::sleep(std::time::Duration::from_millis(20));
+                    sleep(Duration::from_millis(20));
                 }
                 Err(error) => return eprintln!("{} stays behind: {error}", self.directory.display()),
                 Ok(()) => return,

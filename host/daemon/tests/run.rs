@@ -1,0 +1,205 @@
+//! The daemon, from outside: in a memcg of its own, or in a dry run.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+
+use jettison_tests::{DEADLINE, Hog, Memcg, wait_for};
+use rustix::process::{Pid, Signal, kill_process};
+
+const MIB: u64 = 1 << 20;
+
+struct Daemon {
+    child: Child,
+    log: Receiver<String>,
+    said: String,
+}
+
+impl Daemon {
+    fn start(state: &Path, args: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_jettison"))
+            .arg("run")
+            .args(args)
+            .arg("--state-dir")
+            .arg(state)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let (sender, log) = channel();
+        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Self { child, log, said: String::new() }
+    }
+
+    /// Waits for a line of its log with this in it.
+    #[track_caller]
+    fn says(&mut self, what: &str) -> String {
+        while let Ok(line) = self.log.recv_timeout(DEADLINE) {
+            self.said += &format!("{line}\n");
+            if line.contains(what) {
+                return line;
+            }
+        }
+        panic!("it never said {what:?}:\n{}", self.said);
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_raw(self.child.id().try_into().unwrap()).unwrap(), signal).unwrap();
+    }
+
+    /// Asks it to end. Returns its status and all it said.
+    fn stop(mut self) -> (Option<i32>, String) {
+        self.signal(Signal::TERM);
+        let rest: String = self.log.iter().map(|line| line + "\n").collect();
+        (self.child.wait().unwrap().code(), std::mem::take(&mut self.said) + &rest)
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Both fail if it has ended already.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn file(directory: &Path, name: &str, text: &str) -> String {
+    let path = directory.join(name);
+    fs::write(&path, text).unwrap();
+    path.display().to_string()
+}
+
+fn adj(pid: u32) -> i16 {
+    fs::read_to_string(format!("/proc/{pid}/oom_score_adj")).unwrap().trim().parse().unwrap()
+}
+
+/// A hog of 120 MiB that is steady.
+fn steady(memcg: &Memcg) -> Hog {
+    let mut steady = Hog::new(memcg, false).unwrap();
+    steady.take_mib(120).unwrap();
+    steady
+}
+
+/// Beside it one of 20 MiB that leaks some 80 MiB/s until it ends, or until `is_enough`. Returns how it ended.
+fn leak_beside(steady: &mut Hog, memcg: &Memcg, is_deaf: bool, is_enough: impl Fn() -> bool) -> ExitStatus {
+    let mut leak = Hog::new(memcg, is_deaf).unwrap();
+    leak.take_mib(20).unwrap();
+    let ended = wait_for("the leak's end", || {
+        if !is_enough() {
+            // Refused once it has ended, which the next line sees.
+            leak.take_mib(1).ok();
+        }
+        leak.ended().unwrap()
+    });
+    assert!(steady.ended().unwrap().is_none(), "the bigger one stays");
+    assert_eq!(memcg.oom_kills().unwrap(), 0);
+    ended
+}
+
+#[test]
+#[ignore = "needs root, to make a memcg"]
+fn a_leak_goes_by_sigterm_and_the_bigger_one_stays() {
+    let state = tempfile::tempdir().unwrap();
+    let memcg = Memcg::new("run-term", 256 * MIB).unwrap();
+    let mut steady = steady(&memcg);
+    let mut daemon = Daemon::start(state.path(), &["--scope", memcg.path()]);
+    daemon.says("is watching");
+    let ended = leak_beside(&mut steady, &memcg, false, || false);
+    assert_eq!(ended.signal(), Some(15));
+    let line = daemon.says("victim is gone");
+    assert!(line.contains("measured_relief_bytes") && line.contains("killed=false"), "{line}");
+    let (status, said) = daemon.stop();
+    assert_eq!(status, Some(0), "{said}");
+    assert!(said.contains("policy=balanced"), "{said}");
+}
+
+#[test]
+#[ignore = "needs root, to make a memcg"]
+fn a_victim_that_ignores_sigterm_dies_on_its_deadline() {
+    let state = tempfile::tempdir().unwrap();
+    let config = file(state.path(), "jettison.toml", "[act]\ngrace_ms = 300\n");
+    let memcg = Memcg::new("run-deaf", 256 * MIB).unwrap();
+    let mut steady = steady(&memcg);
+    let mut daemon = Daemon::start(state.path(), &["--scope", memcg.path(), "--config", &config]);
+    daemon.says("is watching");
+    // It stops where the daemon has to act and is not yet at critical, so that nobody else has a reason to.
+    let is_enough = || memcg.usage_bytes().unwrap() > 240 * MIB;
+    let ended = leak_beside(&mut steady, &memcg, true, is_enough);
+    assert_eq!(ended.signal(), Some(9));
+    let line = daemon.says("victim is gone");
+    assert!(line.contains("killed=true"), "{line}");
+    let took_ms: u64 = line.split("took_ms=").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+    assert!(took_ms >= 300, "SIGKILL came before the grace period was over: {line}");
+}
+
+#[test]
+#[ignore = "needs root, to make a memcg"]
+fn a_dry_run_names_the_victim_and_touches_nobody() {
+    let state = tempfile::tempdir().unwrap();
+    let memcg = Memcg::new("run-dry", 256 * MIB).unwrap();
+    let mut daemon = Daemon::start(state.path(), &["--dry-run", "--scope", memcg.path()]);
+    daemon.says("is watching");
+    let mut hog = Hog::new(&memcg, false).unwrap();
+    hog.take_mib(245).unwrap();
+    let line = daemon.says("victim");
+    assert!(line.contains(&format!("pid={}", hog.pid())) && line.contains("dry_run=true"), "{line}");
+    let (status, said) = daemon.stop();
+    assert_eq!(status, Some(0), "{said}");
+    assert!(hog.ended().unwrap().is_none());
+    assert_eq!(adj(hog.pid()), 0);
+    assert!(!state.path().join("held.json").exists());
+}
+
+#[test]
+#[ignore = "needs root, to make a memcg"]
+fn what_a_crashed_daemon_held_is_put_back_by_the_next_and_at_its_end() {
+    let state = tempfile::tempdir().unwrap();
+    let memcg = Memcg::new("run-held", 256 * MIB).unwrap();
+    let args = ["--scope", memcg.path()];
+    let mut first = Daemon::start(state.path(), &args);
+    first.says("is watching");
+    let mut hog = Hog::new(&memcg, false).unwrap();
+    // Between `warn` (38 MiB left) and `act` (20 MiB): a leak is made the kernel's choice, and nobody goes.
+    wait_for("the level of warn", || {
+        hog.take_mib(5).unwrap();
+        (memcg.usage_bytes().unwrap() > 226 * MIB).then_some(())
+    });
+    wait_for("a held value", || (adj(hog.pid()) > 0).then_some(()));
+    first.signal(Signal::KILL);
+    first.child.wait().unwrap();
+    assert!(adj(hog.pid()) > 0 && state.path().join("held.json").exists());
+    let mut second = Daemon::start(state.path(), &args);
+    second.says("put back the oom_score_adj");
+    second.says("is watching");
+    let (status, said) = second.stop();
+    assert_eq!((status, adj(hog.pid())), (Some(0), 0), "{said}");
+    assert!(hog.ended().unwrap().is_none());
+}
+
+#[test]
+fn one_daemon_for_one_state_directory() {
+    let state = tempfile::tempdir().unwrap();
+    let mut first = Daemon::start(state.path(), &["--dry-run"]);
+    first.says("is watching");
+    let mut second = Daemon::start(state.path(), &["--dry-run"]);
+    let line = second.says("another daemon runs");
+    assert!(line.contains(&state.path().display().to_string()), "{line}");
+    assert_eq!(second.child.wait().unwrap().code(), Some(1));
+    assert_eq!(first.stop().0, Some(0));
+}
+
+#[test]
+fn a_module_that_is_no_policy_does_not_stop_the_daemon() {
+    let state = tempfile::tempdir().unwrap();
+    let module = file(state.path(), "site.wasm", "nonsense");
+    let policy = format!("[[policy]]\nname = \"site\"\nsource = \"{module}\"\n");
+    let config = file(state.path(), "jettison.toml", &policy);
+    let mut daemon = Daemon::start(state.path(), &["--dry-run", "--config", &config]);
+    daemon.says("is watching");
+    let line = daemon.says("is not a WebAssembly policy");
+    assert!(line.contains("policy=site") && line.contains("is_builtin=true"), "{line}");
+    assert_eq!(daemon.stop().0, Some(0));
+}
