@@ -40,8 +40,14 @@ pub struct Settings {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Rung {
     /// Step `next` is due at `at_ms`; SIGKILL at the deadline.
-    Graceful { next: usize, at_ms: u64 },
-    Killing { since_ms: u64, again_ms: u64 },
+    Graceful {
+        next: usize,
+        at_ms: u64,
+    },
+    Killing {
+        since_ms: u64,
+        again_ms: u64,
+    },
     Over,
 }
 
@@ -119,7 +125,8 @@ impl Escalation {
 
     fn graceful(&mut self, now_ms: u64, alive: &[ProcessId], orders: &mut Vec<Order>) {
         while let Rung::Graceful { next, at_ms } = self.rung {
-            let Some(Step::Signal { number, wait_ms }) = self.steps.get(next).filter(|_| now_ms >= at_ms) else {
+            let Some(Step::Signal { number, wait_ms }) = self.steps.get(next).filter(|_| now_ms >= at_ms)
+            else {
                 break;
             };
             let number = *number;

@@ -51,7 +51,7 @@ pub fn tally(
             Ok(ballot) => {
                 is_builtin = false;
                 let entries = family.resolve(snapshot, ballot);
-                add(&mut sums, &mut said, vote, number, ballot, &entries);
+                add(&mut sums, &mut said, (number, vote, ballot), &entries, &family);
                 remember(state, snapshot, vote, ballot, &entries);
             }
             Err(_) => recall(&mut sums, snapshot, &vote.policy, state),
@@ -63,13 +63,19 @@ pub fn tally(
         .filter(|&row| !is_out[row] && !snapshot.processes.has(row, flags::ZOMBIE))
         .filter_map(|row| ranked(snapshot, row, &sums[row], &relief, is_builtin))
         .collect();
-    order.sort_by_cached_key(order_key);
+    order.sort_by_cached_key(|ranked| order_key(snapshot, ranked, is_builtin));
     Ranking { order, said, excluded, is_builtin }
 }
 
 /// First to go first; then more relief, later start, higher pid.
-fn order_key(ranked: &Ranked) -> (u8, Reverse<i128>, Reverse<u64>, Reverse<u64>, Reverse<u32>) {
+///
+/// The built-in ranking's scores are thousandths for people to read: below them its order is that of the bytes.
+fn order_key(snapshot: &Snapshot, ranked: &Ranked, is_builtin: bool) -> impl Ord + use<> {
     let (class, within) = match ranked.tier {
+        Tier::Sacrifice(_) if is_builtin => {
+            let row = ranked.row as usize;
+            (0, i128::from(badness(&snapshot.processes, row, snapshot.host.memory_total_bytes)))
+        }
         Tier::Sacrifice(score) => (0, i128::from(score)),
         Tier::Unranked(badness) => (1, i128::from(badness)),
         Tier::Protected(strength) => (2, -i128::from(strength)),
@@ -87,6 +93,8 @@ fn order_key(ranked: &Ranked) -> (u8, Reverse<i128>, Reverse<u64>, Reverse<u64>,
 /// Who descends from whom, parents before children.
 struct Family {
     order: Vec<u32>,
+    /// By row: how many ancestors.
+    depths: Vec<u32>,
 }
 
 impl Family {
@@ -95,6 +103,7 @@ impl Family {
         let tree = Tree::of(parents);
         let mut order = Vec::with_capacity(parents.len());
         let mut is_placed = vec![false; parents.len()];
+        let mut depths = vec![0_u32; parents.len()];
         let roots = (0_u32..).zip(parents.iter()).filter(|&(_, &parent)| parent as usize >= parents.len());
         // A torn scan can close a cycle; its rows hang from no root and start trees of their own.
         let starts: Vec<u32> = roots.map(|(row, _)| row).collect();
@@ -108,12 +117,23 @@ impl Family {
                 next += 1;
                 for &child in tree.children(row as usize) {
                     if !core::mem::replace(&mut is_placed[child as usize], true) {
+                        depths[child as usize] = depths[row as usize] + 1;
                         order.push(child);
                     }
                 }
             }
         }
-        Self { order }
+        Self { order, depths }
+    }
+
+    /// Orders targets that all hold one process: greater is narrower. Two trees or two memcgs that share a process
+    /// lie one in the other, so that the deeper one is the narrower; an inner memcg comes later by path.
+    fn narrowness(&self, target: Target) -> (u8, u32) {
+        match target {
+            Target::Process(_) => (2, 0),
+            Target::Tree(row) => (1, self.depths[row as usize]),
+            Target::Memcg(row) => (0, row),
+        }
     }
 
     /// Which entry of a ballot speaks for each process: `process` beats `tree` beats `memcg`; of several
@@ -158,10 +178,9 @@ fn inherit(slots: &mut [u32], row: usize, parents: &[u32]) {
 fn add(
     sums: &mut [Sum],
     said: &mut Vec<(u32, Said)>,
-    vote: &Vote,
-    number: u32,
-    ballot: &Ballot,
+    (number, vote, ballot): (u32, &Vote, &Ballot),
     entries: &[u32],
+    family: &Family,
 ) {
     for ((row, sum), &entry_number) in (0_u32..).zip(sums).zip(entries) {
         let Some(entry) = ballot.entries.get(entry_number as usize) else {
@@ -177,8 +196,9 @@ fn add(
                 let score = u64::from(vote.weight) * u64::from(urgency);
                 sum.score = sum.score.saturating_add(score);
                 sum.highest_asked = sum.highest_asked.max(entry.oom_score_adj);
-                if sum.unit.is_none_or(|(best, unit)| (score, Reverse(entry.target)) > (best, Reverse(unit)))
-                {
+                let is_first =
+                    |(best, unit)| (score, family.narrowness(entry.target)) > (best, family.narrowness(unit));
+                if sum.unit.is_none_or(is_first) {
                     sum.unit = Some((score, entry.target));
                 }
             }
