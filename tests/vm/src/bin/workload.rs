@@ -91,7 +91,8 @@ fn main() -> Result<()> {
 
 /// One of the many: of the same name, and small.
 fn child(args: &Args) -> Result<Child> {
-    let mut command = Command::new(std::env::current_exe()?);
+    // By the name that we were started by, so that the child has it, too.
+    let mut command = Command::new(std::env::args_os().next().context("no name")?);
     command.arg("--hold-mib").arg(args.child_mib.to_string());
     if args.ignore_term {
         command.arg("--ignore-term");

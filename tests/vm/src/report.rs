@@ -1,0 +1,79 @@
+//! What happened in the machine: one line of JSON.
+
+use serde::{Deserialize, Serialize};
+
+/// What happened in one run. Times are milliseconds from the moment when everything stood.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// The scenario's name.
+    pub scenario: String,
+    /// Whether Jettison ran.
+    pub jettison: bool,
+    /// Who died, in order.
+    pub deaths: Vec<Death>,
+    /// Signals that ended or could end somebody, in order.
+    pub sent: Vec<Sent>,
+    /// Whom the kernel's OOM killer took (`/dev/kmsg`).
+    pub kernel_oom_kills: Vec<String>,
+    /// Which of the scenario's processes live at the end.
+    pub alive: Vec<String>,
+    /// The lowest MemAvailable.
+    pub available_min_mib: u64,
+    /// MemAvailable every half second.
+    pub available_mib: Vec<u64>,
+    /// The longest that a beat of every 10 ms was late.
+    pub beat_gap_ms: u64,
+    /// The longest from one fork + exec + read of a file to the next.
+    pub fork_gap_ms: u64,
+    /// What the daemon cost.
+    pub daemon: Option<Cost>,
+    /// How long it ran.
+    pub took_ms: u64,
+}
+
+/// Somebody died.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Death {
+    /// When.
+    pub at_ms: u64,
+    /// Who.
+    pub name: String,
+    /// Its pid.
+    pub pid: u32,
+    /// How.
+    pub how: How,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum How {
+    /// By this signal.
+    Signal(i32),
+    /// With this status.
+    Status(i32),
+}
+
+/// A signal, from the tracepoint `signal:signal_generate`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sent {
+    /// Its number.
+    pub signal: i32,
+    /// To whom.
+    pub to: String,
+    /// To which pid.
+    pub pid: u32,
+    /// From whom; `kernel` where it was the kernel by itself.
+    pub from: String,
+}
+
+/// What the daemon cost.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cost {
+    /// Time on a processor, in user and kernel mode.
+    pub cpu_ms: u64,
+    /// `Rss` of smaps_rollup.
+    pub rss_kib: u64,
+    /// `Pss` of smaps_rollup.
+    pub pss_kib: u64,
+}

@@ -1,0 +1,207 @@
+//! One run: starts everybody at their time, watches, and writes down what happens.
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::symlink;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use jettison_vm_guest::{Cost, Death, Process, Report, Scenario};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::beat::{self, BEAT, Gap};
+use crate::kmsg::OomKills;
+use crate::machine::{CGROUPS, meminfo_mib, number_after};
+use crate::reaper;
+use crate::trace::Signals;
+
+/// For what is to be there before.
+const READY: Duration = Duration::from_secs(30);
+/// Between two samples of MemAvailable.
+const SAMPLE: Duration = Duration::from_millis(500);
+
+/// One run.
+pub(crate) struct Stage<'s> {
+    scenario: &'s Scenario,
+    report: Report,
+    signals: Signals,
+    oom_kills: OomKills,
+    beat: Gap,
+    fork: Gap,
+    living: Vec<(u32, String)>,
+    daemon: Option<Child>,
+}
+
+impl<'s> Stage<'s> {
+    /// Everybody who is to be there before, and then the daemon.
+    pub(crate) fn new(name: &str, scenario: &'s Scenario, has_jettison: bool) -> Result<Self> {
+        let mut stage = Self {
+            scenario,
+            report: Report { scenario: name.into(), jettison: has_jettison, ..Report::default() },
+            signals: Signals::listen()?,
+            oom_kills: OomKills::listen()?,
+            beat: beat::beat(),
+            fork: beat::fork(),
+            living: Vec::new(),
+            daemon: None,
+        };
+        for process in scenario.process.iter().filter(|process| process.start_ms.is_none()) {
+            let before = meminfo_mib("MemAvailable")?;
+            stage.start(process)?;
+            let holds_mib: u64 = option(process, "--hold-mib").unwrap_or(0);
+            let started = Instant::now();
+            while before.saturating_sub(meminfo_mib("MemAvailable")?) < holds_mib * 9 / 10 {
+                ensure!(started.elapsed() < READY, "{} does not hold {holds_mib} MiB", process.name);
+                sleep(BEAT);
+            }
+        }
+        if has_jettison {
+            stage.start_daemon()?;
+        }
+        Ok(stage)
+    }
+
+    /// Until it is over.
+    pub(crate) fn run(mut self) -> Result<Report> {
+        let started = Instant::now();
+        let mut waiting: Vec<&Process> =
+            self.scenario.process.iter().filter(|it| it.start_ms.is_some()).collect();
+        let mut stop_at_ms = self.scenario.daemon.stop_at_ms.filter(|_| self.daemon.is_some());
+        let mut end_ms = self.scenario.seconds * 1000;
+        let mut sampled = started;
+        self.report.available_min_mib = meminfo_mib("MemAvailable")?;
+        loop {
+            let now_ms = u64::try_from(started.elapsed().as_millis())?;
+            if now_ms >= end_ms {
+                break;
+            }
+            if stop_at_ms.is_some_and(|at| now_ms >= at) {
+                self.signal_daemon(Signal::STOP)?;
+                stop_at_ms = None;
+            }
+            for process in waiting.extract_if(.., |process| process.start_ms.is_some_and(|at| now_ms >= at)) {
+                self.start(process)?;
+            }
+            let died = self.bury(now_ms)?;
+            if died && self.report.deaths.len() == 1 {
+                end_ms = end_ms.min(now_ms + self.scenario.settle_ms);
+            }
+            let available_mib = meminfo_mib("MemAvailable")?;
+            self.report.available_min_mib = self.report.available_min_mib.min(available_mib);
+            if sampled.elapsed() >= SAMPLE {
+                sampled = Instant::now();
+                self.report.available_mib.push(available_mib);
+            }
+            sleep(BEAT);
+        }
+        self.report.took_ms = end_ms;
+        self.finish()
+    }
+
+    /// Writes down who has ended. Returns whether one of the scenario's has.
+    fn bury(&mut self, at_ms: u64) -> Result<bool> {
+        let mut is_ours = false;
+        for ended in reaper::ended() {
+            if Some(ended.pid) == self.daemon.as_ref().map(Child::id) {
+                anyhow::bail!("the daemon ended: {:?}", ended.how);
+            }
+            let named = self.scenario.process.iter().any(|process| process.name == ended.name);
+            self.living.retain(|(pid, _)| *pid != ended.pid);
+            if named {
+                is_ours = true;
+                let reaper::Ended { pid, name, how } = ended;
+                self.report.deaths.push(Death { at_ms, name, pid, how });
+            }
+        }
+        Ok(is_ours)
+    }
+
+    fn finish(mut self) -> Result<Report> {
+        if let Some(daemon) = &self.daemon {
+            self.report.daemon = Some(cost(daemon.id())?);
+        }
+        self.report.sent = self.signals.all();
+        self.report.kernel_oom_kills = self.oom_kills.names();
+        self.report.alive = self.living.into_iter().map(|(_, name)| name).collect();
+        self.report.beat_gap_ms = self.beat.longest_ms();
+        self.report.fork_gap_ms = self.fork.longest_ms();
+        Ok(self.report)
+    }
+
+    /// Starts a workload, which has its name from the link that it is started by, and not our `oom_score_adj`.
+    fn start(&mut self, process: &Process) -> Result<()> {
+        let link = format!("/run/{}", process.name);
+        if !std::fs::exists(&link)? {
+            symlink("/bin/workload", &link).with_context(|| link.clone())?;
+        }
+        let memcg = process.memcg.as_deref().unwrap_or_default();
+        let child = Command::new("/bin/busybox")
+            .args(["sh", "-c", "echo $$ > \"$0\" && echo 0 > /proc/$$/oom_score_adj && exec \"$@\""])
+            .arg(format!("{CGROUPS}/{memcg}/cgroup.procs"))
+            .arg(&link)
+            .args(process.does.split_whitespace())
+            .spawn()
+            .with_context(|| process.name.clone())?;
+        println!("STARTED {} {}", process.name, child.id());
+        self.living.push((child.id(), process.name.clone()));
+        Ok(())
+    }
+
+    /// Starts the daemon and waits until it watches.
+    fn start_daemon(&mut self) -> Result<()> {
+        let mut command = Command::new("/bin/jettison");
+        command.args(["run", "--state-dir", "/run/jettison"]).stderr(Stdio::piped());
+        if let Some(config) = &self.scenario.daemon.config {
+            std::fs::write("/run/jettison.toml", config).context("/run/jettison.toml")?;
+            command.args(["--config", "/run/jettison.toml"]);
+        }
+        let mut daemon = command.spawn().context("/bin/jettison")?;
+        let log = daemon.stderr.take().context("its log")?;
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(log).lines().map_while(Result::ok) {
+                println!("LOG {line}");
+                // Nobody waits for it any more once it watches.
+                sender.send(line).ok();
+            }
+        });
+        self.daemon = Some(daemon);
+        wait_for_line(&lines, "is watching")
+    }
+
+    fn signal_daemon(&self, signal: Signal) -> Result<()> {
+        let daemon = self.daemon.as_ref().context("no daemon")?;
+        let pid = i32::try_from(daemon.id()).ok().and_then(Pid::from_raw).context("its pid")?;
+        kill_process(pid, signal).context("the daemon cannot be signalled")
+    }
+}
+
+fn wait_for_line(lines: &Receiver<String>, what: &str) -> Result<()> {
+    loop {
+        let line =
+            lines.recv_timeout(READY).with_context(|| format!("the daemon never said that it {what}"))?;
+        if line.contains(what) {
+            return Ok(());
+        }
+    }
+}
+
+/// A number among a workload's options.
+fn option(process: &Process, key: &str) -> Option<u64> {
+    let mut words = process.does.split_whitespace();
+    words.find(|word| *word == key)?;
+    words.next()?.parse().ok()
+}
+
+/// What a process has cost so far (proc_pid_stat(5): fields 14 and 15, in ticks of 10 ms).
+fn cost(pid: u32) -> Result<Cost> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).context("the daemon's stat")?;
+    let (_, rest) = stat.rsplit_once(") ").context("the daemon's stat")?;
+    let ticks = rest.split(' ').skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum::<u64>();
+    let rollup =
+        std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).context("the daemon's smaps_rollup")?;
+    let kib = |key: &str| number_after(&rollup, key).unwrap_or_default();
+    Ok(Cost { cpu_ms: ticks * 10, rss_kib: kib("Rss"), pss_kib: kib("Pss") })
+}
