@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use core::cmp::Reverse;
 
 use jettison_model::column::row as row_of;
+use jettison_model::snapshot::flags;
 use jettison_model::{
     Cause, Entry, Exclusion, Hold, Plan, ProcessId, Ranked, Ranking, Snapshot, Stance, Step, Target, Tier,
     Tree, Victim, Vote, limits,
@@ -15,7 +16,7 @@ use jettison_model::{
 use crate::badness::{badness, score};
 use crate::eligible::is_below;
 use crate::settings::{Reach, Settings};
-use crate::state::State;
+use crate::state::{InFlight, State};
 use crate::{gate, tally};
 
 /// SIGTERM, the same number on every Linux architecture but those we do not run on (signal(7)).
@@ -70,12 +71,15 @@ fn holds(snapshot: &Snapshot, ranking: &Ranking, settings: &Settings) -> Vec<Hol
 
 /// How many bytes new victims should give back, beyond what is already on its way.
 fn needed_bytes(snapshot: &Snapshot, state: &State, settings: &Settings) -> Result<u64, &'static str> {
-    let on_its_way: u64 = state
+    let helps = |victim: &&InFlight| {
+        let mut rows = victim.members.iter().filter_map(|&member| snapshot.processes.row_of(member));
+        !victim.is_overdue && (limited_path(snapshot).is_none() || rows.any(|row| is_inside(snapshot, row)))
+    };
+    let on_its_way = state
         .in_flight
         .iter()
-        .filter(|victim| !victim.is_overdue)
-        .map(|victim| victim.predicted_relief_bytes)
-        .sum();
+        .filter(helps)
+        .fold(0_u64, |sum, victim| sum.saturating_add(victim.predicted_relief_bytes));
     let needed = snapshot.request.deficit_bytes.max(1);
     if on_its_way >= needed {
         return Err("the victims on their way will give back enough");
@@ -90,6 +94,22 @@ fn needed_bytes(snapshot: &Snapshot, state: &State, settings: &Settings) -> Resu
         }
     }
     Ok(needed - on_its_way)
+}
+
+/// The memcg whose own limit is the cause: victims come only from its subtree, and only they help it.
+fn limited_path(snapshot: &Snapshot) -> Option<&[u8]> {
+    match snapshot.request.cause {
+        Cause::MemcgLimit => row_of(snapshot.request.cause_memcg).map(|row| snapshot.memcgs.paths.get(row)),
+        Cause::Routine | Cause::Warning | Cause::Pressure | Cause::Critical | Cause::Manual => None,
+    }
+}
+
+/// Whether a process could relieve what this tick is about.
+fn is_inside(snapshot: &Snapshot, row: usize) -> bool {
+    limited_path(snapshot).is_none_or(|path| {
+        let memcg = snapshot.processes.memcgs.get(row).copied().and_then(row_of);
+        memcg.is_some_and(|memcg| is_below(snapshot.memcgs.paths.get(memcg), path))
+    })
 }
 
 /// Walks the order and takes units until their predicted relief is enough.
@@ -145,19 +165,11 @@ impl Chooser<'_> {
 
     /// By row: excluded, never, on their way already, or outside the memcg whose limit is the cause.
     fn exempt(&self) -> Vec<bool> {
-        let (processes, memcgs) = (&self.snapshot.processes, &self.snapshot.memcgs);
+        let processes = &self.snapshot.processes;
         let mut is_exempt = vec![true; processes.len()];
-        let limited = match self.snapshot.request.cause {
-            Cause::MemcgLimit => row_of(self.snapshot.request.cause_memcg).map(|row| memcgs.paths.get(row)),
-            Cause::Routine | Cause::Warning | Cause::Pressure | Cause::Critical | Cause::Manual => None,
-        };
         for ranked in &self.ranking.order {
             let row = ranked.row as usize;
-            let inside = limited.is_none_or(|path| {
-                let memcg = processes.memcgs.get(row).copied().and_then(row_of);
-                memcg.is_some_and(|memcg| is_below(memcgs.paths.get(memcg), path))
-            });
-            is_exempt[row] = ranked.tier == Tier::Never || !inside;
+            is_exempt[row] = ranked.tier == Tier::Never || !is_inside(self.snapshot, row);
         }
         for member in self.state.in_flight.iter().flat_map(|victim| &victim.members) {
             if let Some(row) = processes.row_of(*member) {
@@ -181,7 +193,9 @@ impl Chooser<'_> {
         let everybody = self.rows_of(ranked.unit, tree);
         let rows: Vec<u32> =
             everybody.iter().copied().filter(|&row| row == ranked.row || !is_spared(row as usize)).collect();
-        let private: u64 = rows.iter().map(|&row| processes.anon_and_swap_bytes(row as usize)).sum();
+        let private = rows
+            .iter()
+            .fold(0_u64, |sum, &row| sum.saturating_add(processes.anon_and_swap_bytes(row as usize)));
         let shmem = rows.iter().map(|&row| processes.shmem_bytes(row as usize)).max().unwrap_or(0);
         let predicted_relief_bytes = private.saturating_add(shmem);
         if predicted_relief_bytes < limits::RELIEF_BYTES_MIN {
@@ -212,22 +226,25 @@ impl Chooser<'_> {
         })
     }
 
+    /// Who lives in a unit. Zombies have gone: nothing of them is left to be spared or signalled.
     fn rows_of(&self, unit: Target, tree: &Tree) -> Vec<u32> {
         let (processes, memcgs) = (&self.snapshot.processes, &self.snapshot.memcgs);
-        match unit {
+        let mut rows = match unit {
             Target::Process(row) => vec![row],
             Target::Tree(row) => tree.subtree(row),
             Target::Memcg(row) => {
                 let path = memcgs.paths.get(row as usize);
-                let is_member =
-                    |memcg: u32| row_of(memcg).is_some_and(|row| is_below(memcgs.paths.get(row), path));
+                let holds: Vec<bool> =
+                    (0..memcgs.len()).map(|row| is_below(memcgs.paths.get(row), path)).collect();
                 (0_u32..)
                     .zip(processes.memcgs.iter())
-                    .filter(|&(_, &memcg)| is_member(memcg))
+                    .filter(|&(_, &memcg)| holds.get(memcg as usize) == Some(&true))
                     .map(|(row, _)| row)
                     .collect()
             }
-        }
+        };
+        rows.retain(|&row| !processes.has(row as usize, flags::ZOMBIE));
+        rows
     }
 
     /// Which policy made it the victim, why, and how it likes to go.

@@ -1,0 +1,397 @@
+//! Ranking to plan: who goes, how many, and which values are held.
+
+mod kit;
+
+use jettison_decide::{InFlight, Reach, Rule, Settings, State};
+use jettison_model::Target::{Memcg, Process, Tree};
+use jettison_model::snapshot::flags;
+use jettison_model::{Cause, Exclusion, Snapshot, Target};
+use kit::{
+    Decided, MIB, Saying, decide, decide_with, faulted, limited, machine, process, protect, sacrifice,
+    signal, vote,
+};
+
+const SIGINT: u8 = 2;
+const SIGTERM: u8 = 15;
+
+fn missing(mut snapshot: Snapshot, deficit_mib: u64) -> Snapshot {
+    snapshot.request.deficit_bytes = deficit_mib * MIB;
+    snapshot
+}
+
+fn because(cause: Cause, mut snapshot: Snapshot) -> Snapshot {
+    snapshot.request.cause = cause;
+    snapshot
+}
+
+/// Three processes of 300, 200 and 100 MiB, largest first.
+fn three() -> Snapshot {
+    machine(&[], &[process(300), process(200), process(100)])
+}
+
+fn with_state(snapshot: &Snapshot, state: State) -> Decided {
+    decide_with(snapshot, &[], state, &Settings::default())
+}
+
+fn with_settings(snapshot: &Snapshot, votes: &[jettison_model::Vote], settings: &Settings) -> Decided {
+    decide_with(snapshot, votes, State::default(), settings)
+}
+
+#[test]
+fn only_an_armed_tick_names_victims() {
+    let names = |cause| !decide(&because(cause, three()), &[]).plan.victims.is_empty();
+    assert!([Cause::Pressure, Cause::Critical, Cause::MemcgLimit].into_iter().all(names));
+    assert!(![Cause::Routine, Cause::Warning, Cause::Manual].into_iter().any(names));
+}
+
+#[test]
+fn the_plan_stops_at_the_predicted_relief() {
+    assert_eq!(decide(&missing(three(), 300), &[]).victims(), [[0]]);
+    assert_eq!(decide(&missing(three(), 301), &[]).victims(), [[0], [1]]);
+    assert_eq!(decide(&missing(three(), 900), &[]).victims(), [[0], [1], [2]]);
+}
+
+#[test]
+fn a_unit_is_counted_whole_and_once() {
+    let tree = [process(100), process(90).child_of(0), process(80)];
+    let votes = [vote("p", 1, &[sacrifice(Tree(0), 9), sacrifice(Process(2), 8)])];
+    assert_eq!(decide(&missing(machine(&[], &tree), 190), &votes).victims(), [vec![0, 1]]);
+    assert_eq!(decide(&missing(machine(&[], &tree), 191), &votes).victims(), [vec![0, 1], vec![2]]);
+}
+
+#[test]
+fn whoever_gives_nothing_back_is_no_victim() {
+    let decided =
+        decide(&machine(&[], &[process(0), process(2)]), &[vote("p", 1, &[sacrifice(Process(0), 9)])]);
+    assert_eq!(decided.victims(), [[1]]);
+    let decided = decide(&machine(&[], &[process(0)]), &[]);
+    assert_eq!(decided.plan.idle, Some("nobody within reach has memory to give back"));
+}
+
+#[test]
+fn reach_says_how_far_down_the_host_goes() {
+    let entries = [sacrifice(Process(2), 1), protect(Process(0), 1), protect(Process(3), 1000)];
+    let four = machine(&[], &[process(300), process(200), process(100), process(400)]);
+    let victims = |reach| {
+        let settings = Settings { reach, ..Settings::default() };
+        with_settings(&missing(four.clone(), 5_000), &[vote("p", 1, &entries)], &settings).victims()
+    };
+    assert_eq!(victims(Reach::Sacrifice), [[2]]);
+    assert_eq!(victims(Reach::Unranked), [[2], [1]]);
+    assert_eq!(victims(Reach::Protected), [[2], [1], [0]]);
+}
+
+#[test]
+fn reach_cannot_switch_the_built_in_ranking_off() {
+    let settings = Settings { reach: Reach::Sacrifice, ..Settings::default() };
+    assert_eq!(with_settings(&three(), &[faulted("p")], &settings).victims(), [[0]]);
+    assert!(with_settings(&three(), &[vote("p", 1, &[])], &settings).plan.victims.is_empty());
+}
+
+#[test]
+fn after_a_victim_the_host_cools_down_but_not_at_critical() {
+    let named = |ms_ago: u64| State { named_at_ms: vec![1_000_000 - ms_ago], ..State::default() };
+    let cooling = with_state(&three(), named(999));
+    assert_eq!(cooling.plan.idle, Some("cooling down after the last victim"));
+    assert_eq!(with_state(&three(), named(1_000)).victims(), [[0]]);
+    assert_eq!(with_state(&because(Cause::Critical, three()), named(0)).victims(), [[0]]);
+}
+
+#[test]
+fn the_kills_of_a_minute_are_limited_but_not_at_critical() {
+    let named = |ms_ago: u64| State { named_at_ms: vec![1_000_000 - ms_ago; 10], ..State::default() };
+    let idle = with_state(&three(), named(59_999)).plan.idle;
+    assert_eq!(idle, Some("as many victims in the last minute as act.kills_per_minute_max allows"));
+    assert_eq!(with_state(&three(), named(60_000)).victims(), [[0]]);
+    assert_eq!(with_state(&because(Cause::Critical, three()), named(0)).victims(), [[0]]);
+}
+
+#[test]
+fn one_plan_does_not_exceed_the_kills_of_a_minute_either() {
+    let state = State { named_at_ms: vec![990_000; 8], ..State::default() };
+    assert_eq!(with_state(&missing(three(), 900), state.clone()).victims(), [[0], [1]]);
+    let critical = because(Cause::Critical, missing(three(), 900));
+    assert_eq!(with_state(&critical, state).victims(), [[0], [1], [2]]);
+}
+
+#[test]
+fn what_is_named_is_noted_and_counts_for_a_minute() {
+    let decided = decide(&missing(three(), 500), &[]);
+    let mut state = decided.state.clone();
+    state.note(&decided.plan, 1_000_000);
+    assert_eq!(state.named_at_ms, [1_000_000; 2]);
+    let predicted: Vec<u64> =
+        state.in_flight.iter().map(|victim| victim.predicted_relief_bytes / MIB).collect();
+    assert_eq!(predicted, [300, 200]);
+    state.forget_before(1_059_999);
+    assert_eq!(state.named_at_ms.len(), 2);
+    state.forget_before(1_060_000);
+    assert!(state.named_at_ms.is_empty());
+}
+
+/// The row is on its way out and will give back so much.
+fn dying(snapshot: &Snapshot, row: usize, relief_mib: u64) -> State {
+    let members = snapshot.processes.id(row).into_iter().collect();
+    let victim = InFlight { members, predicted_relief_bytes: relief_mib * MIB, is_overdue: false };
+    State { in_flight: vec![victim], ..State::default() }
+}
+
+#[test]
+fn the_relief_of_dying_victims_counts_and_they_are_not_named_again() {
+    let machine = missing(three(), 400);
+    let enough = with_state(&machine, dying(&machine, 0, 400));
+    assert_eq!(enough.plan.idle, Some("the victims on their way will give back enough"));
+    assert_eq!(with_state(&machine, dying(&machine, 0, 300)).victims(), [[1]]);
+}
+
+#[test]
+fn a_victim_that_is_overdue_is_not_counted_on_but_not_named_again_either() {
+    let machine = missing(three(), 200);
+    let mut state = dying(&machine, 0, 300);
+    state.in_flight[0].is_overdue = true;
+    assert_eq!(with_state(&machine, state).victims(), [[1]]);
+}
+
+#[test]
+fn a_memcg_at_its_limit_takes_victims_only_from_its_subtree() {
+    let memcgs = ["/a", "/a/b", "/ab"];
+    let rows = [process(300).inside(2), process(200), process(100).inside(1), process(50).inside(0)];
+    let mut machine = missing(machine(&memcgs, &rows), 900);
+    limited(&mut machine, 0, 200, 10);
+    assert_eq!(decide(&machine, &[]).victims(), [[2], [3]]);
+}
+
+#[test]
+fn a_unit_that_reaches_out_of_the_limited_memcg_goes_in_part() {
+    let tree = [process(10).inside(0), process(100).child_of(0).inside(1), process(10).child_of(1).inside(1)];
+    let mut machine = machine(&["/a", "/b"], &tree);
+    limited(&mut machine, 1, 200, 10);
+    let decided = decide(&machine, &[vote("p", 1, &[sacrifice(Tree(0), 1)])]);
+    let victim = decided.victim();
+    assert_eq!((decided.members(victim), victim.is_partial), (vec![2, 1], true));
+    assert_eq!(victim.predicted_relief_bytes, 110 * MIB);
+}
+
+#[test]
+fn a_memcg_at_its_limit_does_not_count_on_who_dies_elsewhere() {
+    let rows = [process(300).inside(0), process(100).inside(1), process(90).inside(1)];
+    let mut machine = missing(machine(&["/a", "/b"], &rows), 50);
+    limited(&mut machine, 1, 200, 10);
+    assert_eq!(with_state(&machine, dying(&machine, 0, 300)).victims(), [[1]]);
+    assert!(with_state(&machine, dying(&machine, 2, 90)).plan.victims.is_empty());
+}
+
+#[test]
+fn a_memcg_at_its_critical_level_does_not_cool_down() {
+    let mut machine = machine(&["/a"], &[process(100).inside(0)]);
+    let state = State { named_at_ms: vec![machine.now_ms], ..State::default() };
+    limited(&mut machine, 0, 200, 10);
+    assert!(with_state(&machine, state.clone()).plan.victims.is_empty());
+    limited(&mut machine, 0, 200, 6);
+    assert_eq!(with_state(&machine, state).victims(), [[0]]);
+}
+
+/// A memcg of four: 0 is given up with the others, 1 is never, 2 is protected, 3 has -1000.
+fn mixed(target: Target) -> Decided {
+    let of = |mib| process(mib).inside(0);
+    let rows =
+        [of(10), of(20).child_of(0), of(40).child_of(0), of(80).child_of(0).adj(-1000), of(5).child_of(2)];
+    let keeper = vote("keeper", 1, &[protect(Process(1), 1000), protect(Process(2), 1)]);
+    decide(&machine(&["/a"], &rows), &[vote("p", 1, &[sacrifice(target, 1)]), keeper])
+}
+
+#[test]
+fn a_unit_goes_whole_minus_its_never_and_protected_members() {
+    // Of a memcg the highest-ranked member comes first: the one that started last.
+    for (target, members) in [(Tree(0), [0, 4]), (Memcg(0), [4, 0])] {
+        let decided = mixed(target);
+        let victim = decided.victim();
+        assert_eq!((decided.members(victim), victim.is_partial), (members.to_vec(), true));
+        assert_eq!((victim.unit, victim.predicted_relief_bytes), (target, 15 * MIB));
+    }
+}
+
+#[test]
+fn a_whole_unit_is_not_partial_even_with_a_zombie_in_it() {
+    let zombie = process(0).inside(0).child_of(0).flagged(flags::ZOMBIE);
+    let rows = [process(100).inside(0), process(50).inside(0).child_of(0), zombie];
+    for target in [Tree(0), Memcg(0)] {
+        let decided = decide(&machine(&["/a"], &rows), &[vote("p", 1, &[sacrifice(target, 1)])]);
+        let victim = decided.victim();
+        assert_eq!((victim.members.len(), victim.is_partial), (2, false));
+    }
+}
+
+#[test]
+fn the_root_of_a_victim_comes_first() {
+    let rows = [process(1), process(100).inside(0), process(5).inside(0).child_of(1).named("small")];
+    let machine = machine(&["/a"], &rows);
+    let victim_of = |target| {
+        let decided = decide(&machine, &[vote("p", 1, &[sacrifice(target, 1)])]);
+        (decided.victims(), String::from_utf8(decided.victim().memcg.clone()).unwrap())
+    };
+    assert_eq!(victim_of(Tree(1)), (vec![vec![1, 2]], String::new()));
+    assert_eq!(victim_of(Memcg(0)).1, "/a");
+    // The later start of two equal members ranks first and is the root of a memcg.
+    assert_eq!(victim_of(Memcg(0)).0, [[2, 1]]);
+}
+
+#[test]
+fn a_tree_whose_root_is_spared_goes_by_its_first_member() {
+    let tree = [process(50), process(100).child_of(0), process(100).child_of(0)];
+    let keeper = vote("keeper", 1, &[protect(Process(0), 1)]);
+    let decided = decide(&machine(&[], &tree), &[vote("p", 1, &[sacrifice(Tree(0), 1)]), keeper]);
+    assert_eq!(decided.victims(), [[2, 1]]);
+}
+
+#[test]
+fn exclusions_have_their_reasons() {
+    use Exclusion::{Guard, Init, Itself, KernelThread, OutOfScope, Unkillable};
+    let rows = [
+        process(1),
+        process(1).flagged(flags::KERNEL_THREAD),
+        process(1),
+        process(1).adj(-1000),
+        process(1).named("sshd"),
+        process(1).inside(1),
+        process(1).inside(2),
+        process(1).flagged(flags::OUT_OF_SCOPE),
+        process(1).inside(3),
+    ];
+    let mut machine = machine(&["/", "/a/b.service", "/init.scope", "/init.scopes"], &rows);
+    std::sync::Arc::make_mut(&mut machine.processes.pids)[0] = 1;
+    let rules = [
+        Rule { comm: Some("sshd".into()), ..Rule::default() },
+        Rule { unit: Some("b.service".into()), ..Rule::default() },
+        Rule { cgroup: Some("/init.scope".into()), ..Rule::default() },
+    ];
+    let settings = Settings { own_pid: 12, never: rules.into(), ..Settings::default() };
+    let reasons = jettison_decide::exclusions(&machine, &settings);
+    let expected = [Init, KernelThread, Itself, Unkillable, Guard, Guard, Guard, OutOfScope];
+    assert_eq!(reasons, (0..).zip(expected).collect::<Vec<_>>());
+    let mut marked = machine.clone();
+    jettison_decide::mark(&mut marked, &reasons);
+    let is_marked = |row| marked.processes.has(row, flags::EXCLUDED);
+    assert!((0..8).all(is_marked) && !is_marked(8));
+    assert!(marked.processes.has(1, flags::KERNEL_THREAD | flags::EXCLUDED));
+}
+
+#[test]
+fn a_rule_matches_when_all_that_it_names_matches() {
+    let rows = [process(1).named("java").inside(0), process(1).named("java")];
+    let rule = Rule { comm: Some("java".into()), unit: Some("a".into()), uid: Some(1000), ..Rule::default() };
+    let guarded = |rule| {
+        let settings = Settings { never: vec![rule], ..Settings::default() };
+        jettison_decide::exclusions(&machine(&["/a"], &rows), &settings)
+    };
+    assert_eq!(guarded(rule.clone()), [(0, Exclusion::Guard)]);
+    assert_eq!(guarded(Rule { uid: Some(0), ..rule }), []);
+}
+
+#[test]
+fn an_excluded_process_is_no_victim_however_urgent() {
+    let rows =
+        [process(300).adj(-1000), process(200).flagged(flags::OUT_OF_SCOPE), process(100).named("sshd")];
+    let machine = missing(machine(&[], &rows), 900);
+    let settings = Settings {
+        never: vec![Rule { comm: Some("sshd".into()), ..Rule::default() }],
+        reach: Reach::Protected,
+        ..Settings::default()
+    };
+    let urgent = vote("p", 100, &[0, 1, 2].map(|row| sacrifice(Process(row), 1000).asking(1000)));
+    let decided = with_settings(&because(Cause::Critical, machine), &[urgent], &settings);
+    assert_eq!((decided.order(), decided.victims()), (vec![], Vec::<Vec<u32>>::new()));
+    assert_eq!(decided.plan.holds, []);
+}
+
+#[test]
+fn protection_holds_the_lesser_of_the_original_and_the_lowest_asked() {
+    let held = |adj, asked: &[i16]| {
+        let votes: Vec<_> =
+            asked.iter().map(|&value| vote("p", 1, &[protect(Process(0), 5).asking(value)])).collect();
+        decide(&machine(&[], &[process(1).adj(adj)]), &votes).held(0)
+    };
+    assert_eq!(held(0, &[-300, -500, -100]), Some(-500));
+    assert_eq!(held(-600, &[-300, -500]), None);
+    assert_eq!(held(400, &[300]), Some(300));
+}
+
+#[test]
+fn sacrifice_holds_the_greater_of_the_original_and_the_highest_asked() {
+    let held = |adj, asked: &[i16]| {
+        let votes: Vec<_> =
+            asked.iter().map(|&value| vote("p", 1, &[sacrifice(Process(0), 5).asking(value)])).collect();
+        decide(&machine(&[], &[process(1).adj(adj)]), &votes).held(0)
+    };
+    assert_eq!(held(0, &[300, 500, -100]), Some(500));
+    assert_eq!(held(600, &[300, 500]), None);
+    assert_eq!(held(-400, &[-300]), Some(-300));
+}
+
+#[test]
+fn who_protects_decides_the_held_value_and_the_others_do_not() {
+    let giving = vote("giving", 100, &[sacrifice(Process(0), 1000).asking(900)]);
+    let keeping = vote("keeping", 1, &[protect(Process(0), 1).asking(-5)]);
+    let silent = vote("silent", 1, &[protect(Process(0), 1)]);
+    let one = machine(&[], &[process(1)]);
+    assert_eq!(decide(&one, &[giving.clone(), keeping]).held(0), Some(-5));
+    assert_eq!(decide(&one, &[giving.clone(), silent]).held(0), None);
+    assert_eq!(decide(&one, &[giving]).held(0), Some(900));
+}
+
+#[test]
+fn holds_are_by_pid_name_the_original_and_can_be_switched_off() {
+    let rows = [process(1).adj(7), process(9), process(5)];
+    let votes = [vote("p", 1, &[2, 0].map(|row| sacrifice(Process(row), 500).asking(100)))];
+    let decided = decide(&machine(&[], &rows), &votes);
+    let holds: Vec<_> =
+        decided.plan.holds.iter().map(|hold| (hold.id.pid, hold.original, hold.value)).collect();
+    assert_eq!(holds, [(10, 7, 100), (12, 0, 100)]);
+    let off = Settings { is_adjusting: false, ..Settings::default() };
+    assert_eq!(with_settings(&machine(&[], &rows), &votes, &off).plan.holds, []);
+}
+
+#[test]
+fn a_victim_goes_by_the_steps_and_for_the_reason_of_its_most_urgent_policy() {
+    let polite = sacrifice(Process(0), 10).going(&[signal(SIGINT, 900)]);
+    let votes = [vote("weak", 1, &[sacrifice(Process(0), 10)]), vote("strong", 2, &[polite])];
+    let decided = decide(&three(), &votes);
+    let victim = decided.victim();
+    assert_eq!((victim.policy.as_str(), victim.reason.as_str()), ("strong", "process 0"));
+    assert_eq!(victim.shutdown, [signal(SIGINT, 900)]);
+}
+
+#[test]
+fn without_steps_it_is_sigterm_and_grace() {
+    let settings = Settings { grace_ms: 70, ..Settings::default() };
+    let decided = with_settings(&three(), &[vote("p", 1, &[sacrifice(Process(2), 1)])], &settings);
+    assert_eq!(decided.victim().shutdown, [signal(SIGTERM, 70)]);
+    let decided = with_settings(&three(), &[], &settings);
+    let victim = decided.victim();
+    assert_eq!(
+        (victim.policy.as_str(), victim.reason.as_str()),
+        ("built-in", "badness 300 of 1000 for 300 MiB")
+    );
+    assert_eq!(victim.shutdown, [signal(SIGTERM, 70)]);
+}
+
+#[test]
+fn sums_of_absurd_sizes_do_not_overflow() {
+    let mut huge = process(0).inside(0);
+    huge.anon_bytes = u64::MAX - 2;
+    let rows = [huge.clone(), huge.clone(), huge.child_of(0).shmem(1)];
+    let machine = machine(&["/a"], &rows);
+    let state = || {
+        let mut state = dying(&machine, 2, 0);
+        state.in_flight[0].is_overdue = true;
+        state.in_flight.extend([1, 2].map(|_| InFlight {
+            members: vec![],
+            predicted_relief_bytes: u64::MAX,
+            is_overdue: false,
+        }));
+        state
+    };
+    assert!(with_state(&machine, state()).plan.victims.is_empty());
+    let votes = [vote("p", 1, &[sacrifice(Memcg(0), 1)])];
+    assert_eq!(decide(&machine, &votes).victim().predicted_relief_bytes, u64::MAX);
+}
