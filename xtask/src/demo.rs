@@ -52,7 +52,7 @@ struct Programs {
 
 impl Programs {
     fn build(target_dir: &Path) -> Result<Self> {
-        let built = Command::new(env!("CARGO"))
+        let built = Command::new(crate::cargo_program())
             .args(["build", "--release", "--bin", "jettison", "--bin", "workload"])
             .status()
             .context("cargo cannot be run")?;

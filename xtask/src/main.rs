@@ -80,8 +80,13 @@ fn call(program: &str, args: &[&str]) -> Result<()> {
     Ok(())
 }
 
+/// The cargo that runs us.
+fn cargo_program() -> String {
+    std::env::var("CARGO").unwrap_or_else(|_| "cargo".into())
+}
+
 /// Runs cargo, the one that runs us.
 fn cargo(args: &[&str]) -> Result<()> {
     println!("\n$ cargo {}", args.join(" "));
-    call(env!("CARGO"), args)
+    call(&cargo_program(), args)
 }

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{call, root, vm};
+use crate::{call, cargo_program, root, vm};
 
 /// What guests are compiled for.
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -45,5 +45,5 @@ pub(crate) fn nextest() -> Result<()> {
         return Ok(());
     }
     println!("installing {NEXTEST}, which runs the tests; this takes some minutes");
-    call(env!("CARGO"), &["install", "--locked", NEXTEST])
+    call(&cargo_program(), &["install", "--locked", NEXTEST])
 }

@@ -48,7 +48,7 @@ fn report(not_run: &[String]) -> Result<()> {
 /// The tests that are ignored without the rights they need.
 fn root_tests() -> Result<Vec<String>> {
     let args = ["nextest", "list", "--workspace", "--run-ignored", "only", "--message-format", "oneline"];
-    let output = Command::new(env!("CARGO"))
+    let output = Command::new(crate::cargo_program())
         .args(args)
         .current_dir(root())
         .output()

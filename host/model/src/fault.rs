@@ -124,10 +124,7 @@ impl fmt::Display for Fault {
                 )
             }
             Self::WrongWorld { detail } => {
-                write!(
-                    f,
-                    "does not fit jettison:policy@0.1 ({detail}): build it with jettison-sdk 0.1"
-                )
+                write!(f, "does not fit jettison:policy@0.1 ({detail}): build it with jettison-sdk 0.1")
             }
             Self::Compile { detail } => write!(f, "does not compile: {detail}"),
             Self::BadConfig { problems } => write!(f, "rejects its configuration: {problems}"),

@@ -174,8 +174,8 @@ fn a_policy_that_cannot_begin_is_not_loaded() {
 
 #[test]
 fn a_small_limit_on_memory_holds_from_the_start() {
-    let limits = Limits { memory_bytes: 1 << 20, ..Limits::default() };
+    let limits = Limits { memory_bytes: 1 << 16, ..Limits::default() };
     let engine = Engine::new(limits).unwrap();
     let fault = misbehaving_on(&engine, "good").map(drop).unwrap_err();
-    assert_eq!(fault, Fault::OutOfMemory { budget_bytes: 1 << 20 });
+    assert_eq!(fault, Fault::OutOfMemory { budget_bytes: 1 << 16 });
 }

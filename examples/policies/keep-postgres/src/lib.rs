@@ -24,7 +24,10 @@ impl Policy for KeepPostgres {
             let parent_is_postgres = p.parent().is_some_and(|parent| parent.comm() == b"postgres");
             if !parent_is_postgres {
                 // SIGINT is the fast shutdown: sessions are ended, nothing has to be recovered.
-                ballot.protect(p, 900).because("the postmaster").shutdown([Step::signal(Signal::INT, 30_000)]);
+                ballot
+                    .protect(p, 900)
+                    .because("the postmaster")
+                    .shutdown([Step::signal(Signal::INT, 30_000)]);
             } else if p.anon_and_swap_bytes() > BACKEND_BYTES_MAX {
                 // SIGINT cancels the query and keeps the connection; SIGTERM ends the connection.
                 let steps = [Step::signal(Signal::INT, 1_000), Step::signal(Signal::TERM, 2_000)];
