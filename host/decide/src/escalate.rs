@@ -123,10 +123,12 @@ impl Escalation {
         orders
     }
 
+    /// The steps that are due. Everybody is asked at least once; at the deadline there is no time left to ask again.
     fn graceful(&mut self, now_ms: u64, alive: &[ProcessId], orders: &mut Vec<Order>) {
+        let is_late = now_ms >= self.deadline_ms;
         while let Rung::Graceful { next, at_ms } = self.rung {
-            let Some(Step::Signal { number, wait_ms }) = self.steps.get(next).filter(|_| now_ms >= at_ms)
-            else {
+            let is_due = now_ms >= at_ms && (next == 0 || !is_late);
+            let Some(Step::Signal { number, wait_ms }) = self.steps.get(next).filter(|_| is_due) else {
                 break;
             };
             let number = *number;
@@ -135,18 +137,20 @@ impl Escalation {
             self.has_signalled = true;
             self.rung = Rung::Graceful { next: next + 1, at_ms };
         }
-        // A root that has gone leaves orphans which nobody has asked yet.
-        let is_root_gone = !alive.contains(&self.root);
-        if is_root_gone && !core::mem::replace(&mut self.is_root_seen_gone, is_root_gone) {
-            let asked = |id: ProcessId| orders.iter().any(|order| order.id() == id);
-            let orphans: Vec<ProcessId> = alive.iter().copied().filter(|&id| !asked(id)).collect();
-            orders.extend(orphans.into_iter().map(|id| Order::Signal { id, number: SIGTERM }));
+        // The root of a tree leaves orphans which nobody has asked yet; in a memcg everybody was asked.
+        let is_rootless = !self.is_for_all() && !is_late && !alive.contains(&self.root);
+        if is_rootless && !core::mem::replace(&mut self.is_root_seen_gone, true) {
+            orders.extend(alive.iter().map(|&id| Order::Signal { id, number: SIGTERM }));
         }
     }
 
     fn addressees<'a>(&'a self, alive: &'a [ProcessId]) -> impl Iterator<Item = ProcessId> + 'a {
-        let to_all = matches!(self.unit, Target::Memcg(_));
-        alive.iter().copied().filter(move |&id| to_all || id == self.root)
+        alive.iter().copied().filter(|&id| self.is_for_all() || id == self.root)
+    }
+
+    /// Whether every member is asked, and not the root alone.
+    fn is_for_all(&self) -> bool {
+        matches!(self.unit, Target::Memcg(_))
     }
 
     /// All at once: a tree is stopped first, so that it cannot fork faster than we kill.
