@@ -42,6 +42,9 @@ pub fn tally(
     for &(row, _) in &excluded {
         is_out[row as usize] = true;
     }
+    for (row, is_out) in is_out.iter_mut().enumerate() {
+        *is_out |= snapshot.processes.has(row, flags::ZOMBIE);
+    }
     let family = Family::of(snapshot);
     let mut sums = vec![SILENCE; count];
     let mut said = Vec::new();
@@ -60,7 +63,7 @@ pub fn tally(
     let said = index(&mut sums, said);
     let relief = Relief::of(snapshot, &family, &sums, &is_out);
     let mut order: Vec<Ranked> = (0..count)
-        .filter(|&row| !is_out[row] && !snapshot.processes.has(row, flags::ZOMBIE))
+        .filter(|&row| !is_out[row])
         .filter_map(|row| ranked(snapshot, row, &sums[row], &relief, is_builtin))
         .collect();
     order.sort_by_cached_key(|ranked| order_key(snapshot, ranked, is_builtin));

@@ -3,8 +3,8 @@
 mod kit;
 
 use jettison_decide::escalate::{Escalation, Settings};
-use jettison_model::{Order, ProcessId, Step, Target, Victim};
-use kit::signal;
+use jettison_model::{Order, ProcessId, Step, Target};
+use kit::{id, signal, victim};
 
 const SIGINT: u8 = 2;
 const SIGUSR1: u8 = 10;
@@ -13,11 +13,7 @@ const START_MS: u64 = 1_000;
 const TREE: Target = Target::Tree(0);
 const MEMCG: Target = Target::Memcg(0);
 
-fn id(pid: u32) -> ProcessId {
-    ProcessId { pid, start_time: u64::from(pid) * 100 }
-}
-
-/// Pid 1 of these tests' orders: `15>1` is SIGTERM to it.
+/// Orders in short: `15>1` is SIGTERM to pid 1.
 fn text(orders: &[Order]) -> String {
     let words = orders.iter().map(|order| match order {
         Order::Signal { id, number } => format!("{number}>{}", id.pid),
@@ -37,18 +33,7 @@ struct Going {
 
 fn going(unit: Target, members: u32, shutdown: &[Step]) -> Going {
     let alive: Vec<ProcessId> = (1..=members).map(id).collect();
-    let victim = Victim {
-        unit,
-        root: alive[0],
-        comm: b"victim".to_vec(),
-        members: alive.clone(),
-        is_partial: false,
-        memcg: Vec::new(),
-        predicted_relief_bytes: 0,
-        shutdown: shutdown.to_vec(),
-        policy: "p".into(),
-        reason: String::new(),
-    };
+    let victim = victim(unit, &alive, shutdown);
     let settings = Settings { grace_max_ms: 10_000, critical_grace_ms: 500 };
     Going { escalation: Escalation::new(&victim, &settings, START_MS), alive, is_critical: false }
 }

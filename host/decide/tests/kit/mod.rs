@@ -1,16 +1,23 @@
 //! Machines and ballots in a line or two. Rows count from 0 in the order of the text; the pid of row `r` is `10 + r`.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod any;
+
 use std::sync::Arc;
 
 use jettison_decide::{Settings, State, exclusions, plan};
 use jettison_model::{
-    Ballot, Cause, Entry, Fault, Plan, Ranked, Ranking, Snapshot, Stance, Step, Target, Tier, Victim, Vote,
-    column,
+    Ballot, Cause, Entry, Fault, Plan, ProcessId, Ranked, Ranking, Snapshot, Stance, Step, Target, Tier,
+    Victim, Vote, column,
 };
 
 pub(crate) const MIB: u64 = 1 << 20;
 pub(crate) const FIRST_PID: u32 = 10;
+
+/// Who has a pid, unless the test says when it started.
+pub(crate) fn id(pid: u32) -> ProcessId {
+    ProcessId { pid, start_time: u64::from(pid) * 100 }
+}
 
 /// One process to be: `process(300).child_of(0).inside(1)`.
 #[derive(Clone, Debug)]
@@ -85,7 +92,7 @@ fn fill_processes(snapshot: &mut Snapshot, processes: &[Process]) {
     }
     let table = &mut snapshot.processes;
     table.pids = Arc::new((FIRST_PID..).take(processes.len()).collect());
-    let start = |(pid, process): (&u32, &Process)| process.start_time.unwrap_or(u64::from(*pid) * 100);
+    let start = |(pid, process): (&u32, &Process)| process.start_time.unwrap_or(id(*pid).start_time);
     table.start_times = Arc::new(table.pids.iter().zip(processes).map(start).collect());
     table.comms = processes.iter().map(|process| process.comm.as_bytes()).collect();
     table.parents = each(processes, |process| process.parent);
@@ -164,6 +171,22 @@ pub(crate) fn vote(policy: &str, weight: u32, entries: &[Entry]) -> Vote {
 pub(crate) fn faulted(policy: &str) -> Vote {
     let answer = Err(Fault::OutOfFuel { budget: 1 });
     Vote { policy: policy.into(), weight: 1, shadow: false, answer }
+}
+
+/// A unit that goes by these steps; its first member is its root.
+pub(crate) fn victim(unit: Target, members: &[ProcessId], shutdown: &[Step]) -> Victim {
+    Victim {
+        unit,
+        root: members[0],
+        comm: b"victim".to_vec(),
+        members: members.to_vec(),
+        is_partial: false,
+        memcg: Vec::new(),
+        predicted_relief_bytes: 0,
+        shutdown: shutdown.to_vec(),
+        policy: "p".into(),
+        reason: String::new(),
+    }
 }
 
 /// A decision, and the machine that it is about.
