@@ -17,6 +17,7 @@
 extern crate alloc;
 
 pub mod badness;
+mod border;
 pub mod eligible;
 pub mod escalate;
 pub mod gate;

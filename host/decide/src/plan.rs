@@ -17,7 +17,7 @@ use crate::badness::{badness, score};
 use crate::eligible::is_below;
 use crate::settings::{Reach, Settings};
 use crate::state::{InFlight, State};
-use crate::{gate, tally};
+use crate::{border, gate, tally};
 
 /// SIGTERM, the same number on every Linux architecture but those we do not run on (signal(7)).
 const SIGTERM: u8 = 15;
@@ -27,9 +27,26 @@ pub const BUILT_IN: &str = "built-in";
 /// The whole decision of a tick.
 ///
 /// `excluded` is what [`crate::exclusions`] said of this snapshot. Victims that the plan names are entered
-/// into the state by [`State::note`], once they are being carried out.
+/// into the state by [`State::note`], once they are being carried out. Arguments that do not fit each other abort
+/// a test; a release goes on without what does not fit.
 #[must_use]
 pub fn plan(
+    snapshot: &Snapshot,
+    excluded: Vec<(u32, Exclusion)>,
+    votes: &[Vote],
+    state: State,
+    settings: &Settings,
+) -> (Plan, Ranking, State) {
+    let Some(misfit) = border::misfit(snapshot, &excluded, votes) else {
+        return decide(snapshot, excluded, votes, state, settings);
+    };
+    debug_assert!(false, "{misfit}");
+    let (snapshot, excluded, votes) = border::mended(snapshot, excluded, votes);
+    decide(&snapshot, excluded, &votes, state, settings)
+}
+
+/// The decision, on arguments that fit each other.
+pub(crate) fn decide(
     snapshot: &Snapshot,
     excluded: Vec<(u32, Exclusion)>,
     votes: &[Vote],

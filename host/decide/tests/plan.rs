@@ -395,3 +395,19 @@ fn sums_of_absurd_sizes_do_not_overflow() {
     let votes = [vote("p", 1, &[sacrifice(Memcg(0), 1)])];
     assert_eq!(decide(&machine, &votes).victim().predicted_relief_bytes, u64::MAX);
 }
+
+#[test]
+#[cfg(debug_assertions)]
+#[should_panic(expected = "column `memcgs` of processes has 2 values for 3 rows")]
+fn columns_of_uneven_length_abort_a_test() {
+    let mut uneven = three();
+    std::sync::Arc::make_mut(&mut uneven.processes.memcgs).pop();
+    let _ = decide(&uneven, &[]);
+}
+
+#[test]
+#[cfg(debug_assertions)]
+#[should_panic(expected = "p: entry 0 is about Tree(3)")]
+fn so_does_an_entry_about_nobody() {
+    let _ = decide(&three(), &[vote("p", 1, &[sacrifice(Tree(3), 1)])]);
+}
