@@ -83,7 +83,8 @@ fn worst_badness_permille(field: &Field<'_>) -> i16 {
 /// What it takes that the kernel's OOM killer, should it be faster than the host, picks this one rather than the largest:
 /// asked for who is about to double, once memory is getting short.
 fn hold(candidate: &Candidate<'_>, worst: i16, field: &Field<'_>) -> Option<i16> {
-    if field.snapshot.cause() == Cause::Routine || !candidate.terms.is_surging(field.config) {
+    let is_short = !matches!(field.snapshot.cause(), Cause::Routine | Cause::Manual);
+    if !is_short || !candidate.terms.is_surging(field.config) {
         return None;
     }
     let own = match candidate.unit {

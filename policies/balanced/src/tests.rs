@@ -1,6 +1,6 @@
 //! Little machines, each with one thing wrong, and whom the policy gives up without any configuration.
 
-use jettison_sdk::Cause::{MemcgLimit, Pressure, Routine, Warning};
+use jettison_sdk::Cause::{Manual, MemcgLimit, Pressure, Routine, Warning};
 use jettison_sdk::Stance;
 use jettison_sdk::bench::{Machine, Verdict, Whom};
 
@@ -291,7 +291,7 @@ fn an_administrators_leaning_shifts_but_does_not_decide() {
 
 #[test]
 fn the_kernel_is_told_to_prefer_the_leak_once_memory_is_short() {
-    for (cause, expected) in [(Routine, None), (Warning, Some(236)), (Pressure, Some(236))] {
+    for (cause, expected) in [(Routine, None), (Manual, None), (Warning, Some(236)), (Pressure, Some(236))] {
         let mut machine = machine().cause(cause);
         machine.process("server").anon_mib(420).age_s(600);
         let leak = machine.process("leak").anon_mib(180).age_s(4).growth_mib_per_s(61).pid();
