@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::cell::OnceCell;
 use core::cmp::Reverse;
 
 use jettison_model::column::row as row_of;
@@ -142,7 +143,7 @@ impl Chooser<'_> {
     fn choose(&self, needed_bytes: u64) -> Vec<Victim> {
         let mut is_exempt = self.exempt();
         let is_protected = self.protected();
-        let tree = Tree::of(&self.snapshot.processes.parents);
+        let tree = OnceCell::new();
         let room = if gate::is_critical(self.snapshot, &self.settings.thresholds) {
             usize::MAX
         } else {
@@ -205,7 +206,12 @@ impl Chooser<'_> {
     }
 
     /// The unit of a ranked process, whole, minus its exempt and protected members. `None` if its end gives nothing back.
-    fn victim(&self, ranked: &Ranked, tree: &Tree, is_spared: impl Fn(usize) -> bool) -> Option<Victim> {
+    fn victim(
+        &self,
+        ranked: &Ranked,
+        tree: &OnceCell<Tree>,
+        is_spared: impl Fn(usize) -> bool,
+    ) -> Option<Victim> {
         let processes = &self.snapshot.processes;
         let everybody = self.rows_of(ranked.unit, tree);
         let rows: Vec<u32> =
@@ -244,11 +250,11 @@ impl Chooser<'_> {
     }
 
     /// Who lives in a unit. Zombies have gone: nothing of them is left to be spared or signalled.
-    fn rows_of(&self, unit: Target, tree: &Tree) -> Vec<u32> {
+    fn rows_of(&self, unit: Target, tree: &OnceCell<Tree>) -> Vec<u32> {
         let (processes, memcgs) = (&self.snapshot.processes, &self.snapshot.memcgs);
         let mut rows = match unit {
             Target::Process(row) => vec![row],
-            Target::Tree(row) => tree.subtree(row),
+            Target::Tree(row) => tree.get_or_init(|| Tree::of(&processes.parents)).subtree(row),
             Target::Memcg(row) => {
                 let path = memcgs.paths.get(row as usize);
                 let holds: Vec<bool> =

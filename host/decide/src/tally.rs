@@ -10,7 +10,9 @@ use core::cmp::Reverse;
 use jettison_model::column::{NONE_U32, row as row_of};
 use jettison_model::ranking::Said;
 use jettison_model::snapshot::flags;
-use jettison_model::{Ballot, Exclusion, Ranked, Ranking, Snapshot, Stance, Target, Tier, Tree, Vote};
+use jettison_model::{
+    Ballot, Exclusion, Processes, Ranked, Ranking, Snapshot, Stance, Target, Tier, Tree, Vote,
+};
 
 use crate::badness::{badness, score};
 use crate::state::{Kept, LastGood, State};
@@ -47,7 +49,7 @@ pub fn tally(
     }
     let family = Family::of(snapshot);
     let mut sums = vec![SILENCE; count];
-    let mut said = Vec::new();
+    let mut said = Vec::with_capacity(count);
     let mut is_builtin = true;
     for (number, vote) in (0_u32..).zip(votes).filter(|(_, vote)| !vote.shadow) {
         match &vote.answer {
@@ -62,35 +64,57 @@ pub fn tally(
     }
     let said = index(&mut sums, said);
     let relief = Relief::of(snapshot, &family, &sums, &is_out);
-    let mut order: Vec<Ranked> = (0..count)
-        .filter(|&row| !is_out[row])
-        .filter_map(|row| ranked(snapshot, row, &sums[row], &relief, is_builtin))
-        .collect();
-    order.sort_by_cached_key(|ranked| order_key(snapshot, ranked, is_builtin));
+    let mut order = Vec::with_capacity(count);
+    let eligible = (0..count).filter(|&row| !is_out[row]);
+    order.extend(eligible.filter_map(|row| ranked(snapshot, row, &sums[row], &relief, is_builtin)));
+    sort(snapshot, &mut order, is_builtin);
     Ranking { order, said, excluded, is_builtin }
 }
 
 /// First to go first; then more relief, later start, higher pid.
 ///
+/// For there are many, what is sorted is a number for each, and the rows are put in place after it. Those of one
+/// number are sorted once more.
+fn sort(snapshot: &Snapshot, order: &mut [Ranked], is_builtin: bool) {
+    let key = |(place, ranked): (u32, &Ranked)| (standing(snapshot, ranked, is_builtin), place);
+    let mut keys: Vec<(u128, u32)> = (0_u32..).zip(&*order).map(key).collect();
+    keys.sort_unstable_by_key(|&(standing, _)| standing);
+    for ties in keys.chunk_by_mut(|a, b| a.0 == b.0).filter(|ties| ties.len() > 1) {
+        ties.sort_unstable_by_key(|&(_, place)| {
+            let ranked = &order[place as usize];
+            Reverse((ranked.relief_bytes, ranked.id.start_time, ranked.id.pid))
+        });
+    }
+    for place in 0..keys.len() {
+        // Whoever stood at an earlier place has been swapped away from there.
+        let mut from = keys[place].1;
+        while (from as usize) < place {
+            from = keys[from as usize].1;
+        }
+        keys[place].1 = from;
+        order.swap(place, from as usize);
+    }
+}
+
+/// Tier, place in the tier and relief in one number; less goes first.
+///
 /// The built-in ranking's scores are thousandths for people to read: below them its order is that of the bytes.
-fn order_key(snapshot: &Snapshot, ranked: &Ranked, is_builtin: bool) -> impl Ord + use<> {
+fn standing(snapshot: &Snapshot, ranked: &Ranked, is_builtin: bool) -> u128 {
+    const RELIEF_BITS: u32 = 62;
+    let by_badness = |badness: i64| !(badness.cast_unsigned() ^ (1 << 63));
     let (class, within) = match ranked.tier {
         Tier::Sacrifice(_) if is_builtin => {
             let row = ranked.row as usize;
-            (0, i128::from(badness(&snapshot.processes, row, snapshot.host.memory_total_bytes)))
+            (0_u8, by_badness(badness(&snapshot.processes, row, snapshot.host.memory_total_bytes)))
         }
-        Tier::Sacrifice(score) => (0, i128::from(score)),
-        Tier::Unranked(badness) => (1, i128::from(badness)),
-        Tier::Protected(strength) => (2, -i128::from(strength)),
+        Tier::Sacrifice(score) => (0, !score),
+        Tier::Unranked(badness) => (1, by_badness(badness)),
+        Tier::Protected(strength) => (2, u64::from(strength)),
         Tier::Never => (3, 0),
     };
-    (
-        class,
-        Reverse(within),
-        Reverse(ranked.relief_bytes),
-        Reverse(ranked.id.start_time),
-        Reverse(ranked.id.pid),
-    )
+    let most = (1 << RELIEF_BITS) - 1;
+    let relief = most - ranked.relief_bytes.min(most);
+    u128::from(class) << 126 | u128::from(within) << RELIEF_BITS | u128::from(relief)
 }
 
 /// Who descends from whom, parents before children.
@@ -279,6 +303,10 @@ struct Bytes {
 }
 
 impl Bytes {
+    fn of(processes: &Processes, row: usize) -> Self {
+        Self { private: processes.anon_and_swap_bytes(row), shmem: processes.shmem_bytes(row) }
+    }
+
     fn and(self, other: Self) -> Self {
         Self { private: self.private.saturating_add(other.private), shmem: self.shmem.max(other.shmem) }
     }
@@ -289,24 +317,18 @@ impl Bytes {
 }
 
 /// Relief of every possible unit, exempt members left out.
-struct Relief {
-    of_process: Vec<Bytes>,
+struct Relief<'a> {
+    processes: &'a Processes,
     of_tree: Vec<Bytes>,
     of_memcg: Vec<Bytes>,
 }
 
-impl Relief {
-    fn of(snapshot: &Snapshot, family: &Family, sums: &[Sum], is_out: &[bool]) -> Self {
+impl<'a> Relief<'a> {
+    fn of(snapshot: &'a Snapshot, family: &Family, sums: &[Sum], is_out: &[bool]) -> Self {
         let (processes, memcgs) = (&snapshot.processes, &snapshot.memcgs);
-        let of_process: Vec<Bytes> = (0..processes.len())
-            .map(|row| Bytes {
-                private: processes.anon_and_swap_bytes(row),
-                shmem: processes.shmem_bytes(row),
-            })
-            .collect();
         let counts = |row: usize| !is_out[row] && sums[row].strength == 0;
         let mut of_tree: Vec<Bytes> = (0..processes.len())
-            .map(|row| if counts(row) { of_process[row] } else { Bytes::default() })
+            .map(|row| if counts(row) { Bytes::of(processes, row) } else { Bytes::default() })
             .collect();
         let mut of_memcg = vec![Bytes::default(); memcgs.len()];
         for (row, &bytes) in of_tree.iter().enumerate() {
@@ -320,16 +342,17 @@ impl Relief {
         for row in (0..of_memcg.len()).rev() {
             pass_up(&mut of_memcg, row, &memcgs.parents);
         }
-        Self { of_process, of_tree, of_memcg }
+        Self { processes, of_tree, of_memcg }
     }
 
     fn bytes(&self, unit: Target) -> u64 {
-        let (column, row) = match unit {
-            Target::Process(row) => (&self.of_process, row),
-            Target::Tree(row) => (&self.of_tree, row),
-            Target::Memcg(row) => (&self.of_memcg, row),
+        let of = |column: &[Bytes], row: u32| column.get(row as usize).copied().unwrap_or_default();
+        let bytes = match unit {
+            Target::Process(row) => Bytes::of(self.processes, row as usize),
+            Target::Tree(row) => of(&self.of_tree, row),
+            Target::Memcg(row) => of(&self.of_memcg, row),
         };
-        column.get(row as usize).copied().unwrap_or_default().total()
+        bytes.total()
     }
 }
 
