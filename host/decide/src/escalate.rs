@@ -59,7 +59,6 @@ pub struct Escalation {
     steps: Vec<Step>,
     critical_grace_ms: u64,
     deadline_ms: u64,
-    is_capped: bool,
     has_signalled: bool,
     is_root_seen_gone: bool,
     is_overdue: bool,
@@ -86,7 +85,6 @@ impl Escalation {
             steps,
             critical_grace_ms: u64::from(settings.critical_grace_ms),
             deadline_ms: now_ms.saturating_add(waits.min(u64::from(settings.grace_max_ms))),
-            is_capped: false,
             has_signalled: false,
             is_root_seen_gone: false,
             is_overdue: false,
@@ -101,8 +99,7 @@ impl Escalation {
             self.rung = Rung::Over;
             return Vec::new();
         }
-        if is_critical && !self.is_capped {
-            self.is_capped = true;
+        if is_critical {
             self.deadline_ms = self.deadline_ms.min(now_ms.saturating_add(self.critical_grace_ms));
         }
         let mut orders = Vec::new();

@@ -139,6 +139,8 @@ mod tests {
     use alloc::vec;
     use jettison_model::Host;
 
+    use crate::settings::Bound;
+
     const MIB: u64 = 1 << 20;
 
     fn host(available_mib: u64) -> Snapshot {
@@ -195,8 +197,6 @@ mod tests {
         assert_eq!(bound.of(1 << 40), 2048 * MIB);
     }
 
-    use crate::settings::Bound;
-
     #[test]
     fn a_memcg_near_its_own_limit_is_a_cause_of_its_own() {
         let mut snapshot = host(900);
@@ -215,5 +215,20 @@ mod tests {
         assert_eq!(gate(&snapshot, Signals::default(), &unwatched).cause, Cause::Routine);
         let elsewhere = Settings { scope: Some("/web".into()), ..Settings::default() };
         assert_eq!(gate(&snapshot, Signals::default(), &elsewhere).cause, Cause::Routine);
+    }
+
+    #[test]
+    fn of_several_memcgs_near_their_limits_the_one_with_the_least_left_is_the_cause() {
+        let mut snapshot = host(900);
+        snapshot.memcgs.paths = [b"/a".as_slice(), b"/b", b"/c"].into_iter().collect();
+        snapshot.memcgs.max_bytes = Arc::new(vec![100 * MIB; 3]);
+        let cause_memcg = |left_mib: [u64; 3]| {
+            let mut snapshot = snapshot.clone();
+            snapshot.memcgs.current_bytes = Arc::new(left_mib.map(|left| (100 - left) * MIB).to_vec());
+            gate(&snapshot, Signals::default(), &Settings::default()).cause_memcg
+        };
+        assert_eq!(cause_memcg([8, 4, 7]), 1);
+        assert_eq!(cause_memcg([50, 6, 6]), 1);
+        assert_eq!(cause_memcg([9, 15, 50]), column::NONE_U32, "below warn is not yet at the limit");
     }
 }

@@ -198,6 +198,13 @@ fn a_tree_whose_root_has_gone_before_the_first_look_is_asked_all_the_same() {
 }
 
 #[test]
+fn orphans_are_not_asked_when_their_time_is_over() {
+    let mut unit = going(TREE, 2, &[signal(SIGINT, 1_000)]);
+    assert_eq!(unit.at(0), "2>1");
+    assert_eq!(unit.dies(1).at(1_000), "stop>2 kill>2 reap>2");
+}
+
+#[test]
 fn a_memcg_has_no_orphans_because_everybody_was_asked() {
     let mut unit = going(MEMCG, 3, &[signal(SIGINT, 1_000), signal(SIGTERM, 1_000)]);
     assert_eq!(unit.at(0), "2>1 2>2 2>3");

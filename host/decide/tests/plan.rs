@@ -354,10 +354,12 @@ fn holds_are_by_pid_name_the_original_and_can_be_switched_off() {
 #[test]
 fn a_victim_goes_by_the_steps_and_for_the_reason_of_its_most_urgent_policy() {
     let polite = sacrifice(Process(0), 10).going(&[signal(SIGINT, 900)]);
-    let votes = [vote("weak", 1, &[sacrifice(Process(0), 10)]), vote("strong", 2, &[polite])];
+    let [feeble, strong, twin] =
+        [("a", 1), ("b", 2), ("c", 2)].map(|(policy, weight)| (policy, weight, polite.clone()));
+    let votes = [strong, twin, feeble].map(|(policy, weight, entry)| vote(policy, weight, &[entry]));
     let decided = decide(&three(), &votes);
     let victim = decided.victim();
-    assert_eq!((victim.policy.as_str(), victim.reason.as_str()), ("strong", "process 0"));
+    assert_eq!((victim.policy.as_str(), victim.reason.as_str()), ("b", "process 0"));
     assert_eq!(victim.shutdown, [signal(SIGINT, 900)]);
 }
 

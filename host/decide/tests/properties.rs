@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 
 use jettison_decide::{Settings, State, exclusions};
 use jettison_model::snapshot::flags;
-use jettison_model::{Cause, ProcessId, Snapshot, Target, Tier, Vote};
-use kit::any::{Case, a_case, a_renumbering, a_request, a_snapshot, renumbered};
-use kit::{Decided, FIRST_PID, MIB, Saying, decide_with, protect, vote};
+use jettison_model::{Cause, Column, Entry, ProcessId, Snapshot, Stance, Target, Tier, Vote, column};
+use kit::any::{Case, a_ballot, a_case, a_renumbering, a_request, a_snapshot, renumbered};
+use kit::{Decided, FIRST_PID, MIB, Saying, decide, decide_with, protect, vote};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -31,7 +31,38 @@ fn taken(decided: &Decided) -> BTreeSet<u32> {
     decided.victims().into_iter().flatten().collect()
 }
 
+/// Who speaks for a process, by the words of the contract: the first of these targets that has an entry.
+fn speaker<'a>(snapshot: &Snapshot, entries: &'a [Entry], row: u32) -> Option<&'a Entry> {
+    let up = |parents: &Column<u32>, row: u32| {
+        let parents = parents.clone();
+        let above = move |row: &u32| parents.get(*row as usize).copied();
+        std::iter::successors(Some(row), above).take_while(|&row| row != column::NONE_U32)
+    };
+    let memcg = snapshot.processes.memcgs[row as usize];
+    std::iter::once(Target::Process(row))
+        .chain(up(&snapshot.processes.parents, row).map(Target::Tree))
+        .chain(up(&snapshot.memcgs.parents, memcg).map(Target::Memcg))
+        .find_map(|target| entries.iter().find(|entry| entry.target == target))
+}
+
 proptest! {
+    #[test]
+    fn a_policy_speaks_by_its_narrowest_entry((snapshot, entries) in a_ballot()) {
+        let decided = decide(&snapshot, &[vote("p", 1, &entries)]);
+        for ranked in &decided.ranking.order {
+            let expected = speaker(&snapshot, &entries, ranked.row);
+            prop_assert_eq!(ranked.tier, match expected.map(|entry| entry.stance) {
+                Some(Stance::Protect(1000)) => Tier::Never,
+                Some(Stance::Protect(strength)) => Tier::Protected(strength),
+                Some(Stance::Sacrifice(urgency)) => Tier::Sacrifice(u64::from(urgency)),
+                None => match ranked.tier { Tier::Unranked(_) => ranked.tier, _ => Tier::Never },
+            });
+            let said: Vec<&Entry> =
+                decided.ranking.said_of(ranked).iter().map(|said| &entries[said.entry as usize]).collect();
+            prop_assert_eq!(said, Vec::from_iter(expected));
+        }
+    }
+
     #[test]
     fn the_order_of_policies_and_of_entries_means_nothing(case in a_case(), seed: u64) {
         let mut shuffled = case.clone();

@@ -79,6 +79,14 @@ pub(crate) fn votes(rows: u32) -> impl Strategy<Value = Vec<Vote>> {
     })
 }
 
+/// A machine, and what one policy says of it.
+pub(crate) fn a_ballot() -> impl Strategy<Value = (Snapshot, Vec<Entry>)> {
+    processes().prop_flat_map(|processes| {
+        let rows = u32::try_from(processes.len()).unwrap();
+        (Just(a_snapshot(&processes, (Cause::Routine, 0))), entries(rows))
+    })
+}
+
 /// Everything that a decision depends on.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
