@@ -107,6 +107,11 @@ impl Ledger {
         Recovered { ledger, restored, problem }
     }
 
+    /// What is held now, by pid.
+    pub fn held(&self) -> impl Iterator<Item = Hold> {
+        self.held.iter().map(|(&id, held)| Hold { id, original: held.original, value: held.value })
+    }
+
     /// Puts into the column `oom_score_adjs` what each process had before us.
     pub fn originals(&mut self, snapshot: &mut Snapshot) {
         self.now_ms = snapshot.now_ms;

@@ -23,6 +23,14 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Validate the configuration, and modules, their imports and grants.
     Check(Check),
+    /// Say what the running daemon is made of and how it is.
+    Status(Asks),
+    /// Have the running daemon read its configuration and policies again.
+    Reload(Reload),
+    /// Show the last victims: who, why, how, and what it gave back.
+    History(Asks),
+    /// Say what the last tick thought of a process.
+    Why(Why),
     /// Compile the module on standard input (what the daemon runs as a child of its own).
     #[command(hide = true)]
     CompileModule,
@@ -74,4 +82,33 @@ pub(crate) struct Check {
     /// Modules to check instead of the configuration.
     #[arg(value_name = "MODULE")]
     pub(crate) modules: Vec<String>,
+}
+
+/// What talks to the running daemon.
+#[derive(Debug, Args)]
+pub(crate) struct Asks {
+    /// The daemon's state directory.
+    #[arg(long, value_name = "DIR", default_value = "/run/jettison")]
+    pub(crate) state_dir: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reload {
+    #[command(flatten)]
+    pub(crate) asks: Asks,
+    /// Let policies in quarantine be consulted again.
+    #[arg(long)]
+    pub(crate) lift: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Why {
+    /// The process.
+    #[arg(value_name = "PID")]
+    pub(crate) pid: u32,
+    #[command(flatten)]
+    pub(crate) asks: Asks,
 }

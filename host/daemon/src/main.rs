@@ -11,10 +11,12 @@ mod check;
 mod cli;
 mod clock;
 mod config;
+mod control;
 mod explain;
 mod failure;
 mod pipeline;
 mod policies;
+mod reload;
 mod run;
 mod units;
 
@@ -23,6 +25,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use cli::{Cli, Command};
+use control::Ask;
 use failure::Failure;
 
 fn main() -> ExitCode {
@@ -30,6 +33,14 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Explain(args) => explain::explain(&args),
         Command::Check(args) => check::check(&args),
+        Command::Status(args) => control::client::ask(&args.state_dir, Ask::Status, args.json),
+        Command::History(args) => control::client::ask(&args.state_dir, Ask::History, args.json),
+        Command::Reload(args) => {
+            control::client::ask(&args.asks.state_dir, Ask::Reload { lift: args.lift }, args.asks.json)
+        }
+        Command::Why(args) => {
+            control::client::ask(&args.asks.state_dir, Ask::Why { pid: args.pid }, args.asks.json)
+        }
         Command::CompileModule => jettison_policy::compile_module(std::io::stdin(), std::io::stdout())
             .map_err(|error| Failure::Failed(format!("the compiled module cannot be handed over: {error}"))),
     };

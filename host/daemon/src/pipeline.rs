@@ -1,7 +1,7 @@
 //! Sense, gate, consult, decide: the part of a tick that changes nothing, shared by `run` and `explain`.
 
 use jettison_decide::{Settings, Signals, State, exclusions, gate, mark, plan};
-use jettison_model::{Plan, Ranking, Snapshot, Vote};
+use jettison_model::{Exclusion, Plan, Ranking, Snapshot, Vote};
 use jettison_sense::Sensor;
 
 use crate::clock::Clock;
@@ -49,8 +49,31 @@ impl Pipeline {
         let consult_us = stopwatch.us();
         let stopwatch = self.clock.stopwatch();
         let state = std::mem::take(&mut self.state);
+        let before = self.policies.has_shadows().then(|| (excluded.clone(), state.clone()));
         let (plan, ranking, state) = plan(&self.snapshot, excluded, &votes, state, &self.settings);
         self.state = state;
+        if let Some((excluded, state)) = before.filter(|_| self.snapshot.request.cause.is_armed()) {
+            self.compare_shadows(&excluded, &state, &votes, &plan);
+        }
         Decision { plan, ranking, votes, consulted, consult_us, decide_us: stopwatch.us() }
+    }
+
+    /// Counts for each shadow policy whether, asked alone, it would have chosen another first victim.
+    fn compare_shadows(
+        &mut self,
+        excluded: &[(u32, Exclusion)],
+        state: &State,
+        votes: &[Vote],
+        chosen: &Plan,
+    ) {
+        let first = |plan: &Plan| plan.victims.first().map(|victim| victim.root);
+        for (loaded, vote) in self.policies.loaded.iter_mut().zip(votes) {
+            if vote.shadow && vote.answer.is_ok() {
+                let alone = [Vote { shadow: false, ..vote.clone() }];
+                let (other, _, _) =
+                    plan(&self.snapshot, excluded.to_vec(), &alone, state.clone(), &self.settings);
+                loaded.stats.would_differ += u64::from(first(&other) != first(chosen));
+            }
+        }
     }
 }

@@ -1,76 +1,16 @@
 //! The daemon, from outside: in a memcg of its own, or in a dry run.
 
-use std::fs;
-use std::io::{BufRead, BufReader};
-use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+mod kit;
 
-use jettison_tests::{DEADLINE, Hog, Memcg, wait_for};
-use rustix::process::{Pid, Signal, kill_process};
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+
+use jettison_tests::{Hog, Memcg, wait_for};
+use kit::{Daemon, file};
+use rustix::process::Signal;
 
 const MIB: u64 = 1 << 20;
-
-struct Daemon {
-    child: Child,
-    log: Receiver<String>,
-    said: String,
-}
-
-impl Daemon {
-    fn start(state: &Path, args: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_jettison"))
-            .arg("run")
-            .args(args)
-            .arg("--state-dir")
-            .arg(state)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let (sender, log) = channel();
-        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        Self { child, log, said: String::new() }
-    }
-
-    /// Waits for a line of its log with this in it.
-    #[track_caller]
-    fn says(&mut self, what: &str) -> String {
-        while let Ok(line) = self.log.recv_timeout(DEADLINE) {
-            self.said += &format!("{line}\n");
-            if line.contains(what) {
-                return line;
-            }
-        }
-        panic!("it never said {what:?}:\n{}", self.said);
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_raw(self.child.id().try_into().unwrap()).unwrap(), signal).unwrap();
-    }
-
-    /// Asks it to end. Returns its status and all it said.
-    fn stop(mut self) -> (Option<i32>, String) {
-        self.signal(Signal::TERM);
-        let rest: String = self.log.iter().map(|line| line + "\n").collect();
-        (self.child.wait().unwrap().code(), std::mem::take(&mut self.said) + &rest)
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        // Both fail if it has ended already.
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
-
-fn file(directory: &Path, name: &str, text: &str) -> String {
-    let path = directory.join(name);
-    fs::write(&path, text).unwrap();
-    path.display().to_string()
-}
 
 fn adj(pid: u32) -> i16 {
     fs::read_to_string(format!("/proc/{pid}/oom_score_adj")).unwrap().trim().parse().unwrap()

@@ -11,6 +11,11 @@ pub enum Fault {
         /// The operating system's words.
         error: String,
     },
+    /// Somebody else could have written the file.
+    Distrusted {
+        /// Which file or directory, whose, and what to do.
+        why: String,
+    },
     /// Neither a component nor a core module that carries a component type.
     NotAComponent {
         /// What the parser found.
@@ -73,6 +78,13 @@ pub enum Fault {
         /// What is wrong with it.
         problem: String,
     },
+    /// It has faulted too often and is not consulted any more, until its module changes or somebody lifts it.
+    Quarantined {
+        /// How often in a row.
+        faults: u32,
+        /// The last fault, in words.
+        last: String,
+    },
     /// The host could not run it, for reasons of its own.
     Host {
         /// What failed.
@@ -86,6 +98,7 @@ impl Fault {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Missing { .. } => "missing",
+            Self::Distrusted { .. } => "distrusted",
             Self::NotAComponent { .. } => "not-a-component",
             Self::ForbiddenImport { .. } => "forbidden-import",
             Self::NotGranted { .. } => "not-granted",
@@ -98,6 +111,7 @@ impl Fault {
             Self::OutOfMemory { .. } => "out-of-memory",
             Self::Refused { .. } => "refused",
             Self::BadBallot { .. } => "bad-ballot",
+            Self::Quarantined { .. } => "quarantined",
             Self::Host { .. } => "host",
         }
     }
@@ -109,6 +123,7 @@ impl fmt::Display for Fault {
             Self::Missing { error } => {
                 write!(f, "cannot be read ({error}): put the module there or mend `source`")
             }
+            Self::Distrusted { why } => write!(f, "is not trusted: {why}"),
             Self::NotAComponent { detail } => write!(
                 f,
                 "is not a WebAssembly policy ({detail}): build it with `cargo build --release --target wasm32-unknown-unknown`"
@@ -140,6 +155,10 @@ impl fmt::Display for Fault {
             Self::BadBallot { entry, problem } => {
                 write!(f, "entry {entry} of its ballot is wrong: {problem}")
             }
+            Self::Quarantined { faults, last } => write!(
+                f,
+                "is in quarantine after {faults} faults in a row (the last: {last}): mend it, or lift the quarantine with `jettison reload --lift`"
+            ),
             Self::Host { detail } => write!(f, "could not be run: {detail}"),
         }
     }

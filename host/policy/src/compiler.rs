@@ -11,8 +11,8 @@ use jettison_model::limits::MODULE_BYTES_MAX;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
-use sha2::{Digest, Sha256};
 
+use crate::digest::digest;
 use crate::limits::{COMPILE_TIME_MAX, COMPILED_BYTES_MAX, LAST_WORDS_BYTES_MAX};
 use crate::reply::{self, Code};
 use crate::text::one_line;
@@ -59,7 +59,7 @@ impl Compiler {
             });
         }
         let Code { imports, code } = self.run(module)?;
-        Ok(Compiled { digest: hex(&Sha256::digest(module)), imports, code })
+        Ok(Compiled { digest: digest(module), imports, code })
     }
 
     fn run(&self, module: &[u8]) -> Result<Code, Fault> {
@@ -160,10 +160,6 @@ fn ended_in_time(child: &Child, time_max: Duration) -> io::Result<bool> {
             Err(error) => return Err(error.into()),
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ use crate::policies::Policies;
 /// Between the two scans, so that growth is known.
 const BETWEEN_SCANS: Duration = Duration::from_secs(1);
 
+pub(crate) use wire::ranked;
+
 pub(crate) fn explain(args: &cli::Explain) -> Result<(), Failure> {
     let config = Config::read(args.config.as_deref()).map_err(Failure::Config)?;
     let root = args.root.as_ref().map_or_else(Root::live, |directory| Root::below(directory));
@@ -32,7 +34,7 @@ pub(crate) fn explain(args: &cli::Explain) -> Result<(), Failure> {
     };
     let program = if is_live { program } else { Root::live().proc.join("self/exe") };
     let hooks: Vec<String> = config.hooks.into_keys().collect();
-    let policies = Policies::load(configs, &hooks, program);
+    let policies = Policies::for_a_look(configs, hooks, program);
     let mut settings = config.settings;
     settings.own_pid = std::process::id();
     settings.scope = scope;

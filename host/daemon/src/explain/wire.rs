@@ -178,6 +178,13 @@ impl<'a> Explanation<'a> {
     }
 }
 
+/// The row of one process.
+pub(crate) fn ranked(snapshot: &Snapshot, decision: &Decision, pid: u32) -> Option<serde_json::Value> {
+    let mut order = (1..).zip(&decision.ranking.order);
+    let (rank, ranked) = order.find(|(_, ranked)| ranked.id.pid == pid)?;
+    serde_json::to_value(Rank::of(rank, snapshot, decision, ranked)).ok()
+}
+
 fn percent(hundredths: u32) -> Option<f64> {
     column::row(hundredths).map(|_| f64::from(hundredths) / 100.0)
 }
@@ -195,6 +202,7 @@ fn policies<'a>(pipeline: &'a Pipeline, decision: &'a Decision) -> Vec<Policy<'a
                 digest: policy.map(|policy| policy.digest()),
                 source: loaded.config.source.to_string(),
                 status: match fault {
+                    Some(jettison_model::Fault::Quarantined { .. }) => "quarantined",
                     Some(_) => "fault",
                     None if vote.shadow => "shadow",
                     None => "ok",

@@ -1,10 +1,10 @@
 //! The loop, and the tick on one screen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use jettison_act::{Actuator, Ledger, LiveKernel};
 use jettison_decide::escalate::Settings as EscalateSettings;
-use jettison_decide::{Level, Signals, gate};
+use jettison_decide::{Level, Settings, Signals, gate};
 use jettison_model::{Order, ProcessId, Victim};
 use jettison_sense::{Left, PsiTrigger};
 use tracing::{error, info, warn};
@@ -12,8 +12,10 @@ use tracing::{error, info, warn};
 use super::events::{Event, Events};
 use super::log;
 use super::pace::{Fill, next_look_ms};
+use super::reloading::Reloading;
 use super::victims::Underway;
 use crate::config::{Config, Mode};
+use crate::control::Past;
 use crate::pipeline::{Decision, Pipeline};
 use crate::units::bytes;
 
@@ -24,25 +26,37 @@ const UNDERWAY_LOOK_MS: u64 = 50;
 /// Pidfds awaited for each victim; the others are found gone by the next look.
 const WATCHES_PER_VICTIM: usize = 16;
 
+/// Victims that `jettison history` knows.
+const HISTORY_MAX: usize = 64;
+
 /// The daemon between two events.
 pub(super) struct Daemon {
-    pipeline: Pipeline,
-    ledger: Ledger,
-    actuator: Actuator<LiveKernel>,
-    events: Events,
-    escalate: EscalateSettings,
-    is_dry: bool,
-    interval_ms: u64,
-    underway: Vec<Underway>,
-    psi_fired_at_ms: Option<u64>,
-    last_tick_ms: u64,
-    fill: Fill,
-    look_ms: u64,
+    pub(super) pipeline: Pipeline,
+    pub(super) ledger: Ledger,
+    pub(super) actuator: Actuator<LiveKernel>,
+    pub(super) events: Events,
+    pub(super) escalate: EscalateSettings,
+    pub(super) is_dry: bool,
+    pub(super) interval_ms: u64,
+    pub(super) underway: Vec<Underway>,
+    pub(super) psi_fired_at_ms: Option<u64>,
+    pub(super) last_tick_ms: u64,
+    pub(super) fill: Fill,
+    pub(super) look_ms: u64,
     /// Whom a dry run has named already, so that it says each once.
-    dry_named: Vec<ProcessId>,
-    last_faults: BTreeMap<String, &'static str>,
-    last_idle: Option<&'static str>,
-    is_scope_missing: bool,
+    pub(super) dry_named: Vec<ProcessId>,
+    pub(super) last_faults: BTreeMap<String, &'static str>,
+    pub(super) last_idle: Option<&'static str>,
+    pub(super) is_scope_missing: bool,
+    /// Milliseconds since 1970.
+    pub(super) started_at_ms: u64,
+    pub(super) ticks: u64,
+    pub(super) psi_triggers: usize,
+    /// The last decision, about the snapshot that the pipeline has.
+    pub(super) last: Option<Decision>,
+    /// The last victims that are gone, the latest last.
+    pub(super) history: VecDeque<Past>,
+    pub(super) reloading: Reloading,
 }
 
 impl Daemon {
@@ -52,7 +66,9 @@ impl Daemon {
         actuator: Actuator<LiveKernel>,
         events: Events,
         config: &Config,
+        reloading: Reloading,
     ) -> Self {
+        let mut psi_triggers = 0;
         for spec in &config.psi {
             let armed = PsiTrigger::arm(pipeline.sensor.root(), spec).map_err(|error| error.to_string()).and_then(|trigger| {
                 if trigger.re_armed {
@@ -60,22 +76,20 @@ impl Daemon {
                 }
                 events.listen(&trigger).map_err(|error| error.to_string())
             });
+            psi_triggers += usize::from(armed.is_ok());
             if let Err(error) = armed {
                 warn!(error, "no PSI trigger; the levels of available memory still wake us");
             }
         }
-        let settings = &config.settings;
-        Self {
-            escalate: EscalateSettings {
-                grace_max_ms: settings.grace_max_ms,
-                critical_grace_ms: settings.critical_grace_ms,
-            },
+        let started_at_ms = pipeline.clock.now().wall_ms;
+        let mut daemon = Self {
+            escalate: EscalateSettings { grace_max_ms: 0, critical_grace_ms: 0 },
             pipeline,
             ledger,
             actuator,
             events,
             is_dry: config.mode == Mode::DryRun,
-            interval_ms: config.interval_ms,
+            interval_ms: 0,
             underway: Vec::new(),
             psi_fired_at_ms: None,
             last_tick_ms: 0,
@@ -85,7 +99,28 @@ impl Daemon {
             last_faults: BTreeMap::new(),
             last_idle: None,
             is_scope_missing: false,
-        }
+            started_at_ms,
+            ticks: 0,
+            psi_triggers,
+            last: None,
+            history: VecDeque::new(),
+            reloading,
+        };
+        daemon.configure(config);
+        daemon
+    }
+
+    /// Takes over the settings that may change while it runs.
+    pub(super) fn configure(&mut self, config: &Config) {
+        let settings = &config.settings;
+        self.escalate = EscalateSettings {
+            grace_max_ms: settings.grace_max_ms,
+            critical_grace_ms: settings.critical_grace_ms,
+        };
+        self.interval_ms = config.interval_ms;
+        let own = &self.pipeline.settings;
+        self.pipeline.settings =
+            Settings { own_pid: own.own_pid, scope: own.scope.clone(), ..settings.clone() };
     }
 
     /// Until somebody stops us. Whatever we held is put back.
@@ -97,6 +132,10 @@ impl Daemon {
             match self.events.next(self.wait_ms()).await {
                 Event::Stop => break,
                 Event::Psi => self.psi_fired_at_ms = Some(self.now_ms()),
+                Event::Files => self.files_changed(),
+                Event::Hangup => self.begin_reload(None),
+                Event::Reloaded(prepared) => self.end_reload(*prepared),
+                Event::Asked(asked) => self.answer(asked),
                 Event::Timer | Event::Exited => {}
             }
             if self.is_tick_due() {
@@ -124,6 +163,8 @@ impl Daemon {
         log::held(&reports);
         self.report(&decision);
         self.last_tick_ms = self.pipeline.snapshot.now_ms;
+        self.ticks += 1;
+        self.last = Some(decision);
     }
 
     fn sense(&mut self) {
@@ -132,7 +173,7 @@ impl Daemon {
         sensor.watch_limits(&snapshot.memcgs, |path| gate::is_watched(path, settings));
     }
 
-    fn now_ms(&self) -> u64 {
+    pub(super) fn now_ms(&self) -> u64 {
         self.pipeline.clock.now().boot_ms
     }
 
@@ -240,7 +281,12 @@ impl Daemon {
                 let now_ms = self.pipeline.clock.now().boot_ms;
                 let available = self.pipeline.sensor.probe().map_or(0, |memory| memory.available_bytes);
                 let relief = available.saturating_sub(unit.available_before_bytes);
-                log::gone(&unit.victim, now_ms.saturating_sub(unit.named_at_ms), relief, unit.was_killed);
+                let took_ms = now_ms.saturating_sub(unit.named_at_ms);
+                log::gone(&unit.victim, took_ms, relief, unit.was_killed);
+                if self.history.len() == HISTORY_MAX {
+                    self.history.pop_front();
+                }
+                self.history.push_back(unit.past(took_ms, relief));
                 unit.members.iter().for_each(|&member| self.actuator.forget(member));
             }
             !is_over

@@ -2,6 +2,7 @@
 
 use std::io::Result;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::time::Duration;
 
 use jettison_sense::trigger::PsiTrigger;
@@ -11,11 +12,18 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::{AbortHandle, LocalSet, spawn_local};
 
+use crate::control::{Asked, listen};
+use crate::reload::{Job, Prepared, Watcher, Writers};
+
 /// Events that may wait unread; the senders wait beyond that.
 const QUEUE: usize = 64;
 
+/// Without an event for so long, nobody is in the middle of changing files.
+const QUIET: Duration = Duration::from_millis(100);
+/// So many quiet times in a row, and a file that is still open for writing is not waited for.
+const QUIET_MAX: u32 = 50;
+
 /// Everything that can happen to the daemon.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event {
     /// The time that the loop asked for has come.
     Timer,
@@ -23,6 +31,14 @@ pub(super) enum Event {
     Psi,
     /// A process that is being shut down is gone.
     Exited,
+    /// A file that we are made of may have changed.
+    Files,
+    /// SIGHUP: read everything again.
+    Hangup,
+    /// A reload has been prepared, or refused with what is wrong.
+    Reloaded(Box<Prepared>),
+    /// Somebody asks over the control socket.
+    Asked(Asked),
     /// SIGTERM or SIGINT: put everything back and end.
     Stop,
 }
@@ -37,11 +53,16 @@ impl Events {
     /// Starts to listen for signals.
     pub(super) fn new() -> Result<Self> {
         let (sender, receiver) = channel(QUEUE);
-        for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
+        let signals = [
+            (SignalKind::terminate(), (|| Event::Stop) as fn() -> Event),
+            (SignalKind::interrupt(), || Event::Stop),
+            (SignalKind::hangup(), || Event::Hangup),
+        ];
+        for (kind, event) in signals {
             let mut stream = signal(kind)?;
             let sender = sender.clone();
             spawn_local(async move {
-                while stream.recv().await.is_some() && sender.send(Event::Stop).await.is_ok() {}
+                while stream.recv().await.is_some() && sender.send(event()).await.is_ok() {}
             });
         }
         Ok(Self { sender, receiver })
@@ -73,6 +94,56 @@ impl Events {
             }
         });
         Ok(Watch(task.abort_handle()))
+    }
+
+    /// Reports changes of files, once it is quiet: a burst is one event, and one who writes slowly is waited for.
+    pub(super) fn watch_files(&self, watcher: &Watcher) -> Result<()> {
+        let fd = register(watcher.as_fd(), Interest::READABLE)?;
+        let sender = self.sender.clone();
+        spawn_local(async move {
+            let (mut writers, mut is_stale, mut quiet) = (Writers::default(), false, 0);
+            loop {
+                let ready = match is_stale {
+                    true => tokio::time::timeout(QUIET, fd.readable()).await.ok(),
+                    false => Some(fd.readable().await),
+                };
+                match ready {
+                    Some(Ok(mut guard)) => {
+                        writers.drain(fd.get_ref().as_fd());
+                        guard.clear_ready();
+                        (is_stale, quiet) = (true, 0);
+                    }
+                    Some(Err(_)) => break,
+                    None if writers.is_empty() || quiet >= QUIET_MAX => {
+                        is_stale = false;
+                        if sender.send(Event::Files).await.is_err() {
+                            break;
+                        }
+                    }
+                    None => quiet += 1,
+                }
+            }
+        });
+        Ok(())
+    }
+
+    /// Serves the control socket of a state directory.
+    pub(super) fn serve(&self, state_dir: &Path) -> Result<()> {
+        let sender = self.sender.clone();
+        listen(state_dir, move |asked| {
+            let sender = sender.clone();
+            async move { sender.send(Event::Asked(asked)).await.is_ok() }
+        })
+    }
+
+    /// Prepares a reload on a thread of its own, so that no tick waits for the compiler.
+    pub(super) fn prepare(&self, job: Job) -> Result<()> {
+        let sender = self.sender.clone();
+        let prepare = move || {
+            // Nobody receives if the daemon has stopped meanwhile.
+            sender.blocking_send(Event::Reloaded(Box::new(job.run()))).ok();
+        };
+        std::thread::Builder::new().name("reload".into()).spawn(prepare).map(|_| ())
     }
 
     /// The next event, at the latest after so many milliseconds.

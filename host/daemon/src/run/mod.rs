@@ -1,10 +1,12 @@
 //! `jettison run`: the daemon.
 
+mod answer;
 mod daemon;
 mod events;
 mod log;
 mod pace;
 mod protect;
+mod reloading;
 mod start;
 mod victims;
 

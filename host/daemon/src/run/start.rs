@@ -13,16 +13,20 @@ use super::daemon::Daemon;
 use super::events::{Events, block_on};
 use super::log;
 use super::protect::protect_ourselves;
+use super::reloading::{AtStart, Reloading};
 use crate::cli;
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
+use crate::control;
 use crate::failure::Failure;
 use crate::pipeline::Pipeline;
-use crate::policies::Policies;
+use crate::policies::{Loader, Policies};
+use crate::reload::Watcher;
 
 pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
     log::start();
     let mut config = Config::read(args.config.as_deref()).map_err(Failure::Config)?;
+    let at_start = AtStart::of(&config, args.config.as_deref(), args.dry_run, args.scope.is_some());
     if args.dry_run {
         config.mode = Mode::DryRun;
     }
@@ -37,7 +41,8 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
     let mut kernel = LiveKernel::new(root.proc.clone());
     let ledger = ledger(&args.state_dir, config.mode, &mut kernel);
     let hooks: Vec<String> = config.hooks.keys().cloned().collect();
-    let policies = Policies::load(std::mem::take(&mut config.policies), &hooks, program);
+    let loader = Loader::new(program, hooks, true);
+    let policies = Policies::load(std::mem::take(&mut config.policies), loader, Clock);
     config.settings.own_pid = std::process::id();
     config.settings.scope.clone_from(&config.scope);
     let pipeline = Pipeline::new(Clock, sensor, policies, config.settings.clone());
@@ -48,10 +53,23 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
     block_on(async {
         let events =
             Events::new().map_err(|error| Failure::Failed(format!("signals cannot be awaited: {error}")))?;
-        Daemon::new(pipeline, ledger, actuator, events, &config).run().await;
+        let socket = control::socket(&args.state_dir);
+        events.serve(&args.state_dir).map_err(|error| {
+            Failure::Failed(format!("{}: the control socket cannot be made: {error}", socket.display()))
+        })?;
+        let reloading = Reloading::new(at_start, watcher(&events), &pipeline.policies);
+        Daemon::new(pipeline, ledger, actuator, events, &config, reloading).run().await;
+        // Nobody is behind it any more; one that stays is removed by the next daemon.
+        std::fs::remove_file(&socket).ok();
         Ok(())
     })
     .map_err(|error| Failure::Failed(format!("the event loop cannot be started: {error}")))?
+}
+
+/// What tells us of changed files. Without it `jettison reload` and SIGHUP still work.
+fn watcher(events: &Events) -> Option<Watcher> {
+    let watcher = Watcher::new().and_then(|watcher| events.watch_files(&watcher).map(|()| watcher));
+    watcher.map_err(|error| warn!(%error, "files cannot be watched: use `jettison reload` or SIGHUP")).ok()
 }
 
 /// One daemon per state directory. The lock goes with the process, however that ends.

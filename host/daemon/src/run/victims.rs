@@ -4,9 +4,10 @@ use jettison_decide::InFlight;
 use jettison_decide::escalate::{Escalation, Settings as EscalateSettings};
 use jettison_model::column::row as row_of;
 use jettison_model::snapshot::flags;
-use jettison_model::{ProcessId, Ranking, Snapshot, Target, Tier, Victim};
+use jettison_model::{Cause, ProcessId, Ranking, Snapshot, Target, Tier, Victim};
 
 use super::events::Watch;
+use crate::control::Past;
 
 /// One unit on its way.
 pub(super) struct Underway {
@@ -15,7 +16,10 @@ pub(super) struct Underway {
     /// Everybody that goes: those that were named, and whom they forked since.
     pub(super) members: Vec<ProcessId>,
     pub(super) watches: Vec<Watch>,
+    pub(super) cause: Cause,
     pub(super) named_at_ms: u64,
+    /// Milliseconds since 1970.
+    pub(super) named_at_wall_ms: u64,
     pub(super) available_before_bytes: u64,
     pub(super) was_killed: bool,
 }
@@ -26,7 +30,9 @@ impl Underway {
             escalation: Escalation::new(&victim, settings, snapshot.now_ms),
             members: victim.members.clone(),
             watches: Vec::new(),
+            cause: snapshot.request.cause,
             named_at_ms: snapshot.now_ms,
+            named_at_wall_ms: snapshot.taken_at_ms,
             available_before_bytes: snapshot.host.memory_available_bytes,
             was_killed: false,
             victim,
@@ -39,6 +45,25 @@ impl Underway {
             members: self.members.clone(),
             predicted_relief_bytes: self.victim.predicted_relief_bytes,
             is_overdue: self.escalation.is_overdue(),
+        }
+    }
+
+    /// What is remembered of it once it is gone.
+    pub(super) fn past(&self, took_ms: u64, measured_relief_bytes: u64) -> Past {
+        let victim = &self.victim;
+        Past {
+            at: self.named_at_wall_ms,
+            pid: victim.root.pid,
+            comm: String::from_utf8_lossy(&victim.comm).into_owned(),
+            cause: self.cause.as_str().into(),
+            unit: victim.unit.kind().into(),
+            members: self.members.len(),
+            policy: victim.policy.clone(),
+            reason: victim.reason.clone(),
+            killed: self.was_killed,
+            took_ms,
+            predicted_relief_bytes: victim.predicted_relief_bytes,
+            measured_relief_bytes,
         }
     }
 

@@ -1,0 +1,20 @@
+//! Talking to the running daemon: one line of JSON each way over a socket in the state directory.
+//!
+//! ```text
+//! jettison status ─▶ client ─▶ control.sock ─▶ server ─▶ Event::Asked ─▶ the loop ─▶ Answer
+//! ```
+
+pub(crate) mod client;
+mod server;
+mod show;
+mod wire;
+
+pub(crate) use server::{Asked, listen};
+pub(crate) use wire::{Answer, Ask, Held, History, Past, PolicyStatus, ReloadStatus, Status, Why};
+
+use std::path::{Path, PathBuf};
+
+/// Where the socket is.
+pub(crate) fn socket(state_dir: &Path) -> PathBuf {
+    state_dir.join("control.sock")
+}

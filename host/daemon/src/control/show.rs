@@ -1,0 +1,130 @@
+//! Answers, for people and for scripts.
+
+use std::io::{Result, Write};
+
+use jettison_model::text::Escaped;
+
+use super::wire::{Answer, History, PolicyStatus, ReloadStatus, Status, Why};
+use crate::units::bytes;
+
+/// Digits of a digest that are shown.
+const DIGEST_SHOWN: usize = 12;
+
+pub(super) fn json(out: &mut impl Write, answer: &Answer) -> Result<()> {
+    match answer {
+        Answer::Status(status) => serde_json::to_writer_pretty(&mut *out, status)?,
+        Answer::Reload(reload) => serde_json::to_writer_pretty(&mut *out, reload)?,
+        Answer::History(history) => serde_json::to_writer_pretty(&mut *out, history)?,
+        Answer::Why(why) => serde_json::to_writer_pretty(&mut *out, why)?,
+        Answer::Refused { .. } => {}
+    }
+    writeln!(out)
+}
+
+pub(super) fn text(out: &mut impl Write, answer: &Answer) -> Result<()> {
+    match answer {
+        Answer::Status(it) => status(out, it),
+        Answer::Reload(it) => reload(out, it),
+        Answer::History(it) => history(out, it),
+        Answer::Why(it) => why(out, it),
+        Answer::Refused { .. } => Ok(()),
+    }
+}
+
+fn status(out: &mut impl Write, status: &Status) -> Result<()> {
+    let scope = status.scope.as_ref().map_or_else(|| "the host".to_owned(), |scope| format!("memcg {scope}"));
+    writeln!(out, "daemon    pid {}, {}, looks after {scope}", status.pid, status.mode)?;
+    let (available, total) = (bytes(status.memory_available_bytes), bytes(status.memory_total_bytes));
+    writeln!(out, "memory    {available} of {total} available, the last tick was {}", status.cause)?;
+    let [warn, act, critical] = [status.warn_bytes, status.act_bytes, status.critical_bytes].map(bytes);
+    writeln!(out, "levels    warn below {warn}, act at {act}, critical at {critical}")?;
+    writeln!(out, "triggers  {} PSI", status.psi_triggers)?;
+    writeln!(out, "held      {} oom_score_adj values", status.held.len())?;
+    writeln!(out, "underway  {} victims", status.underway)?;
+    if let Some(last) = &status.last_reload {
+        reload(out, last)?;
+    }
+    writeln!(out)?;
+    writeln!(
+        out,
+        "{:<16} {:<8} {:<12} {:<12} {:>7} {:>6} {:>8} {:>8}",
+        "POLICY", "VERSION", "DIGEST", "STATE", "ASKED", "FAULTS", "US P50", "US P99"
+    )?;
+    status.policies.iter().try_for_each(|one| policy(out, one))
+}
+
+fn policy(out: &mut impl Write, policy: &PolicyStatus) -> Result<()> {
+    let digest = policy.digest.as_deref().unwrap_or("-");
+    writeln!(
+        out,
+        "{:<16} {:<8} {:<12} {:<12} {:>7} {:>6} {:>8} {:>8}",
+        Escaped(policy.name.as_bytes()).to_string(),
+        Escaped(policy.version.as_deref().unwrap_or("-").as_bytes()).to_string(),
+        digest.get(..DIGEST_SHOWN).unwrap_or(digest),
+        policy.state,
+        policy.consultations,
+        policy.faults,
+        policy.us.p50,
+        policy.us.p99
+    )?;
+    match &policy.fault {
+        Some(fault) => writeln!(out, "    {}: {}", policy.source, Escaped(fault.as_bytes())),
+        None => Ok(()),
+    }
+}
+
+fn reload(out: &mut impl Write, reload: &ReloadStatus) -> Result<()> {
+    if reload.problems.is_empty() {
+        writeln!(out, "reload    everything is live, after {} ms", reload.took_ms)?;
+    } else {
+        writeln!(out, "reload    refused, and nothing has changed:")?;
+    }
+    for problem in &reload.problems {
+        writeln!(out, "          {}", Escaped(problem.as_bytes()))?;
+    }
+    for what in &reload.needs_restart {
+        writeln!(out, "          {what} has changed, which takes a restart")?;
+    }
+    Ok(())
+}
+
+fn history(out: &mut impl Write, history: &History) -> Result<()> {
+    if history.victims.is_empty() {
+        writeln!(out, "nobody has been shut down since this daemon was started")?;
+    }
+    for past in &history.victims {
+        let how = if past.killed { "SIGKILL" } else { "its signal" };
+        writeln!(
+            out,
+            "pid {} ({}), {} of {}: {}: went by {how} in {} ms, gave back {} of {}",
+            past.pid,
+            Escaped(past.comm.as_bytes()),
+            past.unit,
+            past.members,
+            past.cause,
+            past.took_ms,
+            bytes(past.measured_relief_bytes),
+            bytes(past.predicted_relief_bytes)
+        )?;
+        writeln!(out, "    {}: {}", past.policy, Escaped(past.reason.as_bytes()))?;
+    }
+    Ok(())
+}
+
+fn why(out: &mut impl Write, why: &Why) -> Result<()> {
+    if let Some(excluded) = &why.excluded {
+        return writeln!(out, "never: {excluded}");
+    }
+    let Some(ranked) = &why.ranked else { return Ok(()) };
+    let word = |key: &str| ranked[key].as_str().unwrap_or_default().to_owned();
+    let strength = ranked["urgency"].as_u64().or(ranked["strength"].as_u64());
+    let strength = strength.map_or_else(String::new, |strength| format!(" {strength}"));
+    writeln!(out, "rank {} ({}): {}{strength}", ranked["rank"], word("comm"), word("tier"))?;
+    let adj = &ranked["oom_score_adj"];
+    writeln!(out, "oom_score_adj {}, originally {}, wanted {}", adj["now"], adj["original"], adj["wanted"])?;
+    for reason in ranked["reasons"].as_array().into_iter().flatten() {
+        let text = reason["text"].as_str().unwrap_or_default();
+        writeln!(out, "{}: {}", reason["policy"].as_str().unwrap_or_default(), Escaped(text.as_bytes()))?;
+    }
+    Ok(())
+}

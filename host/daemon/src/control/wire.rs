@@ -1,0 +1,160 @@
+//! What goes over the socket. Frozen within a version: fields are added, never changed.
+
+use serde::{Deserialize, Serialize};
+
+/// Of the protocol.
+pub(super) const VERSION: u32 = 1;
+
+/// One line to the daemon.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Request {
+    pub(super) version: u32,
+    #[serde(flatten)]
+    pub(super) ask: Ask,
+}
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case")]
+pub(crate) enum Ask {
+    Status,
+    /// Waits until the reload is over. With `lift` policies in quarantine are consulted again.
+    Reload {
+        #[serde(default)]
+        lift: bool,
+    },
+    History,
+    Why {
+        pid: u32,
+    },
+}
+
+/// One line from the daemon.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Response {
+    pub(super) version: u32,
+    #[serde(flatten)]
+    pub(super) answer: Answer,
+}
+
+/// What is answered.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub(crate) enum Answer {
+    Status(Box<Status>),
+    Reload(ReloadStatus),
+    History(History),
+    Why(Why),
+    /// In words, with what to do.
+    Refused {
+        why: String,
+    },
+}
+
+/// `jettison status --json`. Times are milliseconds since 1970.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Status {
+    pub(crate) schema: String,
+    pub(crate) pid: u32,
+    pub(crate) mode: String,
+    pub(crate) scope: Option<String>,
+    pub(crate) started_at: u64,
+    pub(crate) ticks: u64,
+    /// Of the last tick.
+    pub(crate) cause: String,
+    pub(crate) memory_total_bytes: u64,
+    pub(crate) memory_available_bytes: u64,
+    pub(crate) warn_bytes: u64,
+    pub(crate) act_bytes: u64,
+    pub(crate) critical_bytes: u64,
+    pub(crate) psi_triggers: usize,
+    pub(crate) policies: Vec<PolicyStatus>,
+    pub(crate) held: Vec<Held>,
+    /// Victims that are on their way.
+    pub(crate) underway: usize,
+    pub(crate) last_reload: Option<ReloadStatus>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct PolicyStatus {
+    pub(crate) name: String,
+    pub(crate) version: Option<String>,
+    pub(crate) digest: Option<String>,
+    pub(crate) source: String,
+    pub(crate) loaded_at: u64,
+    /// `active`, `shadow`, `quarantined` or `fault`.
+    pub(crate) state: String,
+    pub(crate) fault: Option<String>,
+    pub(crate) consultations: u64,
+    pub(crate) faults: u64,
+    pub(crate) would_differ: u64,
+    pub(crate) fuel: Quantiles,
+    pub(crate) us: Quantiles,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Quantiles {
+    pub(crate) p50: u64,
+    pub(crate) p99: u64,
+}
+
+impl From<(u64, u64)> for Quantiles {
+    fn from((p50, p99): (u64, u64)) -> Self {
+        Self { p50, p99 }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Held {
+    pub(crate) pid: u32,
+    pub(crate) original: i16,
+    pub(crate) value: i16,
+}
+
+/// What came of a reload. Without problems everything new is live; with any, nothing has changed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ReloadStatus {
+    pub(crate) at: u64,
+    pub(crate) took_ms: u64,
+    pub(crate) problems: Vec<String>,
+    /// What has changed in the configuration and takes a restart.
+    pub(crate) needs_restart: Vec<String>,
+}
+
+/// `jettison history --json`: the last victims, the latest last.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct History {
+    pub(crate) schema: String,
+    pub(crate) victims: Vec<Past>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Past {
+    /// When it was named.
+    pub(crate) at: u64,
+    pub(crate) pid: u32,
+    pub(crate) comm: String,
+    pub(crate) cause: String,
+    pub(crate) unit: String,
+    pub(crate) members: usize,
+    pub(crate) policy: String,
+    pub(crate) reason: String,
+    /// Whether it took SIGKILL.
+    pub(crate) killed: bool,
+    pub(crate) took_ms: u64,
+    pub(crate) predicted_relief_bytes: u64,
+    pub(crate) measured_relief_bytes: u64,
+}
+
+/// `jettison why PID --json`: what the last tick thought of a process, as in `explain --json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Why {
+    pub(crate) schema: String,
+    /// When the tick's snapshot was taken.
+    pub(crate) taken_at: u64,
+    pub(crate) cause: String,
+    /// Its row of the ranking; none if it is excluded.
+    pub(crate) ranked: Option<serde_json::Value>,
+    /// Why it is excluded, if it is.
+    pub(crate) excluded: Option<String>,
+}

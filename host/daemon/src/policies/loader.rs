@@ -1,0 +1,126 @@
+//! From a configured source to a policy that can be consulted.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jettison_model::limits::MODULE_BYTES_MAX;
+use jettison_model::{Cause, Fault, Snapshot, column};
+use jettison_policy::{Compiled, Compiler, Engine, Limits, Policy};
+
+use super::trust::distrust;
+use crate::config::{Grants, PolicyConfig, Source};
+
+/// Loads policies. Cloning shares the engine that runs them.
+#[derive(Clone)]
+pub(crate) struct Loader {
+    compiler: Compiler,
+    engine: Result<Engine, Fault>,
+    pub(crate) hooks: Vec<String>,
+    is_wary: bool,
+}
+
+impl Loader {
+    /// `program` is this very binary, for the compiling child; `hooks` are the names under `[hooks]`. With `is_wary` a
+    /// module that others could have written is refused.
+    pub(crate) fn new(program: PathBuf, hooks: Vec<String>, is_wary: bool) -> Self {
+        let (compiler, engine) = (Compiler::new(program), Engine::new(Limits::default()));
+        Self { compiler, engine, hooks, is_wary }
+    }
+
+    /// Loads one.
+    pub(crate) fn load(&self, config: &PolicyConfig) -> Result<Policy, Fault> {
+        self.ready(config, &self.compiled(config)?)
+    }
+
+    /// Loads one that is to replace another: first on an engine of its own, where it is consulted on a made-up snapshot
+    /// and on `live`, so that whatever it does there disturbs no tick.
+    pub(crate) fn load_on_trial(&self, config: &PolicyConfig, live: &Snapshot) -> Result<Policy, Fault> {
+        let compiled = self.compiled(config)?;
+        let aside = Self { engine: Engine::new(Limits::default()), ..self.clone() };
+        let candidate = aside.ready(config, &compiled)?;
+        for snapshot in [&canned(), live] {
+            candidate.consult(snapshot).answer?;
+        }
+        drop(candidate);
+        self.ready(config, &compiled)
+    }
+
+    /// The module's file, as it is now.
+    pub(crate) fn module(&self, source: &Source) -> Result<Vec<u8>, Fault> {
+        match source {
+            Source::Builtin(name) => match jettison_policy::builtin(name) {
+                Some(bytes) => Ok(bytes.to_vec()),
+                None => Err(missing(format!(
+                    "there is no built-in policy `{name}`; the one there is, is `balanced`"
+                ))),
+            },
+            Source::File(path) => self.file(path),
+        }
+    }
+
+    fn file(&self, path: &Path) -> Result<Vec<u8>, Fault> {
+        let unread = |error: std::io::Error| missing(error.to_string());
+        let size = std::fs::metadata(path).map_err(unread)?.len();
+        if size > MODULE_BYTES_MAX {
+            return Err(missing(format!(
+                "{size} bytes, more than the {MODULE_BYTES_MAX} that a module may have"
+            )));
+        }
+        if self.is_wary
+            && let Some(why) = distrust(path).map_err(unread)?
+        {
+            return Err(Fault::Distrusted { why });
+        }
+        std::fs::read(path).map_err(unread)
+    }
+
+    fn compiled(&self, config: &PolicyConfig) -> Result<Compiled, Fault> {
+        self.compiler.compile(&self.module(&config.source)?)
+    }
+
+    fn ready(&self, config: &PolicyConfig, compiled: &Compiled) -> Result<Policy, Fault> {
+        let engine = self.engine.as_ref().map_err(Clone::clone)?;
+        let grants = match &config.grants {
+            Grants::Listed(grants) => Some(grants.as_slice()),
+            Grants::All => None,
+        };
+        Policy::load(engine, compiled, grants, &self.hooks, &config.config)
+    }
+}
+
+fn missing(error: String) -> Fault {
+    Fault::Missing { error }
+}
+
+/// Three processes on a machine that is out of memory.
+fn canned() -> Snapshot {
+    let mut snapshot = Snapshot { now_ms: 3_600_000, ..Snapshot::default() };
+    snapshot.host.memory_total_bytes = 1 << 30;
+    snapshot.host.memory_available_bytes = 10 << 20;
+    snapshot.request.cause = Cause::Critical;
+    snapshot.request.deficit_bytes = 150 << 20;
+    let table = &mut snapshot.processes;
+    table.pids = Arc::new(vec![1, 100, 101]);
+    table.start_times = Arc::new(vec![1, 1_000, 300_000]);
+    table.parents = Arc::new(vec![column::NONE_U32, 0, 0]);
+    table.memcgs = Arc::new(vec![column::NONE_U32; 3]);
+    table.comms = [b"init".as_slice(), b"database", b"leak"].into_iter().collect();
+    table.flags = Arc::new(vec![jettison_model::snapshot::flags::EXCLUDED, 0, 0]);
+    table.uids = Arc::new(vec![0; 3]);
+    table.threads = Arc::new(vec![1; 3]);
+    table.ages_ms = Arc::new(vec![3_600_000, 3_590_000, 600_000]);
+    table.rss_anon_bytes = Arc::new(vec![4 << 20, 500 << 20, 400 << 20]);
+    for column in [&mut table.rss_file_bytes, &mut table.rss_shmem_bytes] {
+        *column = Arc::new(vec![1 << 20; 3]);
+    }
+    for column in [&mut table.swap_bytes, &mut table.page_table_bytes] {
+        *column = Arc::new(vec![0; 3]);
+    }
+    table.growth_bytes_per_s = Arc::new(vec![0, 0, 10 << 20]);
+    table.oom_score_adjs = Arc::new(vec![0; 3]);
+    table.oom_score_adjs_now = Arc::new(vec![0; 3]);
+    table.pss_bytes = Arc::new(vec![column::UNKNOWN_U64; 3]);
+    table.cmdlines = table.comms.clone();
+    table.exes = table.comms.clone();
+    snapshot
+}

@@ -1,0 +1,122 @@
+//! The configured policies: loaded, or the fault that kept them from it; and what they say when consulted.
+//!
+//! ```text
+//! PolicyConfig ─▶ loader (read, trust, compile, load) ─▶ Loaded ─▶ consult ─▶ Vote
+//!                                                          └─▶ stats, quarantine
+//! ```
+
+mod loader;
+mod stats;
+mod trust;
+
+use std::path::PathBuf;
+
+use jettison_model::{Fault, Needs, Snapshot, Vote};
+use jettison_policy::{LogLine, Policy};
+
+use crate::clock::Clock;
+use crate::config::PolicyConfig;
+
+pub(crate) use loader::Loader;
+pub(crate) use stats::Stats;
+
+/// So many faults in a row put a module into quarantine: it is not consulted again until it changes or somebody lifts it.
+pub(crate) const QUARANTINE_FAULTS: u32 = 3;
+
+/// One configured policy.
+pub(crate) struct Loaded {
+    pub(crate) config: PolicyConfig,
+    pub(crate) policy: Result<Policy, Fault>,
+    pub(crate) stats: Stats,
+    /// Milliseconds since 1970.
+    pub(crate) loaded_at_ms: u64,
+    /// The fault that every consultation answers with while it is in quarantine.
+    pub(crate) quarantine: Option<Fault>,
+}
+
+impl Loaded {
+    pub(crate) fn new(config: PolicyConfig, policy: Result<Policy, Fault>, loaded_at_ms: u64) -> Self {
+        Self { config, policy, stats: Stats::default(), loaded_at_ms, quarantine: None }
+    }
+
+    /// Asks it, unless it is in quarantine.
+    fn consult(&mut self, snapshot: &Snapshot, clock: Clock) -> (Vote, Consulted) {
+        let stopwatch = clock.stopwatch();
+        let (answer, fuel, log) = match (&self.policy, &self.quarantine) {
+            (_, Some(fault)) | (Err(fault), None) => (Err(fault.clone()), 0, Vec::new()),
+            (Ok(policy), None) => {
+                let consultation = policy.consult(snapshot);
+                let us = stopwatch.us();
+                self.stats.note(consultation.fuel, us, consultation.answer.is_ok());
+                (consultation.answer, consultation.fuel, consultation.log)
+            }
+        };
+        if let Err(fault) = &answer
+            && self.stats.faults_in_a_row >= QUARANTINE_FAULTS
+            && self.quarantine.is_none()
+        {
+            let (faults, last) = (self.stats.faults_in_a_row, fault.to_string());
+            self.quarantine = Some(Fault::Quarantined { faults, last });
+        }
+        let PolicyConfig { name, weight, shadow, .. } = &self.config;
+        let vote = Vote { policy: name.clone(), weight: *weight, shadow: *shadow, answer };
+        (vote, Consulted { fuel, us: stopwatch.us(), log })
+    }
+}
+
+/// What one policy's consultation cost, and what it wrote to the log.
+pub(crate) struct Consulted {
+    pub(crate) fuel: u64,
+    pub(crate) us: u64,
+    pub(crate) log: Vec<LogLine>,
+}
+
+/// All configured policies, in the order of the configuration.
+pub(crate) struct Policies {
+    pub(crate) loader: Loader,
+    pub(crate) loaded: Vec<Loaded>,
+}
+
+impl Policies {
+    /// Loads each. A policy that cannot be loaded is a fault in every tick, never the end of the daemon.
+    pub(crate) fn load(configs: Vec<PolicyConfig>, loader: Loader, clock: Clock) -> Self {
+        let load = |config: PolicyConfig| {
+            let policy = loader.load(&config);
+            Loaded::new(config, policy, clock.now().wall_ms)
+        };
+        let loaded = configs.into_iter().map(load).collect();
+        Self { loader, loaded }
+    }
+
+    /// For commands that answer once: whoever calls has named the modules, or root's configuration has.
+    pub(crate) fn for_a_look(configs: Vec<PolicyConfig>, hooks: Vec<String>, program: PathBuf) -> Self {
+        Self::load(configs, Loader::new(program, hooks, false), Clock)
+    }
+
+    /// What the sensor must read beyond what the host itself needs.
+    pub(crate) fn needs(&self) -> Needs {
+        let policies = self.loaded.iter().filter_map(|loaded| loaded.policy.as_ref().ok());
+        policies.fold(Needs::default(), |needs, policy| needs.or(policy.needs()))
+    }
+
+    /// Asks each, in a fresh instance.
+    pub(crate) fn consult(&mut self, snapshot: &Snapshot, clock: Clock) -> (Vec<Vote>, Vec<Consulted>) {
+        self.loaded.iter_mut().map(|loaded| loaded.consult(snapshot, clock)).unzip()
+    }
+
+    /// Whether some are consulted without a say.
+    pub(crate) fn has_shadows(&self) -> bool {
+        self.loaded.iter().any(|loaded| loaded.config.shadow)
+    }
+
+    /// Lets those in quarantine be consulted again. Returns how many there were.
+    pub(crate) fn lift_quarantine(&mut self) -> usize {
+        let mut lifted = 0;
+        for loaded in self.loaded.iter_mut().filter(|loaded| loaded.quarantine.is_some()) {
+            loaded.quarantine = None;
+            loaded.stats.faults_in_a_row = 0;
+            lifted += 1;
+        }
+        lifted
+    }
+}

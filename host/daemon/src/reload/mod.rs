@@ -1,0 +1,139 @@
+//! Changing policies and settings on a running daemon, in two phases.
+//!
+//! ```text
+//! watch ─▶ Sources changed? ─▶ Job (a thread: read, compile in a child, trial) ─▶ Reloaded ─▶ swapped between two ticks
+//!                                                  └─▶ problems: nothing changes
+//! ```
+
+mod sources;
+mod watch;
+
+use std::path::PathBuf;
+
+use jettison_model::Snapshot;
+use jettison_policy::{Policy, digest};
+
+use crate::config::{Config, PolicyConfig, Problem};
+use crate::policies::{Loaded, Loader, Policies};
+
+pub(crate) use sources::{Prints, Sources};
+pub(crate) use watch::{Watcher, Writers};
+
+/// What is known of a policy that runs now.
+struct Running {
+    config: PolicyConfig,
+    digest: Option<String>,
+    is_good: bool,
+}
+
+impl Running {
+    fn of(loaded: &Loaded) -> Self {
+        let policy = loaded.policy.as_ref().ok();
+        Self {
+            config: loaded.config.clone(),
+            digest: policy.map(|policy| policy.digest().to_owned()),
+            is_good: policy.is_some(),
+        }
+    }
+
+    /// Whether it would be loaded from the same file with the same settings.
+    fn is_same(&self, other: &PolicyConfig) -> bool {
+        let PolicyConfig { source, grants, config, .. } = &self.config;
+        (source, grants, config) == (&other.source, &other.grants, &other.config)
+    }
+}
+
+/// A reload that is being prepared, beside the ticks.
+pub(crate) struct Job {
+    config_path: Option<PathBuf>,
+    loader: Loader,
+    hooks_before: Vec<String>,
+    running: Vec<Running>,
+    live: Snapshot,
+}
+
+/// One policy of the new set.
+pub(crate) enum Next {
+    /// The one of this name that runs already, with what may have changed of its configuration.
+    Keep(PolicyConfig),
+    /// One that has passed its trial.
+    New(PolicyConfig, Box<Policy>),
+}
+
+/// What can be swapped in, or everything that is wrong.
+pub(crate) type Prepared = Result<Reloaded, Vec<String>>;
+
+/// What is swapped in.
+pub(crate) struct Reloaded {
+    pub(crate) config: Config,
+    pub(crate) policies: Vec<Next>,
+    pub(crate) hooks: Vec<String>,
+}
+
+impl Job {
+    /// `live` is the last snapshot, for the trial.
+    pub(crate) fn new(config_path: Option<PathBuf>, policies: &Policies, live: Snapshot) -> Self {
+        Self {
+            config_path,
+            loader: policies.loader.clone(),
+            hooks_before: policies.loader.hooks.clone(),
+            running: policies.loaded.iter().map(Running::of).collect(),
+            live,
+        }
+    }
+
+    /// Prepares everything, or says everything that is wrong. A policy that was faulted before and has not changed for the
+    /// better is no reason to refuse the rest.
+    pub(crate) fn run(mut self) -> Prepared {
+        let told = |problems: Vec<Problem>| problems.iter().map(ToString::to_string).collect::<Vec<String>>();
+        let mut config = Config::read(self.config_path.as_deref()).map_err(told)?;
+        let hooks: Vec<String> = config.hooks.keys().cloned().collect();
+        self.loader.hooks.clone_from(&hooks);
+        let mut problems = Vec::new();
+        let mut policies = Vec::new();
+        for policy in std::mem::take(&mut config.policies) {
+            match self.next(policy) {
+                Ok(next) => policies.push(next),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if problems.is_empty() { Ok(Reloaded { config, policies, hooks }) } else { Err(problems) }
+    }
+
+    fn next(&self, config: PolicyConfig) -> Result<Next, String> {
+        let running = self.running.iter().find(|running| running.config.name == config.name);
+        let is_same = |running: &Running| self.loader.hooks == self.hooks_before && running.is_same(&config);
+        let same = running.filter(|running| is_same(running));
+        let failed = |fault| format!("policy {}: {}: {fault}", config.name, config.source);
+        if let Some(digest_before) = same.and_then(|running| running.digest.as_ref()) {
+            let module = self.loader.module(&config.source).map_err(failed)?;
+            if digest(&module) == *digest_before {
+                return Ok(Next::Keep(config));
+            }
+        }
+        match self.loader.load_on_trial(&config, &self.live) {
+            Ok(policy) => Ok(Next::New(config, Box::new(policy))),
+            Err(_) if same.is_some_and(|running| !running.is_good) => Ok(Next::Keep(config)),
+            Err(fault) => Err(failed(fault)),
+        }
+    }
+}
+
+impl Policies {
+    /// Swaps the new set in. A policy that stays keeps its statistics and its quarantine.
+    pub(crate) fn swap(&mut self, next: Vec<Next>, hooks: Vec<String>, now_ms: u64) {
+        let mut before = std::mem::take(&mut self.loaded);
+        let mut kept = |config: &PolicyConfig| {
+            let at = before.iter().position(|loaded| loaded.config.name == config.name)?;
+            Some(before.swap_remove(at))
+        };
+        self.loaded = next
+            .into_iter()
+            .filter_map(|next| match next {
+                Next::Keep(config) => kept(&config).map(|loaded| Loaded { config, ..loaded }),
+                Next::New(config, policy) => Some(Loaded::new(config, Ok(*policy), now_ms)),
+            })
+            .collect();
+        self.loader.hooks = hooks;
+    }
+}
