@@ -18,7 +18,8 @@ use crate::badness::{badness, score};
 use crate::eligible::is_below;
 use crate::settings::{Reach, Settings};
 use crate::state::{InFlight, State};
-use crate::{border, gate, tally};
+use crate::tally::tally_and_shields;
+use crate::{border, gate};
 
 /// SIGTERM, the same number on every Linux architecture but those we do not run on (signal(7)).
 const SIGTERM: u8 = 15;
@@ -54,8 +55,8 @@ pub(crate) fn decide(
     mut state: State,
     settings: &Settings,
 ) -> (Plan, Ranking, State) {
-    let ranking = tally(snapshot, votes, excluded, &mut state);
-    let mut plan = Plan { holds: holds(snapshot, &ranking, settings), ..Plan::default() };
+    let (ranking, shields) = tally_and_shields(snapshot, votes, excluded, &mut state);
+    let mut plan = Plan { holds: holds(snapshot, &ranking, shields, settings), ..Plan::default() };
     if snapshot.request.cause.is_armed() {
         state.forget_before(snapshot.now_ms);
         match needed_bytes(snapshot, &state, settings) {
@@ -72,17 +73,18 @@ pub(crate) fn decide(
     (plan, ranking, state)
 }
 
-fn holds(snapshot: &Snapshot, ranking: &Ranking, settings: &Settings) -> Vec<Hold> {
+fn holds(snapshot: &Snapshot, ranking: &Ranking, shields: Vec<Hold>, settings: &Settings) -> Vec<Hold> {
     if !settings.is_adjusting {
         return Vec::new();
     }
-    let mut holds: Vec<Hold> = ranking
+    let mut holds = shields;
+    let ranked = ranking
         .order
         .iter()
         .map(|ranked| (ranked, snapshot.processes.oom_score_adj(ranked.row as usize)))
         .filter(|&(ranked, original)| ranked.oom_score_adj != original)
-        .map(|(ranked, original)| Hold { id: ranked.id, original, value: ranked.oom_score_adj })
-        .collect();
+        .map(|(ranked, original)| Hold { id: ranked.id, original, value: ranked.oom_score_adj });
+    holds.extend(ranked);
     holds.sort_unstable_by_key(|hold| hold.id);
     holds
 }

@@ -11,7 +11,7 @@ use jettison_model::column::{NONE_U32, row as row_of};
 use jettison_model::ranking::Said;
 use jettison_model::snapshot::flags;
 use jettison_model::{
-    Ballot, Exclusion, Processes, Ranked, Ranking, Snapshot, Stance, Target, Tier, Tree, Vote,
+    Ballot, Exclusion, Hold, Processes, Ranked, Ranking, Snapshot, Stance, Target, Tier, Tree, Vote,
 };
 
 use crate::badness::{badness, score};
@@ -31,6 +31,17 @@ struct Sum {
 const SILENCE: Sum =
     Sum { strength: 0, score: 0, unit: None, lowest_asked: None, highest_asked: None, said: (0, 0) };
 
+impl Sum {
+    /// The value to hold.
+    fn oom_score_adj(&self, original: i16) -> i16 {
+        if self.strength > 0 {
+            self.lowest_asked.map_or(original, |asked| original.min(asked))
+        } else {
+            self.highest_asked.map_or(original, |asked| original.max(asked))
+        }
+    }
+}
+
 /// Ranks every process that is not excluded, and keeps what must outlive a policy's next fault in `state`.
 #[must_use]
 pub fn tally(
@@ -39,6 +50,17 @@ pub fn tally(
     excluded: Vec<(u32, Exclusion)>,
     state: &mut State,
 ) -> Ranking {
+    tally_and_shields(snapshot, votes, excluded, state).0
+}
+
+/// The ranking, and the values that protecting policies ask for whom the administrator guards: a guard keeps our
+/// hands off a process, it does not take its shield against the kernel's.
+pub(crate) fn tally_and_shields(
+    snapshot: &Snapshot,
+    votes: &[Vote],
+    excluded: Vec<(u32, Exclusion)>,
+    state: &mut State,
+) -> (Ranking, Vec<Hold>) {
     let count = snapshot.processes.len();
     let mut is_out = vec![false; count];
     for &(row, _) in &excluded {
@@ -68,7 +90,8 @@ pub fn tally(
     let eligible = (0..count).filter(|&row| !is_out[row]);
     order.extend(eligible.filter_map(|row| ranked(snapshot, row, &sums[row], &relief, is_builtin)));
     sort(snapshot, &mut order, is_builtin);
-    Ranking { order, said, excluded, is_builtin }
+    let shields = excluded.iter().filter_map(|&(row, why)| shield(snapshot, row, why, &sums)).collect();
+    (Ranking { order, said, excluded, is_builtin }, shields)
 }
 
 /// First to go first; then more relief, later start, higher pid.
@@ -363,10 +386,17 @@ fn pass_up(sums: &mut [Bytes], row: usize, parents: &[u32]) {
     }
 }
 
+fn shield(snapshot: &Snapshot, row: u32, why: Exclusion, sums: &[Sum]) -> Option<Hold> {
+    let (processes, row) = (&snapshot.processes, row as usize);
+    let sum = sums.get(row).filter(|sum| why == Exclusion::Guard && sum.strength > 0)?;
+    let original = processes.oom_score_adj(row);
+    let hold = Hold { id: processes.id(row)?, original, value: sum.oom_score_adj(original) };
+    (hold.value != original && !processes.has(row, flags::ZOMBIE)).then_some(hold)
+}
+
 fn ranked(snapshot: &Snapshot, row: usize, sum: &Sum, relief: &Relief, is_builtin: bool) -> Option<Ranked> {
     let processes = &snapshot.processes;
     let number = u32::try_from(row).ok()?;
-    let original = processes.oom_score_adj(row);
     let alone = Target::Process(number);
     let (tier, unit) = match (sum.strength, sum.unit) {
         (1000.., _) => (Tier::Never, alone),
@@ -380,11 +410,7 @@ fn ranked(snapshot: &Snapshot, row: usize, sum: &Sum, relief: &Relief, is_builti
             )
         }
     };
-    let oom_score_adj = if sum.strength > 0 {
-        sum.lowest_asked.map_or(original, |asked| original.min(asked))
-    } else {
-        sum.highest_asked.map_or(original, |asked| original.max(asked))
-    };
+    let oom_score_adj = sum.oom_score_adj(processes.oom_score_adj(row));
     Some(Ranked {
         row: number,
         id: processes.id(row)?,

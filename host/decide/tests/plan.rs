@@ -340,6 +340,21 @@ fn who_protects_decides_the_held_value_and_the_others_do_not() {
 }
 
 #[test]
+fn a_guard_keeps_our_hands_off_and_leaves_the_shield() {
+    let sshd = |mib| process(mib).named("sshd");
+    let rows = [sshd(1), sshd(2).adj(-1000), process(3).flagged(flags::OUT_OF_SCOPE)];
+    let rule = Rule { comm: Some("sshd".into()), ..Rule::default() };
+    let guarded = Settings { never: vec![rule], ..Settings::default() };
+    let held = |entry: fn(Target) -> jettison_model::Entry| {
+        let votes = [vote("p", 1, &[0, 1, 2].map(|row| entry(Process(row))))];
+        let decided = with_settings(&machine(&[], &rows), &votes, &guarded);
+        (decided.held(0), decided.plan.holds.len())
+    };
+    assert_eq!(held(|target| protect(target, 900).asking(-900)), (Some(-900), 1));
+    assert_eq!(held(|target| sacrifice(target, 900).asking(900)), (None, 0));
+}
+
+#[test]
 fn holds_are_by_pid_name_the_original_and_can_be_switched_off() {
     let rows = [process(1).adj(7), process(9), process(5)];
     let votes = [vote("p", 1, &[2, 0].map(|row| sacrifice(Process(row), 500).asking(100)))];
