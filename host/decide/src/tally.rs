@@ -5,16 +5,15 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
-use core::cmp::Reverse;
 
 use jettison_model::column::{NONE_U32, row as row_of};
 use jettison_model::ranking::Said;
 use jettison_model::snapshot::flags;
-use jettison_model::{
-    Ballot, Exclusion, Hold, Processes, Ranked, Ranking, Snapshot, Stance, Target, Tier, Tree, Vote,
-};
+use jettison_model::{Ballot, Exclusion, Hold, Ranked, Ranking, Snapshot, Stance, Target, Tier, Tree, Vote};
 
 use crate::badness::{badness, score};
+use crate::order;
+use crate::relief::Relief;
 use crate::state::{Kept, LastGood, State};
 
 /// What all policies together say of one process.
@@ -85,59 +84,14 @@ pub(crate) fn tally_and_shields(
         }
     }
     let said = index(&mut sums, said);
-    let relief = Relief::of(snapshot, &family, &sums, &is_out);
+    let counts = |row: usize| !is_out[row] && sums[row].strength == 0;
+    let relief = Relief::of(snapshot, &family.order, counts);
     let mut order = Vec::with_capacity(count);
     let eligible = (0..count).filter(|&row| !is_out[row]);
     order.extend(eligible.filter_map(|row| ranked(snapshot, row, &sums[row], &relief, is_builtin)));
-    sort(snapshot, &mut order, is_builtin);
+    order::sort(snapshot, &mut order, is_builtin);
     let shields = excluded.iter().filter_map(|&(row, why)| shield(snapshot, row, why, &sums)).collect();
     (Ranking { order, said, excluded, is_builtin }, shields)
-}
-
-/// First to go first; then more relief, later start, higher pid.
-///
-/// For there are many, what is sorted is a number for each, and the rows are put in place after it. Those of one
-/// number are sorted once more.
-fn sort(snapshot: &Snapshot, order: &mut [Ranked], is_builtin: bool) {
-    let key = |(place, ranked): (u32, &Ranked)| (standing(snapshot, ranked, is_builtin), place);
-    let mut keys: Vec<(u128, u32)> = (0_u32..).zip(&*order).map(key).collect();
-    keys.sort_unstable_by_key(|&(standing, _)| standing);
-    for ties in keys.chunk_by_mut(|a, b| a.0 == b.0).filter(|ties| ties.len() > 1) {
-        ties.sort_unstable_by_key(|&(_, place)| {
-            let ranked = &order[place as usize];
-            Reverse((ranked.relief_bytes, ranked.id.start_time, ranked.id.pid))
-        });
-    }
-    for place in 0..keys.len() {
-        // Whoever stood at an earlier place has been swapped away from there.
-        let mut from = keys[place].1;
-        while (from as usize) < place {
-            from = keys[from as usize].1;
-        }
-        keys[place].1 = from;
-        order.swap(place, from as usize);
-    }
-}
-
-/// Tier, place in the tier and relief in one number; less goes first.
-///
-/// The built-in ranking's scores are thousandths for people to read: below them its order is that of the bytes.
-fn standing(snapshot: &Snapshot, ranked: &Ranked, is_builtin: bool) -> u128 {
-    const RELIEF_BITS: u32 = 62;
-    let by_badness = |badness: i64| !(badness.cast_unsigned() ^ (1 << 63));
-    let (class, within) = match ranked.tier {
-        Tier::Sacrifice(_) if is_builtin => {
-            let row = ranked.row as usize;
-            (0_u8, by_badness(badness(&snapshot.processes, row, snapshot.host.memory_total_bytes)))
-        }
-        Tier::Sacrifice(score) => (0, !score),
-        Tier::Unranked(badness) => (1, by_badness(badness)),
-        Tier::Protected(strength) => (2, u64::from(strength)),
-        Tier::Never => (3, 0),
-    };
-    let most = (1 << RELIEF_BITS) - 1;
-    let relief = most - ranked.relief_bytes.min(most);
-    u128::from(class) << 126 | u128::from(within) << RELIEF_BITS | u128::from(relief)
 }
 
 /// Who descends from whom, parents before children.
@@ -316,74 +270,6 @@ fn index(sums: &mut [Sum], mut said: Vec<(u32, Said)>) -> Vec<Said> {
         run.1 += 1;
     }
     said.into_iter().map(|(_, said)| said).collect()
-}
-
-/// What a unit gives back: the sum over its members of anon + swap, plus the largest shmem.
-#[derive(Clone, Copy, Default)]
-struct Bytes {
-    private: u64,
-    shmem: u64,
-}
-
-impl Bytes {
-    fn of(processes: &Processes, row: usize) -> Self {
-        Self { private: processes.anon_and_swap_bytes(row), shmem: processes.shmem_bytes(row) }
-    }
-
-    fn and(self, other: Self) -> Self {
-        Self { private: self.private.saturating_add(other.private), shmem: self.shmem.max(other.shmem) }
-    }
-
-    fn total(self) -> u64 {
-        self.private.saturating_add(self.shmem)
-    }
-}
-
-/// Relief of every possible unit, exempt members left out.
-struct Relief<'a> {
-    processes: &'a Processes,
-    of_tree: Vec<Bytes>,
-    of_memcg: Vec<Bytes>,
-}
-
-impl<'a> Relief<'a> {
-    fn of(snapshot: &'a Snapshot, family: &Family, sums: &[Sum], is_out: &[bool]) -> Self {
-        let (processes, memcgs) = (&snapshot.processes, &snapshot.memcgs);
-        let counts = |row: usize| !is_out[row] && sums[row].strength == 0;
-        let mut of_tree: Vec<Bytes> = (0..processes.len())
-            .map(|row| if counts(row) { Bytes::of(processes, row) } else { Bytes::default() })
-            .collect();
-        let mut of_memcg = vec![Bytes::default(); memcgs.len()];
-        for (row, &bytes) in of_tree.iter().enumerate() {
-            if let Some(slot) = of_memcg.get_mut(processes.memcgs[row] as usize) {
-                *slot = slot.and(bytes);
-            }
-        }
-        for &row in family.order.iter().rev() {
-            pass_up(&mut of_tree, row as usize, &processes.parents);
-        }
-        for row in (0..of_memcg.len()).rev() {
-            pass_up(&mut of_memcg, row, &memcgs.parents);
-        }
-        Self { processes, of_tree, of_memcg }
-    }
-
-    fn bytes(&self, unit: Target) -> u64 {
-        let of = |column: &[Bytes], row: u32| column.get(row as usize).copied().unwrap_or_default();
-        let bytes = match unit {
-            Target::Process(row) => Bytes::of(self.processes, row as usize),
-            Target::Tree(row) => of(&self.of_tree, row),
-            Target::Memcg(row) => of(&self.of_memcg, row),
-        };
-        bytes.total()
-    }
-}
-
-fn pass_up(sums: &mut [Bytes], row: usize, parents: &[u32]) {
-    let own = sums[row];
-    if let Some(parent) = sums.get_mut(parents[row] as usize) {
-        *parent = parent.and(own);
-    }
 }
 
 fn shield(snapshot: &Snapshot, row: u32, why: Exclusion, sums: &[Sum]) -> Option<Hold> {

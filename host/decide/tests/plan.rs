@@ -1,28 +1,18 @@
-//! Ranking to plan: who goes, how many, and which values are held.
+//! Ranking to plan: who goes, and how many.
 
 mod kit;
 
-use jettison_decide::{InFlight, Reach, Rule, Settings, State};
+use jettison_decide::{InFlight, Reach, Settings, State};
 use jettison_model::Target::{Memcg, Process, Tree};
 use jettison_model::snapshot::flags;
-use jettison_model::{Cause, Exclusion, Snapshot, Target};
+use jettison_model::{Cause, Snapshot, Target};
 use kit::{
-    Decided, MIB, Saying, decide, decide_with, faulted, limited, machine, process, protect, sacrifice,
-    signal, vote,
+    Decided, MIB, Saying, because, decide, decide_with, faulted, limited, machine, missing, process, protect,
+    sacrifice, signal, vote, with_settings,
 };
 
 const SIGINT: u8 = 2;
 const SIGTERM: u8 = 15;
-
-fn missing(mut snapshot: Snapshot, deficit_mib: u64) -> Snapshot {
-    snapshot.request.deficit_bytes = deficit_mib * MIB;
-    snapshot
-}
-
-fn because(cause: Cause, mut snapshot: Snapshot) -> Snapshot {
-    snapshot.request.cause = cause;
-    snapshot
-}
 
 /// Three processes of 300, 200 and 100 MiB, largest first.
 fn three() -> Snapshot {
@@ -31,10 +21,6 @@ fn three() -> Snapshot {
 
 fn with_state(snapshot: &Snapshot, state: State) -> Decided {
     decide_with(snapshot, &[], state, &Settings::default())
-}
-
-fn with_settings(snapshot: &Snapshot, votes: &[jettison_model::Vote], settings: &Settings) -> Decided {
-    decide_with(snapshot, votes, State::default(), settings)
 }
 
 #[test]
@@ -242,128 +228,6 @@ fn a_tree_whose_root_is_spared_goes_by_its_first_member() {
     let keeper = vote("keeper", 1, &[protect(Process(0), 1)]);
     let decided = decide(&machine(&[], &tree), &[vote("p", 1, &[sacrifice(Tree(0), 1)]), keeper]);
     assert_eq!(decided.victims(), [[2, 1]]);
-}
-
-#[test]
-fn exclusions_have_their_reasons() {
-    use Exclusion::{Guard, Init, Itself, KernelThread, OutOfScope, Unkillable};
-    let rows = [
-        process(1),
-        process(1).flagged(flags::KERNEL_THREAD),
-        process(1),
-        process(1).adj(-1000),
-        process(1).named("sshd"),
-        process(1).inside(1),
-        process(1).inside(2),
-        process(1).flagged(flags::OUT_OF_SCOPE),
-        process(1).inside(3),
-    ];
-    let mut machine = machine(&["/", "/a/b.service", "/init.scope", "/init.scopes"], &rows);
-    std::sync::Arc::make_mut(&mut machine.processes.pids)[0] = 1;
-    let rules = [
-        Rule { comm: Some("sshd".into()), ..Rule::default() },
-        Rule { unit: Some("b.service".into()), ..Rule::default() },
-        Rule { cgroup: Some("/init.scope".into()), ..Rule::default() },
-    ];
-    let settings = Settings { own_pid: 12, never: rules.into(), ..Settings::default() };
-    let reasons = jettison_decide::exclusions(&machine, &settings);
-    let expected = [Init, KernelThread, Itself, Unkillable, Guard, Guard, Guard, OutOfScope];
-    assert_eq!(reasons, (0..).zip(expected).collect::<Vec<_>>());
-    let mut marked = machine.clone();
-    jettison_decide::mark(&mut marked, &reasons);
-    let is_marked = |row| marked.processes.has(row, flags::EXCLUDED);
-    assert!((0..8).all(is_marked) && !is_marked(8));
-    assert!(marked.processes.has(1, flags::KERNEL_THREAD | flags::EXCLUDED));
-}
-
-#[test]
-fn a_rule_matches_when_all_that_it_names_matches() {
-    let rows = [process(1).named("java").inside(0), process(1).named("java")];
-    let rule = Rule { comm: Some("java".into()), unit: Some("a".into()), uid: Some(1000), ..Rule::default() };
-    let guarded = |rule| {
-        let settings = Settings { never: vec![rule], ..Settings::default() };
-        jettison_decide::exclusions(&machine(&["/a"], &rows), &settings)
-    };
-    assert_eq!(guarded(rule.clone()), [(0, Exclusion::Guard)]);
-    assert_eq!(guarded(Rule { uid: Some(0), ..rule }), []);
-}
-
-#[test]
-fn an_excluded_process_is_no_victim_however_urgent() {
-    let rows =
-        [process(300).adj(-1000), process(200).flagged(flags::OUT_OF_SCOPE), process(100).named("sshd")];
-    let machine = missing(machine(&[], &rows), 900);
-    let settings = Settings {
-        never: vec![Rule { comm: Some("sshd".into()), ..Rule::default() }],
-        reach: Reach::Protected,
-        ..Settings::default()
-    };
-    let urgent = vote("p", 100, &[0, 1, 2].map(|row| sacrifice(Process(row), 1000).asking(1000)));
-    let decided = with_settings(&because(Cause::Critical, machine), &[urgent], &settings);
-    assert_eq!((decided.order(), decided.victims()), (vec![], Vec::<Vec<u32>>::new()));
-    assert_eq!(decided.plan.holds, []);
-}
-
-#[test]
-fn protection_holds_the_lesser_of_the_original_and_the_lowest_asked() {
-    let held = |adj, asked: &[i16]| {
-        let votes: Vec<_> =
-            asked.iter().map(|&value| vote("p", 1, &[protect(Process(0), 5).asking(value)])).collect();
-        decide(&machine(&[], &[process(1).adj(adj)]), &votes).held(0)
-    };
-    assert_eq!(held(0, &[-300, -500, -100]), Some(-500));
-    assert_eq!(held(-600, &[-300, -500]), None);
-    assert_eq!(held(400, &[300]), Some(300));
-}
-
-#[test]
-fn sacrifice_holds_the_greater_of_the_original_and_the_highest_asked() {
-    let held = |adj, asked: &[i16]| {
-        let votes: Vec<_> =
-            asked.iter().map(|&value| vote("p", 1, &[sacrifice(Process(0), 5).asking(value)])).collect();
-        decide(&machine(&[], &[process(1).adj(adj)]), &votes).held(0)
-    };
-    assert_eq!(held(0, &[300, 500, -100]), Some(500));
-    assert_eq!(held(600, &[300, 500]), None);
-    assert_eq!(held(-400, &[-300]), Some(-300));
-}
-
-#[test]
-fn who_protects_decides_the_held_value_and_the_others_do_not() {
-    let giving = vote("giving", 100, &[sacrifice(Process(0), 1000).asking(900)]);
-    let keeping = vote("keeping", 1, &[protect(Process(0), 1).asking(-5)]);
-    let silent = vote("silent", 1, &[protect(Process(0), 1)]);
-    let one = machine(&[], &[process(1)]);
-    assert_eq!(decide(&one, &[giving.clone(), keeping]).held(0), Some(-5));
-    assert_eq!(decide(&one, &[giving.clone(), silent]).held(0), None);
-    assert_eq!(decide(&one, &[giving]).held(0), Some(900));
-}
-
-#[test]
-fn a_guard_keeps_our_hands_off_and_leaves_the_shield() {
-    let sshd = |mib| process(mib).named("sshd");
-    let rows = [sshd(1), sshd(2).adj(-1000), process(3).flagged(flags::OUT_OF_SCOPE)];
-    let rule = Rule { comm: Some("sshd".into()), ..Rule::default() };
-    let guarded = Settings { never: vec![rule], ..Settings::default() };
-    let held = |entry: fn(Target) -> jettison_model::Entry| {
-        let votes = [vote("p", 1, &[0, 1, 2].map(|row| entry(Process(row))))];
-        let decided = with_settings(&machine(&[], &rows), &votes, &guarded);
-        (decided.held(0), decided.plan.holds.len())
-    };
-    assert_eq!(held(|target| protect(target, 900).asking(-900)), (Some(-900), 1));
-    assert_eq!(held(|target| sacrifice(target, 900).asking(900)), (None, 0));
-}
-
-#[test]
-fn holds_are_by_pid_name_the_original_and_can_be_switched_off() {
-    let rows = [process(1).adj(7), process(9), process(5)];
-    let votes = [vote("p", 1, &[2, 0].map(|row| sacrifice(Process(row), 500).asking(100)))];
-    let decided = decide(&machine(&[], &rows), &votes);
-    let holds: Vec<_> =
-        decided.plan.holds.iter().map(|hold| (hold.id.pid, hold.original, hold.value)).collect();
-    assert_eq!(holds, [(10, 7, 100), (12, 0, 100)]);
-    let off = Settings { is_adjusting: false, ..Settings::default() };
-    assert_eq!(with_settings(&machine(&[], &rows), &votes, &off).plan.holds, []);
 }
 
 #[test]

@@ -123,6 +123,18 @@ fn fill_memcgs(snapshot: &mut Snapshot, paths: &[&str]) {
     }
 }
 
+/// The same machine, missing so much.
+pub(crate) fn missing(mut snapshot: Snapshot, deficit_mib: u64) -> Snapshot {
+    snapshot.request.deficit_bytes = deficit_mib * MIB;
+    snapshot
+}
+
+/// The same machine, in a tick for another cause.
+pub(crate) fn because(cause: Cause, mut snapshot: Snapshot) -> Snapshot {
+    snapshot.request.cause = cause;
+    snapshot
+}
+
 /// The tick of a memcg at its own limit, of which so much is left.
 pub(crate) fn limited(snapshot: &mut Snapshot, memcg: u32, limit_mib: u64, left_mib: u64) {
     let row = memcg as usize;
@@ -205,6 +217,10 @@ pub(crate) fn decide_with(snapshot: &Snapshot, votes: &[Vote], state: State, set
     let excluded = exclusions(snapshot, settings);
     let (plan, ranking, state) = plan(snapshot, excluded, votes, state, settings);
     Decided { snapshot: snapshot.clone(), plan, ranking, state }
+}
+
+pub(crate) fn with_settings(snapshot: &Snapshot, votes: &[Vote], settings: &Settings) -> Decided {
+    decide_with(snapshot, votes, State::default(), settings)
 }
 
 impl Decided {
