@@ -31,6 +31,15 @@ pub struct Report {
     pub took_ms: u64,
 }
 
+impl Report {
+    /// Who sent the signal that ended somebody. Nobody if it ended by itself.
+    #[must_use]
+    pub fn killer(&self, death: &Death) -> Option<&str> {
+        let is_last_straw = |sent: &&Sent| sent.pid == death.pid && How::Signal(sent.signal) == death.how;
+        self.sent.iter().rev().find(is_last_straw).map(|sent| sent.from.as_str())
+    }
+}
+
 /// Somebody died.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Death {

@@ -29,8 +29,9 @@ pub struct Scenario {
     pub without: Expected,
 }
 
+/// Longer than the daemon's cool-down and than a PSI trigger counts, so that a second, needless victim is seen.
 fn settle_ms() -> u64 {
-    1_500
+    3_000
 }
 
 /// How the daemon is run.
@@ -75,10 +76,14 @@ pub struct Expected {
     pub first: Option<String>,
     /// By which signal.
     pub signal: Option<i32>,
+    /// Sent by whom: `jettison` or `kernel`.
+    pub by: Option<String>,
     /// Who is alive at the end.
     pub alive: Vec<String>,
     /// How many processes the kernel's OOM killer takes. Any number without.
     pub kernel_oom_kills: Option<usize>,
+    /// MemAvailable falls at least this low, MiB: who claims to be near a threshold must have been there.
+    pub available_falls_to_mib: Option<u64>,
 }
 
 impl Scenario {

@@ -118,8 +118,11 @@ pub(super) fn run(
 }
 
 fn failure(what: &str, last_words: &VecDeque<String>) -> anyhow::Error {
-    let said: Vec<&str> = last_words.iter().map(String::as_str).collect();
-    anyhow::anyhow!("the machine failed: {what}; its last words: {}", said.join(" | "))
+    let said: Vec<&str> = last_words.iter().map(String::as_str).filter(|line| !line.is_empty()).collect();
+    match said.as_slice() {
+        [] => anyhow::anyhow!("the machine failed: {what}; it had said nothing"),
+        said => anyhow::anyhow!("the machine failed: {what}; its last words: {}", said.join(" | ")),
+    }
 }
 
 /// A machine that runs. Ended when dropped.

@@ -84,8 +84,9 @@ impl<'s> Stage<'s> {
             for process in waiting.extract_if(.., |process| process.start_ms.is_some_and(|at| now_ms >= at)) {
                 self.start(process)?;
             }
-            let died = self.bury(now_ms)?;
-            if died && self.report.deaths.len() == 1 {
+            let was_quiet = self.report.deaths.is_empty();
+            self.bury(now_ms)?;
+            if was_quiet && !self.report.deaths.is_empty() {
                 end_ms = end_ms.min(now_ms + self.scenario.settle_ms);
             }
             let available_mib = meminfo_mib("MemAvailable")?;
@@ -100,9 +101,8 @@ impl<'s> Stage<'s> {
         self.finish()
     }
 
-    /// Writes down who has ended. Returns whether one of the scenario's has.
-    fn bury(&mut self, at_ms: u64) -> Result<bool> {
-        let mut is_ours = false;
+    /// Writes down who of the scenario's has ended. Many can in one look: a fork bomb goes whole.
+    fn bury(&mut self, at_ms: u64) -> Result<()> {
         for ended in reaper::ended() {
             if Some(ended.pid) == self.daemon.as_ref().map(Child::id) {
                 anyhow::bail!("the daemon ended: {:?}", ended.how);
@@ -110,12 +110,11 @@ impl<'s> Stage<'s> {
             let named = self.scenario.process.iter().any(|process| process.name == ended.name);
             self.living.retain(|(pid, _)| *pid != ended.pid);
             if named {
-                is_ours = true;
                 let reaper::Ended { pid, name, how } = ended;
                 self.report.deaths.push(Death { at_ms, name, pid, how });
             }
         }
-        Ok(is_ours)
+        Ok(())
     }
 
     fn finish(mut self) -> Result<Report> {
@@ -123,7 +122,7 @@ impl<'s> Stage<'s> {
             self.report.daemon = Some(cost(daemon.id())?);
         }
         self.report.sent = self.signals.all();
-        self.report.kernel_oom_kills = self.oom_kills.names();
+        self.report.kernel_oom_kills = self.oom_kills.names()?;
         self.report.alive = self.living.into_iter().map(|(_, name)| name).collect();
         self.report.beat_gap_ms = self.beat.longest_ms();
         self.report.fork_gap_ms = self.fork.longest_ms();
