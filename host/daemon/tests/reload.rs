@@ -146,6 +146,18 @@ fn one_who_writes_slowly_is_waited_for() {
 }
 
 #[test]
+fn other_files_in_the_same_directory_delay_nothing() {
+    let site = Site::start("site.wasm", "good");
+    let mut log = fs::File::create(site.path("some.log")).unwrap();
+    fs::write(site.path("site.wasm"), module("2")).unwrap();
+    let expected = digest(&module("2"));
+    wait_for("the new digest", || {
+        log.write_all(b"still being written\n").unwrap();
+        (site.digest()? == expected).then_some(())
+    });
+}
+
+#[test]
 fn a_link_that_is_swapped_as_kubernetes_does_it_is_seen() {
     let directory = tempfile::tempdir().unwrap();
     let mounted = directory.path().join("mounted");

@@ -17,7 +17,7 @@ use crate::config::{Config, PolicyConfig, Problem};
 use crate::policies::{Loaded, Loader, Policies};
 
 pub(crate) use sources::{Prints, Sources};
-pub(crate) use watch::{Watcher, Writers};
+pub(crate) use watch::Watcher;
 
 /// What is known of a policy that runs now.
 struct Running {

@@ -1,5 +1,6 @@
 //! The files that a running daemon is made of.
 
+use std::collections::BTreeSet;
 use std::fs::{metadata, read_dir};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -47,6 +48,14 @@ impl Sources {
         directories.sort();
         directories.dedup();
         directories
+    }
+
+    /// The names of the files, and of those that links lead to.
+    pub(crate) fn names(&self) -> BTreeSet<Vec<u8>> {
+        let files = self.modules.iter().chain([&self.config]);
+        let behind_links = files.clone().filter_map(|file| file.canonicalize().ok());
+        let name = |file: PathBuf| Some(file.file_name()?.as_encoded_bytes().to_vec());
+        files.cloned().chain(behind_links).filter_map(name).collect()
     }
 
     /// Their state now.

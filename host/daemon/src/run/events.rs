@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::{AbortHandle, LocalSet, spawn_local};
 
 use crate::control::{Asked, listen};
-use crate::reload::{Job, Prepared, Watcher, Writers};
+use crate::reload::{Job, Prepared, Watcher};
 
 /// Events that may wait unread; the senders wait beyond that.
 const QUEUE: usize = 64;
@@ -100,8 +100,9 @@ impl Events {
     pub(super) fn watch_files(&self, watcher: &Watcher) -> Result<()> {
         let fd = register(watcher.as_fd(), Interest::READABLE)?;
         let sender = self.sender.clone();
+        let mut writers = watcher.writers();
         spawn_local(async move {
-            let (mut writers, mut is_stale, mut quiet) = (Writers::default(), false, 0);
+            let (mut is_stale, mut quiet) = (false, 0);
             loop {
                 let ready = match is_stale {
                     true => tokio::time::timeout(QUIET, fd.readable()).await.ok(),
@@ -109,9 +110,10 @@ impl Events {
                 };
                 match ready {
                     Some(Ok(mut guard)) => {
-                        writers.drain(fd.get_ref().as_fd());
                         guard.clear_ready();
-                        (is_stale, quiet) = (true, 0);
+                        if writers.drain(fd.get_ref().as_fd()) {
+                            (is_stale, quiet) = (true, 0);
+                        }
                     }
                     Some(Err(_)) => break,
                     None if writers.is_empty() || quiet >= QUIET_MAX => {

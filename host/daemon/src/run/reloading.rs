@@ -81,7 +81,7 @@ impl Reloading {
     fn look(&mut self, policies: &Policies) -> bool {
         let sources = Sources::of(self.at_start.config_path.as_deref(), policies);
         if let Some(watcher) = &mut self.watcher {
-            for problem in watcher.set(&sources.directories()) {
+            for problem in watcher.set(&sources) {
                 warn!("{problem}: changes there are not seen; `jettison reload` reads them");
             }
         }
