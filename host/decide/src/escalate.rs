@@ -31,6 +31,8 @@ const OVERDUE_MS: u64 = 2_000;
 /// The caps of `[act]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
+    /// Waited for SIGTERM where a policy gives no step that can run.
+    pub grace_ms: u32,
     /// Caps the sum of a victim's waits.
     pub grace_max_ms: u32,
     /// Caps what remains of them once memory is critical.
@@ -69,14 +71,13 @@ impl Escalation {
     /// Nothing is ordered before the first [`Escalation::advance`].
     ///
     /// Steps that this host cannot run yet (a unit to stop, a hook) are dropped with their waits. If none is left,
-    /// SIGTERM stands in, with the wait of the longest step that was dropped.
+    /// SIGTERM stands in, with the host's own grace period.
     #[must_use]
     pub fn new(victim: &Victim, settings: &Settings, now_ms: u64) -> Self {
         let mut steps: Vec<Step> =
             victim.shutdown.iter().filter(|step| matches!(step, Step::Signal { .. })).cloned().collect();
         if steps.is_empty() {
-            let wait_ms = victim.shutdown.iter().map(wait_ms).max().unwrap_or(0);
-            steps = vec![Step::Signal { number: SIGTERM, wait_ms }];
+            steps = vec![Step::Signal { number: SIGTERM, wait_ms: settings.grace_ms }];
         }
         let waits: u64 = steps.iter().map(|step| u64::from(wait_ms(step))).sum();
         Self {

@@ -34,7 +34,7 @@ struct Going {
 fn going(unit: Target, members: u32, shutdown: &[Step]) -> Going {
     let alive: Vec<ProcessId> = (1..=members).map(id).collect();
     let victim = victim(unit, &alive, shutdown);
-    let settings = Settings { grace_max_ms: 10_000, critical_grace_ms: 500 };
+    let settings = Settings { grace_ms: 5_000, grace_max_ms: 10_000, critical_grace_ms: 500 };
     Going { escalation: Escalation::new(&victim, &settings, START_MS), alive, is_critical: false }
 }
 
@@ -235,5 +235,5 @@ fn steps_that_cannot_run_are_skipped_without_their_waits() {
     let mut unit = going(TREE, 1, &[hook(), signal(SIGINT, 300), Step::StopUnit { wait_ms: 3_000 }]);
     assert_eq!((unit.at(0).as_str(), unit.next()), ("2>1", Some(300)));
     let mut unit = going(TREE, 1, &[Step::StopUnit { wait_ms: 3_000 }, hook()]);
-    assert_eq!((unit.at(0).as_str(), unit.next()), ("15>1", Some(4_000)));
+    assert_eq!((unit.at(0).as_str(), unit.next()), ("15>1", Some(5_000)));
 }

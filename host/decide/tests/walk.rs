@@ -126,7 +126,7 @@ proptest! {
         (grace_max_ms, critical_grace_ms) in (0_u32..3_000, 0_u32..700),
         story in vec(happens(), 0..40),
     ) {
-        let settings = Settings { grace_max_ms, critical_grace_ms };
+        let settings = Settings { grace_ms: 1_000, grace_max_ms, critical_grace_ms };
         let mut walk = Walk::start(unit, members, &waits, settings);
         walk.look()?;
         for what in story {

@@ -83,7 +83,7 @@ impl Daemon {
         }
         let started_at_ms = pipeline.clock.now().wall_ms;
         let mut daemon = Self {
-            escalate: EscalateSettings { grace_max_ms: 0, critical_grace_ms: 0 },
+            escalate: EscalateSettings { grace_ms: 0, grace_max_ms: 0, critical_grace_ms: 0 },
             pipeline,
             ledger,
             actuator,
@@ -114,6 +114,7 @@ impl Daemon {
     pub(super) fn configure(&mut self, config: &Config) {
         let settings = &config.settings;
         self.escalate = EscalateSettings {
+            grace_ms: settings.grace_ms,
             grace_max_ms: settings.grace_max_ms,
             critical_grace_ms: settings.critical_grace_ms,
         };
