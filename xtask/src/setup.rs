@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use crate::{call, cargo_program, root, vm};
 
 /// What guests are compiled for.
-const TARGET: &str = "wasm32-unknown-unknown";
+pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 /// What runs the tests.
 const NEXTEST: &str = "cargo-nextest";
 

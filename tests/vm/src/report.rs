@@ -27,6 +27,8 @@ pub struct Report {
     pub fork_gap_ms: u64,
     /// What the daemon cost.
     pub daemon: Option<Cost>,
+    /// When the daemon said that a reload is live.
+    pub reloaded_at_ms: Option<u64>,
     /// How long it ran.
     pub took_ms: u64,
 }

@@ -42,6 +42,8 @@ pub struct Daemon {
     pub config: Option<String>,
     /// Stops it (SIGSTOP) then, so that only what it has written to the kernel is left of it.
     pub stop_at_ms: Option<u64>,
+    /// Copies the example policy to `/run/policies/site.wasm` then, where the configuration may expect it.
+    pub copy_policy_at_ms: Option<u64>,
 }
 
 /// A memcg with a limit.
@@ -84,6 +86,9 @@ pub struct Expected {
     pub kernel_oom_kills: Option<usize>,
     /// MemAvailable falls at least this low, MiB: who claims to be near a threshold must have been there.
     pub available_falls_to_mib: Option<u64>,
+    /// Whether the daemon takes over what was copied.
+    #[serde(default)]
+    pub is_reloaded: bool,
 }
 
 impl Scenario {

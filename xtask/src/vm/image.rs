@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 
 use super::scenarios;
+use crate::setup::TARGET;
 use crate::{cargo, target_dir};
 
 pub(super) const BUSYBOX: &str = "/bin/busybox";
@@ -38,11 +39,12 @@ impl Image {
         let mut args = vec!["build", "--release"];
         PROGRAMS.iter().for_each(|program| args.extend(["--bin", program]));
         cargo(&args)?;
+        cargo(&["build", "--release", "--package", "keep-postgres", "--target", TARGET])?;
         let tree = directory.join("root");
         if tree.exists() {
             fs::remove_dir_all(&tree).with_context(|| tree.display().to_string())?;
         }
-        for name in ["bin", "dev", "proc", "run", "scenarios", "sys", "tmp"] {
+        for name in ["bin", "dev", "modules", "proc", "run", "scenarios", "sys", "tmp"] {
             fs::create_dir_all(tree.join(name)).with_context(|| tree.display().to_string())?;
         }
         copy(Path::new(BUSYBOX), &tree.join("bin/busybox"))?;
@@ -53,6 +55,8 @@ impl Image {
                 copy(&library, &tree.join(library.strip_prefix("/")?))?;
             }
         }
+        let policy = Path::new(TARGET).join("release/keep_postgres.wasm");
+        copy(&target_dir().join(policy), &tree.join("modules/keep_postgres.wasm"))?;
         for entry in fs::read_dir(scenarios())? {
             let file = entry?;
             copy(&file.path(), &tree.join("scenarios").join(file.file_name()))?;

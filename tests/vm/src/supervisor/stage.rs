@@ -32,6 +32,7 @@ pub(crate) struct Stage<'s> {
     fork: Gap,
     living: Vec<(u32, String)>,
     daemon: Option<Child>,
+    log: Option<Receiver<String>>,
 }
 
 impl<'s> Stage<'s> {
@@ -46,6 +47,7 @@ impl<'s> Stage<'s> {
             fork: beat::fork(),
             living: Vec::new(),
             daemon: None,
+            log: None,
         };
         for process in scenario.process.iter().filter(|process| process.start_ms.is_none()) {
             let before = meminfo_mib("MemAvailable")?;
@@ -69,6 +71,7 @@ impl<'s> Stage<'s> {
         let mut waiting: Vec<&Process> =
             self.scenario.process.iter().filter(|it| it.start_ms.is_some()).collect();
         let mut stop_at_ms = self.scenario.daemon.stop_at_ms.filter(|_| self.daemon.is_some());
+        let mut copy_at_ms = self.scenario.daemon.copy_policy_at_ms.filter(|_| self.daemon.is_some());
         let mut end_ms = self.scenario.seconds * 1000;
         let mut sampled = started;
         self.report.available_min_mib = meminfo_mib("MemAvailable")?;
@@ -81,6 +84,11 @@ impl<'s> Stage<'s> {
                 self.signal_daemon(Signal::STOP)?;
                 stop_at_ms = None;
             }
+            if copy_at_ms.is_some_and(|at| now_ms >= at) {
+                copy_policy()?;
+                copy_at_ms = None;
+            }
+            self.read_log(now_ms);
             for process in waiting.extract_if(.., |process| process.start_ms.is_some_and(|at| now_ms >= at)) {
                 self.start(process)?;
             }
@@ -167,7 +175,16 @@ impl<'s> Stage<'s> {
             }
         });
         self.daemon = Some(daemon);
-        wait_for_line(&lines, "is watching")
+        wait_for_line(&lines, "is watching")?;
+        self.log = Some(lines);
+        Ok(())
+    }
+
+    fn read_log(&mut self, now_ms: u64) {
+        let mut lines = self.log.iter().flat_map(Receiver::try_iter);
+        if lines.any(|line| line.contains("reloaded: everything is live")) {
+            self.report.reloaded_at_ms.get_or_insert(now_ms);
+        }
     }
 
     fn signal_daemon(&self, signal: Signal) -> Result<()> {
@@ -175,6 +192,15 @@ impl<'s> Stage<'s> {
         let pid = i32::try_from(daemon.id()).ok().and_then(Pid::from_raw).context("its pid")?;
         kill_process(pid, signal).context("the daemon cannot be signalled")
     }
+}
+
+/// As an operator does it: written beside it, then renamed.
+fn copy_policy() -> Result<()> {
+    std::fs::create_dir_all("/run/policies").context("/run/policies")?;
+    std::fs::copy("/modules/keep_postgres.wasm", "/run/policies/next").context("the policy")?;
+    std::fs::rename("/run/policies/next", "/run/policies/site.wasm").context("the policy")?;
+    println!("COPIED");
+    Ok(())
 }
 
 fn wait_for_line(lines: &Receiver<String>, what: &str) -> Result<()> {
