@@ -80,14 +80,14 @@ impl Default for Request {
 /// The memory of the domain that the daemon looks after: the host, or its `--scope`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Host {
-    /// `MemTotal`, or the tightest limit of the scope.
+    /// `MemTotal` less the pool of hugepages, or the tightest limit of the scope.
     pub memory_total_bytes: u64,
-    /// What a process could still allocate: `MemAvailable`, or the least over the scope, its limited
-    /// ancestors and the host.
+    /// What a process could still allocate: `MemAvailable` and the shrinkable cache of ZFS, or the least over the
+    /// scope, its limited ancestors and the host.
     pub memory_available_bytes: u64,
-    /// `SwapTotal`.
+    /// `SwapTotal`; swap on zram counts as what its compression saves.
     pub swap_total_bytes: u64,
-    /// `SwapFree`.
+    /// `SwapFree`, likewise.
     pub swap_free_bytes: u64,
     /// PSI `some avg10` of memory in hundredths of a percent, or [`NONE_U32`]
     /// (Documentation/accounting/psi.rst). Of the scope where its memcg has one, else of the host.

@@ -4,7 +4,7 @@
 //! read becomes a fault and the walk goes on. [`PsiTrigger`] lets the kernel say when it is time.
 //!
 //! ```text
-//! root ─▶ hierarchy ─▶ sensor ─┬─▶ memory      host and scope (kept open)
+//! root ─▶ hierarchy ─▶ sensor ─┬─▶ memory      host (corrected) and scope (kept open)
 //!                              ├─▶ memcg       one row per cgroup ─▶ limit_watch (kept open)
 //!                              └─▶ process     one row per process ─▶ growth, details
 //!                        parse: total functions of bytes
@@ -16,11 +16,13 @@
     warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+mod correct;
 mod details;
 mod error;
 mod file;
 mod growth;
 mod hierarchy;
+mod host_memory;
 mod limit_watch;
 mod listing;
 mod memcg;

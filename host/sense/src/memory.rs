@@ -1,5 +1,5 @@
-//! The memory of the domain: the host's or, with a scope, the least over the scope, its limited ancestors
-//! and the host. Everything here is kept open and read without an allocation, for the look between ticks.
+//! The memory of the domain: the host's (`host_memory.rs`) or, with a scope, the least over the scope, its
+//! limited ancestors and the host. Everything here is kept open and read without an allocation, for the look between ticks.
 
 use std::ffi::{CStr, CString, OsStr};
 use std::fmt;
@@ -16,18 +16,18 @@ use crate::file::{Buffer, KeptFile, is_gone};
 use crate::hierarchy::{Hierarchy, Version};
 use crate::parse::Malformed;
 use crate::parse::keyed::memcg_stat;
-use crate::parse::meminfo::meminfo;
 use crate::parse::pressure::{Pressure, pressure};
 use crate::parse::value::limit;
 
 /// How much memory the domain has, in bytes. A cheap look, without the processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
-    /// `MemTotal`, or the limit of the tightest memcg over the scope.
+    /// `MemTotal` less the pool of hugepages, or the limit of the tightest memcg over the scope.
     pub total_bytes: u64,
-    /// `MemAvailable`, or the least over the scope, its limited ancestors and the host.
+    /// `MemAvailable` and what the cache of ZFS can give back, or the least over the scope, its limited
+    /// ancestors and the host.
     pub available_bytes: u64,
-    /// `SwapTotal`, or less where the scope may not have all of it.
+    /// `SwapTotal`, zram counted as what its compression saves, or less where the scope may not have all of it.
     pub swap_total_bytes: u64,
     /// `SwapFree`, likewise.
     pub swap_free_bytes: u64,
@@ -72,17 +72,17 @@ impl fmt::Display for Why {
 
 /// Files below one directory that stays open.
 #[derive(Debug)]
-struct Tree {
-    path: PathBuf,
-    directory: OwnedFd,
+pub(crate) struct Tree {
+    pub(crate) path: PathBuf,
+    pub(crate) directory: OwnedFd,
 }
 
 impl Tree {
-    fn read<'a, T>(
+    pub(crate) fn read<'a, T>(
         &'a self,
         file: &'a mut KeptFile,
         buffer: &mut Buffer,
-        parse: impl Fn(&[u8]) -> Result<T, Malformed>,
+        parse: impl FnOnce(&[u8]) -> Result<T, Malformed>,
     ) -> Result<T, Unusable<'a>> {
         let parsed = file
             .read(&self.directory, buffer)
@@ -92,41 +92,8 @@ impl Tree {
     }
 }
 
-/// The host's own numbers.
-#[derive(Debug)]
-pub(crate) struct HostMemory {
-    proc: Tree,
-    meminfo: KeptFile,
-    pressure: KeptFile,
-}
-
-impl HostMemory {
-    pub(crate) fn new(path: PathBuf, directory: OwnedFd) -> Self {
-        Self {
-            proc: Tree { path, directory },
-            meminfo: KeptFile::new(c"meminfo".into()),
-            pressure: KeptFile::new(c"pressure/memory".into()),
-        }
-    }
-
-    pub(crate) fn read(&mut self, buffer: &mut Buffer) -> Result<Memory, Unusable<'_>> {
-        let found = self.proc.read(&mut self.meminfo, buffer, meminfo)?;
-        Ok(Memory {
-            total_bytes: found.total_bytes,
-            available_bytes: found.available_bytes,
-            swap_total_bytes: found.swap_total_bytes,
-            swap_free_bytes: found.swap_free_bytes,
-        })
-    }
-
-    /// `None` where the kernel has no PSI.
-    pub(crate) fn pressure(&mut self, buffer: &mut Buffer) -> Result<Option<Pressure>, Unusable<'_>> {
-        if_present(self.proc.read(&mut self.pressure, buffer, pressure))
-    }
-}
-
-/// A kernel without PSI, or with `psi=0`, is no fault.
-fn if_present<T>(result: Result<T, Unusable<'_>>) -> Result<Option<T>, Unusable<'_>> {
+/// A kernel without PSI, or with `psi=0`, and one without ZFS or zram is no fault.
+pub(crate) fn if_present<T>(result: Result<T, Unusable<'_>>) -> Result<Option<T>, Unusable<'_>> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(Unusable { why: Why::Unread(errno), .. }) if is_gone(errno) || errno == Errno::OPNOTSUPP => {

@@ -6,9 +6,10 @@ use jettison_model::{Host, Memcgs, Needs, SenseFault, Snapshot};
 use crate::error::{Faults, SenseError};
 use crate::file::{Buffer, open_root};
 use crate::hierarchy::Hierarchy;
+use crate::host_memory::HostMemory;
 use crate::limit_watch::{Left, LimitWatch};
 use crate::memcg::{MemcgPaths, MemcgWalk};
-use crate::memory::{HostMemory, Memory, Scope, Unusable};
+use crate::memory::{Memory, Scope, Unusable};
 use crate::parse::pressure::Pressure;
 use crate::process::{ProcessWalk, Terms};
 use crate::root::Root;
@@ -46,8 +47,8 @@ impl Sensor {
     /// [`SenseError::NoHierarchy`] or [`SenseError::NoScope`] if there is no such scope.
     pub fn new(root: Root, scope: Option<&str>) -> Result<Self, SenseError> {
         let mut buffer = Buffer::new();
-        let mut host = HostMemory::new(root.proc.clone(), open_root(&root.proc)?);
-        host.read(&mut buffer).map_err(|unusable| unusable.into_error())?;
+        let mut host = HostMemory::new(&root)?;
+        host.read(&mut buffer, &mut |_| ()).map_err(|unusable| unusable.into_error())?;
         let hierarchy = Hierarchy::find(&root);
         let scope = match (scope, &hierarchy) {
             (None, _) => None,
@@ -104,7 +105,8 @@ impl Sensor {
     /// that we could not read. Where the scope has vanished there is nobody in it to act on, and the host's numbers stand.
     fn sense_host(&mut self) -> Host {
         let (buffer, faults) = (&mut self.buffer, &mut self.faults);
-        let mut memory = self.host.read(buffer).unwrap_or_else(|unusable| {
+        let host = self.host.read(buffer, &mut |unusable| unusable.record(faults));
+        let mut memory = host.unwrap_or_else(|unusable| {
             unusable.record(faults);
             Memory::UNKNOWN
         });
@@ -130,7 +132,7 @@ impl Sensor {
     /// A cheap look at the memory of the domain alone, between ticks. Allocates nothing. `None` if it cannot be
     /// read, or if the scope has vanished.
     pub fn probe(&mut self) -> Option<Memory> {
-        let host = self.host.read(&mut self.buffer).ok()?;
+        let host = self.host.read(&mut self.buffer, &mut |_| ()).ok()?;
         match &mut self.scope {
             Some(scope) => scope.read(host, &mut self.buffer).ok(),
             None => Some(host),

@@ -48,6 +48,12 @@ fn build(machine: &Path, count: u32) {
     create_dir_all(&memory).unwrap();
     let meminfo = "MemTotal: 1000 kB\nMemAvailable: 500 kB\nSwapTotal: 9 kB\nSwapFree: 8 kB\n";
     write(proc.join("meminfo"), meminfo).unwrap();
+    let swaps = "Filename Type Size Used Priority\n/dev/zram0 partition 9 1 100\n";
+    write(proc.join("swaps"), swaps).unwrap();
+    create_dir_all(machine.join("sys/block/zram0")).unwrap();
+    write(machine.join("sys/block/zram0/mm_stat"), "4096 2048 2048 0 0 0 0 0 0\n").unwrap();
+    create_dir_all(proc.join("spl/kstat/zfs")).unwrap();
+    write(proc.join("spl/kstat/zfs/arcstats"), "name type data\nc_min 4 1\nsize 4 9\n").unwrap();
     write(proc.join("pressure/memory"), "some avg10=1.00 total=0\nfull avg10=0.10 total=0\n").unwrap();
     write(memory.join("cgroup.controllers"), "memory\n").unwrap();
     for pid in 1..=count {

@@ -1,6 +1,6 @@
 //! `/proc/meminfo` (proc_meminfo(5)).
 
-use super::{Malformed, cut, kib, lines};
+use super::{Malformed, cut, kib, lines, number};
 
 /// What of `meminfo` is used, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -10,12 +10,14 @@ pub(crate) struct Meminfo {
     /// 0 on a kernel without swap.
     pub(crate) swap_total_bytes: u64,
     pub(crate) swap_free_bytes: u64,
+    /// The pool of hugepages of all sizes, free ones and those in use.
+    pub(crate) hugetlb_bytes: u64,
 }
 
 /// `MemAvailable` is there since Linux 3.14; without it there is nothing to go by.
 pub(crate) fn meminfo(text: &[u8]) -> Result<Meminfo, Malformed> {
-    let (mut total, mut available) = (None, None);
-    let (mut swap_total, mut swap_free) = (None, None);
+    let (mut total, mut available, mut swap_total, mut swap_free) = (None, None, None, None);
+    let (mut hugepages, mut hugepage_size, mut hugetlb) = (None, None, None);
     for line in lines(text) {
         let Some((key, value)) = cut(line, b':') else {
             continue;
@@ -25,18 +27,24 @@ pub(crate) fn meminfo(text: &[u8]) -> Result<Meminfo, Malformed> {
             b"MemAvailable" => &mut available,
             b"SwapTotal" => &mut swap_total,
             b"SwapFree" => &mut swap_free,
+            b"Hugepagesize" => &mut hugepage_size,
+            b"Hugetlb" => &mut hugetlb,
+            b"HugePages_Total" => {
+                hugepages = number(value.trim_ascii());
+                continue;
+            }
             _ => continue,
         };
         *slot = Some(kib(value).ok_or(Malformed("a size is not a number of kB"))?);
-        if swap_free.is_some() {
-            break;
-        }
     }
+    // Before Linux 4.16 there is no sum, only the pages of the default size.
+    let of_default_size = || hugepages.zip(hugepage_size).map(|(pages, size)| pages.saturating_mul(size));
     Ok(Meminfo {
         total_bytes: total.ok_or(Malformed("no line `MemTotal:`"))?,
         available_bytes: available.ok_or(Malformed("no line `MemAvailable:`"))?,
         swap_total_bytes: swap_total.unwrap_or(0),
         swap_free_bytes: swap_free.unwrap_or(0),
+        hugetlb_bytes: hugetlb.or_else(of_default_size).unwrap_or(0),
     })
 }
 
@@ -51,7 +59,16 @@ mod tests {
         assert_eq!(meminfo(b"MemTotal: 5 kB\nMemFree: 1 kB\n"), Err(Malformed("no line `MemAvailable:`")));
         assert_eq!(meminfo(b"MemTotal: lots kB\n"), Err(Malformed("a size is not a number of kB")));
         let no_swap = meminfo(b"MemTotal: 5 kB\nMemAvailable: 1 kB\n").unwrap();
-        assert_eq!((no_swap.swap_total_bytes, no_swap.swap_free_bytes), (0, 0));
+        assert_eq!((no_swap.swap_total_bytes, no_swap.swap_free_bytes, no_swap.hugetlb_bytes), (0, 0, 0));
+    }
+
+    #[test]
+    fn hugepages_are_summed_by_the_kernel_or_by_us() {
+        let old = "MemTotal: 9 kB\nMemAvailable: 1 kB\nHugePages_Total:     512\nHugepagesize:    2048 kB\n";
+        assert_eq!(meminfo(old.as_bytes()).map(|found| found.hugetlb_bytes), Ok(1 << 30));
+        // Others than those of the default size are only in the sum.
+        let new = format!("{old}Hugetlb:  3145728 kB\n");
+        assert_eq!(meminfo(new.as_bytes()).map(|found| found.hugetlb_bytes), Ok(3 << 30));
     }
 
     proptest! {
@@ -61,11 +78,11 @@ mod tests {
         }
 
         #[test]
-        fn what_was_formatted_parses_back(sizes: [u32; 4]) {
-            let [total, available, swap_total, swap_free] = sizes;
+        fn what_was_formatted_parses_back(sizes: [u32; 5]) {
+            let [total, available, swap_total, swap_free, hugetlb] = sizes;
             let text = format!(
                 "MemTotal:       {total} kB\nMemFree:  1 kB\nMemAvailable:   {available} kB\n\
-                 SwapTotal: {swap_total} kB\nSwapFree:\t{swap_free} kB\nDirty: 1 kB\n"
+                 SwapTotal: {swap_total} kB\nSwapFree:\t{swap_free} kB\nDirty: 1 kB\nHugetlb: {hugetlb} kB\n"
             );
             let bytes = |size: u32| u64::from(size) * 1024;
             prop_assert_eq!(meminfo(text.as_bytes()), Ok(Meminfo {
@@ -73,6 +90,7 @@ mod tests {
                 available_bytes: bytes(available),
                 swap_total_bytes: bytes(swap_total),
                 swap_free_bytes: bytes(swap_free),
+                hugetlb_bytes: bytes(hugetlb),
             }));
         }
     }

@@ -1,5 +1,6 @@
 //! Parsers of kernel files: total functions of bytes. What they cannot read they name; nothing panics.
 
+pub(crate) mod arcstats;
 pub(crate) mod cgroup;
 pub(crate) mod keyed;
 pub(crate) mod meminfo;
@@ -8,6 +9,7 @@ pub(crate) mod pressure;
 pub(crate) mod smaps;
 pub(crate) mod stat;
 pub(crate) mod status;
+pub(crate) mod swaps;
 pub(crate) mod value;
 
 use std::fmt;

@@ -1,0 +1,142 @@
+//! The host's own memory: `meminfo`, corrected. All files stay open; a warm read allocates nothing.
+
+use std::ffi::CString;
+use std::path::PathBuf;
+
+use crate::correct::{Swap, arc_shrinkable_bytes, pageable_bytes, zram_swap};
+use crate::error::SenseError;
+use crate::file::{Buffer, KeptFile, open_root};
+use crate::memory::{Memory, Tree, Unusable, if_present};
+use crate::parse::Malformed;
+use crate::parse::arcstats::arcstats;
+use crate::parse::meminfo::meminfo;
+use crate::parse::pressure::{Pressure, pressure};
+use crate::parse::swaps::{SwapArea, swap_areas, zram_stat};
+use crate::root::Root;
+
+/// The files, and where they are.
+#[derive(Debug)]
+pub(crate) struct HostMemory {
+    proc: Tree,
+    meminfo: KeptFile,
+    pressure: KeptFile,
+    arcstats: KeptFile,
+    swaps: Swaps,
+}
+
+/// What is swapped to now: areas come and go.
+#[derive(Debug)]
+struct Swaps {
+    list: KeptFile,
+    areas: Vec<SwapArea>,
+    /// `sys/block`. Absent where there are no block devices at all.
+    block: Option<Tree>,
+    zrams: Vec<Zram>,
+}
+
+#[derive(Debug)]
+struct Zram {
+    number: u32,
+    mm_stat: KeptFile,
+}
+
+impl HostMemory {
+    pub(crate) fn new(root: &Root) -> Result<Self, SenseError> {
+        let block: PathBuf = root.sys.join("block");
+        Ok(Self {
+            proc: Tree { path: root.proc.clone(), directory: open_root(&root.proc)? },
+            meminfo: KeptFile::new(c"meminfo".into()),
+            pressure: KeptFile::new(c"pressure/memory".into()),
+            arcstats: KeptFile::new(c"spl/kstat/zfs/arcstats".into()),
+            swaps: Swaps {
+                list: KeptFile::new(c"swaps".into()),
+                areas: Vec::new(),
+                block: open_root(&block).ok().map(|directory| Tree { path: block, directory }),
+                zrams: Vec::new(),
+            },
+        })
+    }
+
+    /// What the host has. A correction whose file says nothing usable is not made and reported; a file that is not
+    /// there is normal: no ZFS, no zram.
+    pub(crate) fn read(
+        &mut self,
+        buffer: &mut Buffer,
+        report: &mut dyn FnMut(&Unusable<'_>),
+    ) -> Result<Memory, Unusable<'_>> {
+        let found = self.proc.read(&mut self.meminfo, buffer, meminfo)?;
+        let arc = known(if_present(self.proc.read(&mut self.arcstats, buffer, arcstats)), report);
+        let total = pageable_bytes(found.total_bytes, found.hugetlb_bytes);
+        let shrinkable = arc.flatten().map_or(0, |arc| arc_shrinkable_bytes(&arc));
+        let mut memory = Memory {
+            total_bytes: total,
+            available_bytes: found.available_bytes.saturating_add(shrinkable).min(total),
+            swap_total_bytes: found.swap_total_bytes,
+            swap_free_bytes: found.swap_free_bytes,
+        };
+        if memory.swap_total_bytes > 0 {
+            self.swaps.correct(&self.proc, buffer, report, &mut memory);
+        }
+        Ok(memory)
+    }
+
+    /// `None` where the kernel has no PSI.
+    pub(crate) fn pressure(&mut self, buffer: &mut Buffer) -> Result<Option<Pressure>, Unusable<'_>> {
+        if_present(self.proc.read(&mut self.pressure, buffer, pressure))
+    }
+}
+
+impl Swaps {
+    fn correct(
+        &mut self,
+        proc: &Tree,
+        buffer: &mut Buffer,
+        report: &mut dyn FnMut(&Unusable<'_>),
+        memory: &mut Memory,
+    ) {
+        let Self { list, areas, block, zrams } = self;
+        areas.clear();
+        let read = proc.read(list, buffer, |text| {
+            areas.extend(swap_areas(text));
+            Ok(())
+        });
+        known(if_present(read), report);
+        for &area in areas.iter() {
+            let Some(number) = area.zram else {
+                continue;
+            };
+            let stat = block.as_ref().and_then(|block| {
+                let file = stat_of(zrams, number)?;
+                let parsed = block.read(file, buffer, |text| {
+                    zram_stat(text).ok_or(Malformed("not `orig_data_size compr_data_size ...`"))
+                });
+                known(if_present(parsed), report)?
+            });
+            memory.replace_swap(area, zram_swap(area, stat));
+        }
+    }
+}
+
+impl Memory {
+    /// Takes an area out at its nominal size, and in at what it is worth.
+    fn replace_swap(&mut self, area: SwapArea, worth: Swap) {
+        let free = area.size_bytes.saturating_sub(area.used_bytes);
+        self.swap_total_bytes =
+            self.swap_total_bytes.saturating_sub(area.size_bytes).saturating_add(worth.total_bytes);
+        self.swap_free_bytes = self.swap_free_bytes.saturating_sub(free).saturating_add(worth.free_bytes);
+    }
+}
+
+/// The kept file of a device, which is made when the device is first seen.
+fn stat_of(zrams: &mut Vec<Zram>, number: u32) -> Option<&mut KeptFile> {
+    let at = zrams.iter().position(|zram| zram.number == number).unwrap_or(zrams.len());
+    if at == zrams.len() {
+        let path = CString::new(format!("zram{number}/mm_stat")).ok()?;
+        zrams.push(Zram { number, mm_stat: KeptFile::new(path) });
+    }
+    zrams.get_mut(at).map(|zram| &mut zram.mm_stat)
+}
+
+fn known<T>(result: Result<T, Unusable<'_>>, report: &mut dyn FnMut(&Unusable<'_>)) -> Option<T> {
+    result.map_err(|unusable| report(&unusable)).ok()
+}
