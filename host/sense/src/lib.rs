@@ -16,6 +16,7 @@
     warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+mod attribution;
 mod correct;
 mod details;
 mod error;
@@ -35,6 +36,7 @@ mod row;
 mod sensor;
 pub mod trigger;
 
+pub use attribution::{Attribution, Container, Pod, PodUid, Qos, Runtime, attribution};
 pub use error::SenseError;
 pub use hierarchy::{Hierarchy, Version};
 pub use limit_watch::Left;

@@ -35,6 +35,13 @@ pub(crate) fn unit(path: &[u8]) -> &[u8] {
         .unwrap_or_default()
 }
 
+/// The deepest part of the path that is a systemd slice (systemd.slice(5)), or nothing.
+pub(crate) fn slice(path: &[u8]) -> &[u8] {
+    const SUFFIX: &[u8] = b".slice";
+    let is_slice = |part: &&[u8]| part.len() > SUFFIX.len() && part.ends_with(SUFFIX);
+    path.rsplit(|&byte| byte == b'/').find(is_slice).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +76,9 @@ mod tests {
         assert_eq!(unit(b"/system.slice"), b"");
         assert_eq!(unit(b"/.service"), b"");
         assert_eq!(unit(b"/kubepods/pod1"), b"");
+        assert_eq!(slice(session), b"app.slice");
+        assert_eq!(slice(b"/system.slice/dbus.service"), b"system.slice");
+        assert_eq!(slice(b"/.slice/x"), b"");
     }
 
     proptest! {
