@@ -16,7 +16,7 @@ pub(crate) fn check(args: &cli::Check) -> Result<(), Failure> {
         modules => modules.iter().map(|module| PolicyConfig::of_module(module)).collect(),
     };
     let hooks: Vec<String> = config.hooks.into_keys().collect();
-    let policies = Policies::for_a_look(configs, hooks, Root::live().proc.join("self/exe"));
+    let policies = Policies::for_a_look(configs, config.limits, hooks, Root::live().proc.join("self/exe"));
     let mut out = std::io::stdout().lock();
     let mut err = std::io::stderr().lock();
     let mut is_good = true;

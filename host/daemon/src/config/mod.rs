@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use jettison_decide::Settings;
+use jettison_policy::Limits;
 use jettison_sense::trigger::PsiSpec;
 
 pub(crate) use reader::Problem;
@@ -90,6 +91,10 @@ pub(crate) struct Config {
     pub(crate) scope: Option<String>,
     /// Names under `[hooks]`, which steps of a ballot may name.
     pub(crate) hooks: BTreeMap<String, PathBuf>,
+    /// `[limits]`: what one consultation may use.
+    pub(crate) limits: Limits,
+    /// `limits.quarantine_faults`: so many faults in a row put a module into quarantine.
+    pub(crate) quarantine_faults: u32,
     pub(crate) policies: Vec<PolicyConfig>,
 }
 
@@ -102,6 +107,8 @@ impl Default for Config {
             interval_ms: 10_000,
             scope: None,
             hooks: BTreeMap::new(),
+            limits: Limits::default(),
+            quarantine_faults: 3,
             policies: vec![PolicyConfig::plain("balanced", Source::Builtin("balanced".into()))],
         }
     }

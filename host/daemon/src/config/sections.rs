@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use jettison_decide::settings::Watch;
 use jettison_decide::{Bound, Reach, Rule, Thresholds};
-use jettison_model::limits::WEIGHT_MAX;
+use jettison_model::limits::{GUEST_MEMORY_BYTES_MAX, WEIGHT_MAX};
 use jettison_sense::trigger::{PsiKind, PsiSpec};
 
 use super::reader::{File, Problem, Section};
@@ -38,6 +38,7 @@ pub(super) fn config(path: &Path, text: &str) -> Result<Config, Vec<Problem>> {
                 config.hooks.insert(name, command);
             }
         }
+        root.section("limits").into_iter().for_each(|section| limits(section, &mut config));
         root.section("notify").into_iter().for_each(|section| notify(section, &config));
         if let Some(sections) = root.sections("policy") {
             config.policies = policies(sections);
@@ -164,6 +165,17 @@ fn act(section: Section<'_>, config: &mut Config) {
 fn adjust(section: Section<'_>, config: &mut Config) {
     set(&mut config.settings.is_adjusting, section.boolean("enabled"));
     set(&mut config.interval_ms, section.number("interval_ms", 100..=3_600_000_u32).map(u64::from));
+    section.finish();
+}
+
+fn limits(section: Section<'_>, config: &mut Config) {
+    let most_mib = i64::try_from(GUEST_MEMORY_BYTES_MAX >> 20).unwrap_or(i64::MAX);
+    let fuel = section.number("fuel", 1_000_000..=1_000_000_000_000_i64);
+    set(&mut config.limits.fuel, fuel.and_then(|fuel| u64::try_from(fuel).ok()));
+    let memory_mib = section.number("memory_mib", 1..=most_mib);
+    set(&mut config.limits.memory_bytes, memory_mib.and_then(|mib| usize::try_from(mib << 20).ok()));
+    set(&mut config.limits.epoch_ms, section.number("consultation_ms", 100..=60_000_u32).map(u64::from));
+    set(&mut config.quarantine_faults, section.number("quarantine_faults", 1..=1_000_u32));
     section.finish();
 }
 

@@ -12,7 +12,7 @@ fn check(text: &str, expected: Expect) {
     expected.assert_eq(&said);
 }
 
-/// The text of the contract, section 5, is what the defaults are.
+/// The text of the contract, section 5, is what the defaults are; `[limits]` are ours.
 const DEFAULTS: &str = r#"
 [trigger]
 available_percent = { warn = 15, act = 8, critical = 3 }
@@ -31,6 +31,11 @@ kills_per_minute_max = 10
 [adjust]
 enabled = true
 interval_ms = 10000
+[limits]
+fuel = 1000000000
+memory_mib = 32
+consultation_ms = 5000
+quarantine_faults = 3
 [[policy]]
 name = "balanced"
 source = "builtin:balanced"

@@ -34,7 +34,7 @@ pub(crate) fn explain(args: &cli::Explain) -> Result<(), Failure> {
     };
     let program = if is_live { program } else { Root::live().proc.join("self/exe") };
     let hooks: Vec<String> = config.hooks.into_keys().collect();
-    let policies = Policies::for_a_look(configs, hooks, program);
+    let policies = Policies::for_a_look(configs, config.limits, hooks, program);
     let mut settings = config.settings;
     settings.own_pid = std::process::id();
     settings.scope = scope;

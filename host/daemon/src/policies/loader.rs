@@ -15,6 +15,7 @@ use crate::config::{Grants, PolicyConfig, Source};
 pub(crate) struct Loader {
     compiler: Compiler,
     engine: Result<Engine, Fault>,
+    limits: Limits,
     pub(crate) hooks: Vec<String>,
     is_wary: bool,
 }
@@ -22,9 +23,9 @@ pub(crate) struct Loader {
 impl Loader {
     /// `program` is this very binary, for the compiling child; `hooks` are the names under `[hooks]`. With `is_wary` a
     /// module that others could have written is refused.
-    pub(crate) fn new(program: PathBuf, hooks: Vec<String>, is_wary: bool) -> Self {
-        let (compiler, engine) = (Compiler::new(program), Engine::new(Limits::default()));
-        Self { compiler, engine, hooks, is_wary }
+    pub(crate) fn new(program: PathBuf, limits: Limits, hooks: Vec<String>, is_wary: bool) -> Self {
+        let (compiler, engine) = (Compiler::new(program), Engine::new(limits));
+        Self { compiler, engine, limits, hooks, is_wary }
     }
 
     /// Loads one.
@@ -36,7 +37,7 @@ impl Loader {
     /// and on `live`, so that whatever it does there disturbs no tick.
     pub(crate) fn load_on_trial(&self, config: &PolicyConfig, live: &Snapshot) -> Result<Policy, Fault> {
         let compiled = self.compiled(config)?;
-        let aside = Self { engine: Engine::new(Limits::default()), ..self.clone() };
+        let aside = Self { engine: Engine::new(self.limits), ..self.clone() };
         let candidate = aside.ready(config, &compiled)?;
         for snapshot in [&canned(), live] {
             candidate.consult(snapshot).answer?;

@@ -12,16 +12,13 @@ mod trust;
 use std::path::PathBuf;
 
 use jettison_model::{Fault, Needs, Snapshot, Vote};
-use jettison_policy::{LogLine, Policy};
+use jettison_policy::{Limits, LogLine, Policy};
 
 use crate::clock::Clock;
 use crate::config::PolicyConfig;
 
 pub(crate) use loader::Loader;
 pub(crate) use stats::Stats;
-
-/// So many faults in a row put a module into quarantine: it is not consulted again until it changes or somebody lifts it.
-pub(crate) const QUARANTINE_FAULTS: u32 = 3;
 
 /// One configured policy.
 pub(crate) struct Loaded {
@@ -40,7 +37,7 @@ impl Loaded {
     }
 
     /// Asks it, unless it is in quarantine.
-    fn consult(&mut self, snapshot: &Snapshot, clock: Clock) -> (Vote, Consulted) {
+    fn consult(&mut self, snapshot: &Snapshot, clock: Clock, faults_max: u32) -> (Vote, Consulted) {
         let stopwatch = clock.stopwatch();
         let (answer, fuel, log) = match (&self.policy, &self.quarantine) {
             (_, Some(fault)) | (Err(fault), None) => (Err(fault.clone()), 0, Vec::new()),
@@ -52,7 +49,7 @@ impl Loaded {
             }
         };
         if let Err(fault) = &answer
-            && self.stats.faults_in_a_row >= QUARANTINE_FAULTS
+            && self.stats.faults_in_a_row >= faults_max
             && self.quarantine.is_none()
         {
             let (faults, last) = (self.stats.faults_in_a_row, fault.to_string());
@@ -75,6 +72,8 @@ pub(crate) struct Consulted {
 pub(crate) struct Policies {
     pub(crate) loader: Loader,
     pub(crate) loaded: Vec<Loaded>,
+    /// So many faults in a row put a module into quarantine: it is not consulted again until it changes or is lifted.
+    pub(crate) quarantine_faults: u32,
 }
 
 impl Policies {
@@ -85,12 +84,17 @@ impl Policies {
             Loaded::new(config, policy, clock.now().wall_ms)
         };
         let loaded = configs.into_iter().map(load).collect();
-        Self { loader, loaded }
+        Self { loader, loaded, quarantine_faults: u32::MAX }
     }
 
     /// For commands that answer once: whoever calls has named the modules, or root's configuration has.
-    pub(crate) fn for_a_look(configs: Vec<PolicyConfig>, hooks: Vec<String>, program: PathBuf) -> Self {
-        Self::load(configs, Loader::new(program, hooks, false), Clock)
+    pub(crate) fn for_a_look(
+        configs: Vec<PolicyConfig>,
+        limits: Limits,
+        hooks: Vec<String>,
+        program: PathBuf,
+    ) -> Self {
+        Self::load(configs, Loader::new(program, limits, hooks, false), Clock)
     }
 
     /// What the sensor must read beyond what the host itself needs.
@@ -101,7 +105,8 @@ impl Policies {
 
     /// Asks each, in a fresh instance.
     pub(crate) fn consult(&mut self, snapshot: &Snapshot, clock: Clock) -> (Vec<Vote>, Vec<Consulted>) {
-        self.loaded.iter_mut().map(|loaded| loaded.consult(snapshot, clock)).unzip()
+        let faults_max = self.quarantine_faults;
+        self.loaded.iter_mut().map(|loaded| loaded.consult(snapshot, clock, faults_max)).unzip()
     }
 
     /// Whether some are consulted without a say.

@@ -119,6 +119,7 @@ impl Daemon {
             critical_grace_ms: settings.critical_grace_ms,
         };
         self.interval_ms = config.interval_ms;
+        self.pipeline.policies.quarantine_faults = config.quarantine_faults;
         let own = &self.pipeline.settings;
         self.pipeline.settings =
             Settings { own_pid: own.own_pid, scope: own.scope.clone(), ..settings.clone() };

@@ -11,6 +11,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::{AbortHandle, LocalSet, spawn_local};
+use tokio::time::{Instant, timeout_at};
 
 use crate::control::{Asked, listen};
 use crate::reload::{Job, Prepared, Watcher};
@@ -102,27 +103,33 @@ impl Events {
         let sender = self.sender.clone();
         let mut writers = watcher.writers();
         spawn_local(async move {
-            let (mut is_stale, mut quiet) = (false, 0);
+            let (mut due, mut quiet): (Option<Instant>, u32) = (None, 0);
             loop {
-                let ready = match is_stale {
-                    true => tokio::time::timeout(QUIET, fd.readable()).await.ok(),
-                    false => Some(fd.readable().await),
+                let ready = match due {
+                    Some(due) => timeout_at(due, fd.readable()).await.ok(),
+                    None => Some(fd.readable().await),
                 };
                 match ready {
                     Some(Ok(mut guard)) => {
                         guard.clear_ready();
                         if writers.drain(fd.get_ref().as_fd()) {
-                            (is_stale, quiet) = (true, 0);
+                            (due, quiet) = (Some(Instant::now() + QUIET), 0);
                         }
                     }
                     Some(Err(_)) => break,
-                    None if writers.is_empty() || quiet >= QUIET_MAX => {
-                        is_stale = false;
-                        if sender.send(Event::Files).await.is_err() {
-                            break;
-                        }
+                    None => {}
+                }
+                // Others may keep us busy, which is not to say that it is not quiet.
+                if due.is_none_or(|due| Instant::now() < due) {
+                    continue;
+                }
+                if writers.is_empty() || quiet >= QUIET_MAX {
+                    due = None;
+                    if sender.send(Event::Files).await.is_err() {
+                        break;
                     }
-                    None => quiet += 1,
+                } else {
+                    (due, quiet) = (Some(Instant::now() + QUIET), quiet + 1);
                 }
             }
         });

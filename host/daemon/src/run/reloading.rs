@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use jettison_policy::Limits;
 use jettison_sense::PsiSpec;
 use tokio::sync::oneshot::Sender;
 use tracing::{info, warn};
@@ -19,6 +20,7 @@ pub(super) struct AtStart {
     mode: Option<Mode>,
     scope: Option<Option<String>>,
     psi: Vec<PsiSpec>,
+    limits: Limits,
 }
 
 impl AtStart {
@@ -34,6 +36,7 @@ impl AtStart {
             mode: (!is_dry_by_hand).then_some(config.mode),
             scope: (!is_scoped_by_hand).then(|| config.scope.clone()),
             psi: config.psi.clone(),
+            limits: config.limits,
         }
     }
 
@@ -42,6 +45,7 @@ impl AtStart {
             ("act.mode", self.mode.is_some_and(|mode| mode != config.mode)),
             ("scope.memcg", self.scope.as_ref().is_some_and(|scope| *scope != config.scope)),
             ("trigger.psi", self.psi != config.psi),
+            ("limits", self.limits != config.limits),
         ];
         changes.into_iter().filter(|(_, has_changed)| *has_changed).map(|(key, _)| key.to_owned()).collect()
     }

@@ -38,10 +38,15 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
     let program = root.proc.join("self/exe");
     let sensor = Sensor::new(root.clone(), config.scope.as_deref())
         .map_err(|error| Failure::Usage(error.to_string()))?;
+    if !config.hooks.is_empty() {
+        warn!(
+            "hooks are not run by this version: a step that names one is skipped, and notifications stay in the log"
+        );
+    }
     let mut kernel = LiveKernel::new(root.proc.clone());
     let ledger = ledger(&args.state_dir, config.mode, &mut kernel);
     let hooks: Vec<String> = config.hooks.keys().cloned().collect();
-    let loader = Loader::new(program, hooks, true);
+    let loader = Loader::new(program, config.limits, hooks, true);
     let policies = Policies::load(std::mem::take(&mut config.policies), loader, Clock);
     config.settings.own_pid = std::process::id();
     config.settings.scope.clone_from(&config.scope);
