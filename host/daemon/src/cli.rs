@@ -31,6 +31,8 @@ pub(crate) enum Command {
     History(Asks),
     /// Say what the last tick thought of a process.
     Why(Why),
+    /// Show what this host offers and lacks, and what to do. Changes nothing.
+    Doctor(Doctor),
     /// Compile the module on standard input (what the daemon runs as a child of its own).
     #[command(hide = true)]
     CompileModule,
@@ -111,4 +113,14 @@ pub(crate) struct Why {
     pub(crate) pid: u32,
     #[command(flatten)]
     pub(crate) asks: Asks,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Take DIR/proc, DIR/sys and DIR/dev instead of the live ones.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) root: Option<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
 }

@@ -12,8 +12,10 @@ mod cli;
 mod clock;
 mod config;
 mod control;
+mod doctor;
 mod explain;
 mod failure;
+mod layout;
 mod pipeline;
 mod policies;
 mod reload;
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         Command::Why(args) => {
             control::client::ask(&args.asks.state_dir, Ask::Why { pid: args.pid }, args.asks.json)
         }
+        Command::Doctor(args) => doctor::doctor(&args),
         Command::CompileModule => jettison_policy::compile_module(std::io::stdin(), std::io::stdout())
             .map_err(|error| Failure::Failed(format!("the compiled module cannot be handed over: {error}"))),
     };

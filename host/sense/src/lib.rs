@@ -34,6 +34,7 @@ mod process;
 mod root;
 mod row;
 mod sensor;
+pub mod survey;
 pub mod trigger;
 
 pub use attribution::{Attribution, Container, Pod, PodUid, Qos, Runtime, attribution};
@@ -43,4 +44,5 @@ pub use limit_watch::Left;
 pub use memory::Memory;
 pub use root::Root;
 pub use sensor::{Now, Sensor};
+pub use survey::Survey;
 pub use trigger::{PsiKind, PsiSpec, PsiTrigger, TriggerError};

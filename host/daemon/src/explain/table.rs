@@ -6,11 +6,10 @@ use jettison_decide::plan::{BUILT_IN, built_in_reason};
 use jettison_model::text::Escaped;
 use jettison_model::{Cause, Ranked, Snapshot, Target, Tier};
 
+use crate::layout::{Paint, WIDTH, cut, wrap};
 use crate::pipeline::{Decision, Pipeline};
 use crate::units::bytes;
 
-/// Columns of a line.
-const WIDTH: usize = 100;
 /// Columns that stand before the reason.
 const BEFORE_REASON: usize = 59;
 
@@ -21,7 +20,7 @@ pub(super) fn print(
     sense_us: u64,
     top: usize,
 ) -> Result<()> {
-    let paint = Paint { is_on: out.is_terminal() };
+    let paint = Paint::of(out);
     memory(out, &pipeline.snapshot, decision)?;
     policies(out, pipeline, decision, paint)?;
     writeln!(out)?;
@@ -160,46 +159,4 @@ fn excluded(out: &mut impl Write, decision: &Decision) -> Result<()> {
     }
     let words: Vec<String> = counts.iter().map(|(word, count)| format!("{count} {word}")).collect();
     writeln!(out, "excluded  {}", if words.is_empty() { "nobody".into() } else { words.join(", ") })
-}
-
-/// Lines of at most so many characters, broken between words; a longer word is cut.
-fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ').map(|word| cut(word, width)) {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(&word);
-            }
-            _ => lines.push(word),
-        }
-    }
-    lines
-}
-
-/// At most so many characters, with an ellipsis where something is missing.
-fn cut(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
-        return text.into();
-    }
-    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
-}
-
-#[derive(Clone, Copy)]
-struct Paint {
-    is_on: bool,
-}
-
-impl Paint {
-    fn red(self, text: &str) -> String {
-        self.with("31", text)
-    }
-
-    fn green(self, text: &str) -> String {
-        self.with("32", text)
-    }
-
-    fn with(self, code: &str, text: &str) -> String {
-        if self.is_on { format!("\x1b[{code}m{text}\x1b[0m") } else { text.into() }
-    }
 }
