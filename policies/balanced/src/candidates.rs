@@ -65,7 +65,7 @@ pub(crate) fn candidates<'s>(field: &Field<'s>) -> Vec<Candidate<'s>> {
     let mut singles: Vec<(u64, Process<'s>)> = field
         .snapshot
         .processes()
-        .filter(|&p| field.is_open(p) && !taken[p])
+        .filter(|&p| field.is_open(p) && !taken[p] && bytes_at_most(p) >= BYTES_MIN)
         .map(|p| (alone(p), p))
         .filter(|(terms, _)| terms.bytes >= BYTES_MIN)
         .map(|(terms, p)| (terms.value(config), p))
@@ -92,6 +92,11 @@ fn alone(p: Process<'_>, field: &Field<'_>, families: &Families) -> Terms {
         }
     };
     Terms::of(p, shmem, field.config)
+}
+
+/// What its terms can come to, without weighing them: most processes of a machine are too small to bother.
+fn bytes_at_most(p: Process<'_>) -> u64 {
+    p.anon_and_swap_bytes().saturating_add(p.rss_shmem_bytes().unwrap_or(0))
 }
 
 fn order(value: u64, p: Process<'_>) -> (Reverse<u64>, u64, Reverse<u32>) {

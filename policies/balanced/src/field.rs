@@ -96,7 +96,7 @@ impl<'s> Field<'s> {
     /// Its share of that memory, in thousandths: what the kernel's badness makes of its size, and what an
     /// `oom_score_adj` of that number adds or takes away (`oom_badness` in mm/oom_kill.c).
     pub(crate) fn share_permille(&self, p: Process<'_>) -> i16 {
-        let permille = u128::from(p.footprint_bytes()) * 1000 / u128::from(self.memory_bytes(p));
+        let permille = p.footprint_bytes().saturating_mul(1000) / self.memory_bytes(p);
         i16::try_from(permille.min(1000)).unwrap_or(1000)
     }
 }

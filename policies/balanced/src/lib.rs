@@ -15,6 +15,8 @@ mod terms;
 #[cfg(test)]
 mod tests;
 
+use std::cell::LazyCell;
+
 use jettison_sdk::{Ballot, Cause, Description, Policy, Problem, Snapshot};
 
 use crate::candidates::{Candidate, Unit, candidates};
@@ -57,12 +59,12 @@ impl Policy for Balanced {
                 .because(reasons::kept(p, share));
         }
         let candidates = candidates(&field);
-        let worst = worst_badness_permille(&field);
+        let worst = LazyCell::new(|| worst_badness_permille(&field));
         for candidate in &candidates {
             let entry = ballot
                 .sacrifice(candidate.target(), terms::urgency(candidate.value))
                 .because(reasons::given_up(candidate));
-            if let Some(adj) = hold(candidate, worst, &field) {
+            if let Some(adj) = hold(candidate, || *worst, &field) {
                 entry.hold(adj);
             }
         }
@@ -82,7 +84,7 @@ fn worst_badness_permille(field: &Field<'_>) -> i16 {
 
 /// What it takes that the kernel's OOM killer, should it be faster than the host, picks this one rather than the largest:
 /// asked for who is about to double, once memory is getting short.
-fn hold(candidate: &Candidate<'_>, worst: i16, field: &Field<'_>) -> Option<i16> {
+fn hold(candidate: &Candidate<'_>, worst: impl FnOnce() -> i16, field: &Field<'_>) -> Option<i16> {
     let is_short = !matches!(field.snapshot.cause(), Cause::Routine | Cause::Manual);
     if !is_short || !candidate.terms.is_surging(field.config) {
         return None;
@@ -91,7 +93,7 @@ fn hold(candidate: &Candidate<'_>, worst: i16, field: &Field<'_>) -> Option<i16>
         Unit::Alone => field.share_permille(candidate.process),
         Unit::Swarm | Unit::Flock(_) => 0,
     };
-    let adj = worst.saturating_sub(own).saturating_add(1).min(hold_max(field.config));
+    let adj = worst().saturating_sub(own).saturating_add(1).min(hold_max(field.config));
     (adj > candidate.process.oom_score_adj().unwrap_or(0)).then_some(adj)
 }
 
