@@ -38,6 +38,12 @@ fn status(out: &mut impl Write, status: &Status) -> Result<()> {
     writeln!(out, "memory    {available} of {total} available, the last tick was {}", status.cause)?;
     let [warn, act, critical] = [status.warn_bytes, status.act_bytes, status.critical_bytes].map(bytes);
     writeln!(out, "levels    warn below {warn}, act at {act}, critical at {critical}")?;
+    let tick = status.tick_us;
+    writeln!(
+        out,
+        "ticks     {}, of {} us (p99 {} us); the timer came at most {} ms late",
+        status.ticks, tick.p50, tick.p99, status.late_ms_max
+    )?;
     writeln!(out, "triggers  {} PSI", status.psi_triggers)?;
     writeln!(out, "held      {} oom_score_adj values", status.held.len())?;
     writeln!(out, "underway  {} victims", status.underway)?;

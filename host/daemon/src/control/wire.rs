@@ -60,6 +60,10 @@ pub(crate) struct Status {
     pub(crate) scope: Option<String>,
     pub(crate) started_at: u64,
     pub(crate) ticks: u64,
+    /// What a tick takes, microseconds.
+    pub(crate) tick_us: Quantiles,
+    /// How late the loop's timer came at worst since the start.
+    pub(crate) late_ms_max: u64,
     /// Of the last tick.
     pub(crate) cause: String,
     pub(crate) memory_total_bytes: u64,

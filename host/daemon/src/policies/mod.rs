@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::config::PolicyConfig;
 
 pub(crate) use loader::Loader;
-pub(crate) use stats::Stats;
+pub(crate) use stats::{Samples, Stats};
 
 /// One configured policy.
 pub(crate) struct Loaded {

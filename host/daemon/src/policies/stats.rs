@@ -42,18 +42,20 @@ impl Stats {
     }
 }
 
+/// The last few hundred of something.
 #[derive(Clone, Debug, Default)]
-struct Samples(VecDeque<u64>);
+pub(crate) struct Samples(VecDeque<u64>);
 
 impl Samples {
-    fn push(&mut self, value: u64) {
+    pub(crate) fn push(&mut self, value: u64) {
         if self.0.len() == SAMPLES {
             self.0.pop_front();
         }
         self.0.push_back(value);
     }
 
-    fn quantiles(&self) -> (u64, u64) {
+    /// Median and 99th percentile.
+    pub(crate) fn quantiles(&self) -> (u64, u64) {
         let mut sorted: Vec<u64> = self.0.iter().copied().collect();
         sorted.sort_unstable();
         let at =

@@ -41,6 +41,8 @@ impl Daemon {
             scope: settings.scope.clone(),
             started_at: self.started_at_ms,
             ticks: self.ticks,
+            tick_us: self.tick_us.quantiles().into(),
+            late_ms_max: self.late_ms_max,
             cause: self.pipeline.snapshot.request.cause.as_str().into(),
             memory_total_bytes: total,
             memory_available_bytes: available,

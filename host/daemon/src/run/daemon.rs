@@ -17,6 +17,7 @@ use super::victims::Underway;
 use crate::config::{Config, Mode};
 use crate::control::Past;
 use crate::pipeline::{Decision, Pipeline};
+use crate::policies::Samples;
 use crate::units::bytes;
 
 /// Between ticks below `warn`, so that growth is known in time.
@@ -51,6 +52,10 @@ pub(super) struct Daemon {
     /// Milliseconds since 1970.
     pub(super) started_at_ms: u64,
     pub(super) ticks: u64,
+    /// How late the loop's timer came at worst: a stalled host, or something of ours that blocks.
+    pub(super) late_ms_max: u64,
+    /// What the last ticks took.
+    pub(super) tick_us: Samples,
     pub(super) psi_triggers: usize,
     /// The last decision, about the snapshot that the pipeline has.
     pub(super) last: Option<Decision>,
@@ -101,6 +106,8 @@ impl Daemon {
             is_scope_missing: false,
             started_at_ms,
             ticks: 0,
+            late_ms_max: 0,
+            tick_us: Samples::default(),
             psi_triggers,
             last: None,
             history: VecDeque::new(),
@@ -131,7 +138,13 @@ impl Daemon {
         // Growth is known from the second scan on.
         self.sense();
         loop {
-            match self.events.next(self.wait_ms()).await {
+            let (asked_at_ms, wait_ms) = (self.now_ms(), self.wait_ms());
+            let event = self.events.next(wait_ms).await;
+            if matches!(event, Event::Timer) {
+                let late_ms = self.now_ms().saturating_sub(asked_at_ms).saturating_sub(wait_ms);
+                self.late_ms_max = self.late_ms_max.max(late_ms);
+            }
+            match event {
                 Event::Stop => break,
                 Event::Psi => self.psi_fired_at_ms = Some(self.now_ms()),
                 Event::Files => self.files_changed(),
@@ -154,6 +167,7 @@ impl Daemon {
 
     /// Sense, gate, consult, decide, act.
     fn tick(&mut self) {
+        let stopwatch = self.pipeline.clock.stopwatch();
         self.sense();
         self.ledger.originals(&mut self.pipeline.snapshot);
         self.pipeline.state.in_flight = self.underway.iter().map(Underway::in_flight).collect();
@@ -166,6 +180,7 @@ impl Daemon {
         self.report(&decision);
         self.last_tick_ms = self.pipeline.snapshot.now_ms;
         self.ticks += 1;
+        self.tick_us.push(stopwatch.us());
         self.last = Some(decision);
     }
 
