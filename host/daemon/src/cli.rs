@@ -21,6 +21,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Show who would go first, and why. Changes nothing.
     Explain(Explain),
+    /// Write the sensed state to a file that `explain` reads.
+    Snapshot(Snapshot),
     /// Validate the configuration, and modules, their imports and grants.
     Check(Check),
     /// Say what the running daemon is made of and how it is.
@@ -68,12 +70,28 @@ pub(crate) struct Explain {
     /// Take DIR/proc, DIR/sys and DIR/dev instead of the live ones.
     #[arg(long, value_name = "DIR")]
     pub(crate) root: Option<PathBuf>,
+    /// Take what `jettison snapshot` wrote instead of this machine.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["root", "scope"])]
+    pub(crate) snapshot: Option<PathBuf>,
     /// How many processes the table shows.
     #[arg(long, value_name = "N", default_value_t = 15)]
     pub(crate) top: usize,
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Snapshot {
+    /// Where to; made readable for its owner only [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Take DIR/proc, DIR/sys and DIR/dev instead of the live ones.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) root: Option<PathBuf>,
+    /// Put hashes in place of names and command lines, the same for the same name within this file only.
+    #[arg(long)]
+    pub(crate) redact: bool,
 }
 
 #[derive(Debug, Args)]

@@ -3,7 +3,9 @@
 //! ```text
 //! run ──────┐
 //! explain ──┤  pipeline: sense ─▶ gate ─▶ consult ─▶ decide ─▶ Plan
+//! snapshot  │             └─▶ a file ─▶ explain                 │
 //! check     │                                                   │
+//! doctor    │                                                   │
 //!           └── run only: act (hold, victims) ◀─────────────────┘
 //! ```
 
@@ -20,6 +22,7 @@ mod pipeline;
 mod policies;
 mod reload;
 mod run;
+mod snapshot;
 mod units;
 
 use std::process::ExitCode;
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Explain(args) => explain::explain(&args),
+        Command::Snapshot(args) => snapshot::snapshot(&args),
         Command::Check(args) => check::check(&args),
         Command::Status(args) => control::client::ask(&args.state_dir, Ask::Status, args.json),
         Command::History(args) => control::client::ask(&args.state_dir, Ask::History, args.json),

@@ -7,10 +7,10 @@ use jettison_sense::Sensor;
 use crate::clock::Clock;
 use crate::policies::{Consulted, Policies};
 
-/// What a decision is made from, kept from tick to tick.
-pub(crate) struct Pipeline {
+/// What a decision is made from, kept from tick to tick. With `()` for a sensor there is only the snapshot that it is given.
+pub(crate) struct Pipeline<S = Sensor> {
     pub(crate) clock: Clock,
-    pub(crate) sensor: Sensor,
+    pub(crate) sensor: S,
     pub(crate) policies: Policies,
     pub(crate) settings: Settings,
     pub(crate) snapshot: Snapshot,
@@ -28,15 +28,17 @@ pub(crate) struct Decision {
 }
 
 impl Pipeline {
-    pub(crate) fn new(clock: Clock, sensor: Sensor, policies: Policies, settings: Settings) -> Self {
-        Self { clock, sensor, policies, settings, snapshot: Snapshot::default(), state: State::default() }
-    }
-
     /// Stage 1. Returns microseconds.
     pub(crate) fn sense(&mut self) -> u64 {
         let stopwatch = self.clock.stopwatch();
         self.sensor.sense(self.policies.needs(), self.clock.now(), &mut self.snapshot);
         stopwatch.us()
+    }
+}
+
+impl<S> Pipeline<S> {
+    pub(crate) fn new(clock: Clock, sensor: S, policies: Policies, settings: Settings) -> Self {
+        Self { clock, sensor, policies, settings, snapshot: Snapshot::default(), state: State::default() }
     }
 
     /// Stages 2 and 3, on what was sensed last.

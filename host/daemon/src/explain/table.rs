@@ -6,23 +6,20 @@ use jettison_decide::plan::{BUILT_IN, built_in_reason};
 use jettison_model::text::Escaped;
 use jettison_model::{Cause, Ranked, Snapshot, Target, Tier};
 
+use super::Explained;
 use crate::layout::{Paint, WIDTH, cut, wrap};
-use crate::pipeline::{Decision, Pipeline};
+use crate::pipeline::Decision;
+use crate::policies::Policies;
 use crate::units::bytes;
 
 /// Columns that stand before the reason.
 const BEFORE_REASON: usize = 59;
 
-pub(super) fn print(
-    out: &mut (impl Write + IsTerminal),
-    pipeline: &Pipeline,
-    decision: &Decision,
-    sense_us: u64,
-    top: usize,
-) -> Result<()> {
+pub(super) fn print(out: &mut (impl Write + IsTerminal), explained: &Explained, top: usize) -> Result<()> {
+    let Explained { snapshot, policies: asked, decision, sense_us, .. } = explained;
     let paint = Paint::of(out);
-    memory(out, &pipeline.snapshot, decision)?;
-    policies(out, pipeline, decision, paint)?;
+    memory(out, snapshot, decision)?;
+    policies(out, asked, decision, paint)?;
     writeln!(out)?;
     writeln!(
         out,
@@ -30,7 +27,7 @@ pub(super) fn print(
         "RANK", "PID", "NAME", "TIER", "RELIEF", "ADJ"
     )?;
     for (rank, ranked) in (1..).zip(&decision.ranking.order).take(top) {
-        row(out, rank, &pipeline.snapshot, decision, ranked, paint)?;
+        row(out, rank, snapshot, decision, ranked, paint)?;
     }
     let hidden = decision.ranking.order.len().saturating_sub(top);
     if hidden > 0 {
@@ -38,7 +35,7 @@ pub(super) fn print(
     }
     writeln!(out)?;
     excluded(out, decision)?;
-    let processes = pipeline.snapshot.processes.len();
+    let processes = snapshot.processes.len();
     writeln!(
         out,
         "took      sense {sense_us} us for {processes} processes, consult {} us, decide {} us",
@@ -69,8 +66,8 @@ fn memory(out: &mut impl Write, snapshot: &Snapshot, decision: &Decision) -> Res
     writeln!(out, "cause     {}: {verdict}", snapshot.request.cause.as_str())
 }
 
-fn policies(out: &mut impl Write, pipeline: &Pipeline, decision: &Decision, paint: Paint) -> Result<()> {
-    for (loaded, vote) in pipeline.policies.loaded.iter().zip(&decision.votes) {
+fn policies(out: &mut impl Write, asked: &Policies, decision: &Decision, paint: Paint) -> Result<()> {
+    for (loaded, vote) in asked.loaded.iter().zip(&decision.votes) {
         let shadow = if vote.shadow { " (shadow)" } else { "" };
         match (&loaded.policy, &vote.answer) {
             (Ok(policy), Ok(ballot)) => writeln!(

@@ -7,7 +7,9 @@ use jettison_model::column::known_u64;
 use jettison_model::{Plan, Ranked, Snapshot, Step, Target, Tier, Victim, column};
 use serde::Serialize;
 
-use crate::pipeline::{Decision, Pipeline};
+use super::Explained;
+use crate::pipeline::Decision;
+use crate::policies::Policies;
 
 #[derive(Serialize)]
 pub(super) struct Explanation<'a> {
@@ -147,8 +149,8 @@ struct Timings {
 }
 
 impl<'a> Explanation<'a> {
-    pub(super) fn of(pipeline: &'a Pipeline, decision: &'a Decision, sense_us: u64) -> Self {
-        let snapshot = &pipeline.snapshot;
+    pub(super) fn of(explained: &'a Explained) -> Self {
+        let Explained { snapshot, policies: asked, decision, sense_us, sense_faults } = explained;
         let host = &snapshot.host;
         Self {
             schema: "jettison.explain/1",
@@ -165,15 +167,19 @@ impl<'a> Explanation<'a> {
                 some_avg10: percent(host.memory_pressure_some_avg10),
                 full_avg10: percent(host.memory_pressure_full_avg10),
             },
-            policies: policies(pipeline, decision),
+            policies: policies(asked, decision),
             ranking: (1..)
                 .zip(&decision.ranking.order)
                 .map(|(rank, ranked)| Rank::of(rank, snapshot, decision, ranked))
                 .collect(),
             excluded: excluded(snapshot, decision),
             plan: WirePlan::of(snapshot, &decision.plan),
-            sense_faults: pipeline.sensor.faults_total(),
-            timings_us: Timings { sense: sense_us, consult: decision.consult_us, decide: decision.decide_us },
+            sense_faults: *sense_faults,
+            timings_us: Timings {
+                sense: *sense_us,
+                consult: decision.consult_us,
+                decide: decision.decide_us,
+            },
         }
     }
 }
@@ -189,8 +195,8 @@ fn percent(hundredths: u32) -> Option<f64> {
     column::row(hundredths).map(|_| f64::from(hundredths) / 100.0)
 }
 
-fn policies<'a>(pipeline: &'a Pipeline, decision: &'a Decision) -> Vec<Policy<'a>> {
-    let loaded = pipeline.policies.loaded.iter();
+fn policies<'a>(asked: &'a Policies, decision: &'a Decision) -> Vec<Policy<'a>> {
+    let loaded = asked.loaded.iter();
     loaded
         .zip(decision.votes.iter().zip(&decision.consulted))
         .map(|(loaded, (vote, consulted))| {

@@ -1,0 +1,83 @@
+//! `jettison snapshot`: the sensed state as a file, `jettison.snapshot/1`, that ordinary tools can read, and back.
+//!
+//! ```text
+//! sense ─▶ Snapshot ─ write ─▶ wire::File ─ redact ─▶ JSON ─ read, fit ─▶ Snapshot ─▶ explain
+//! ```
+
+mod cell;
+mod fit;
+mod read;
+mod redact;
+mod wire;
+mod write;
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, ErrorKind, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use jettison_model::{Needs, Snapshot};
+use jettison_sense::{Root, Sensor};
+
+pub(crate) use read::read;
+
+use crate::cli;
+use crate::clock::Clock;
+use crate::explain::BETWEEN_SCANS;
+use crate::failure::Failure;
+
+/// Everything: which policy will be asked about it is not known.
+const NEEDS: Needs = Needs { cmdlines: true, exes: true, pss: true };
+/// Command lines are for the owner only.
+const MODE: u32 = 0o600;
+
+pub(crate) fn snapshot(args: &cli::Snapshot) -> Result<(), Failure> {
+    let root = args.root.as_ref().map_or_else(Root::live, |directory| Root::below(directory));
+    let is_live = root.is_live();
+    let mut sensor = Sensor::new(root, None).map_err(|error| Failure::Usage(error.to_string()))?;
+    let mut snapshot = Snapshot::default();
+    if is_live {
+        // Twice, so that growth is known.
+        sensor.sense(NEEDS, Clock.now(), &mut snapshot);
+        Clock.wait(BETWEEN_SCANS);
+    }
+    sensor.sense(NEEDS, Clock.now(), &mut snapshot);
+    let mut file = write::file(&snapshot, sensor.faults());
+    if args.redact {
+        redact::redact(&mut file, &salt()?);
+    }
+    match &args.output {
+        Some(path) => save(&file, path),
+        None => match put(&file, std::io::stdout().lock()) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            put => {
+                put.map_err(|error| Failure::Failed(format!("standard output cannot be written: {error}")))
+            }
+        },
+    }
+}
+
+fn save(file: &wire::File, path: &Path) -> Result<(), Failure> {
+    let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(MODE).open(path);
+    opened
+        .and_then(|to| put(file, to))
+        .map_err(|error| Failure::Failed(format!("{}: cannot be written: {error}", path.display())))
+}
+
+fn put(file: &wire::File, to: impl Write) -> std::io::Result<()> {
+    let mut to = BufWriter::new(to);
+    serde_json::to_writer(&mut to, file)?;
+    writeln!(to)?;
+    to.flush()
+}
+
+fn salt() -> Result<redact::Salt, Failure> {
+    let path = Root::live().dev.join("urandom");
+    let mut salt = redact::Salt::default();
+    let read = File::open(&path).and_then(|mut file| file.read_exact(&mut salt));
+    read.map_err(|error| Failure::Failed(format!("{}: cannot be read: {error}", path.display())))?;
+    Ok(salt)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+//! A file as the model. It may come from anybody: all that the rest of the host relies on is checked here.
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jettison_model::column::{Column, NONE_U32, UNKNOWN_S16, UNKNOWN_S64};
+use jettison_model::snapshot::flags::EXCLUDED;
+use jettison_model::{Host, Memcgs, Processes, Request, Snapshot, TextColumn};
+use serde::Deserialize;
+
+use super::cell::{Number, Text};
+use super::{fit, wire};
+
+/// A snapshot of 10,000 processes is some 4 MB.
+const FILE_BYTES_MAX: u64 = 512 << 20;
+
+/// Why a file is no snapshot.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct BadSnapshot {
+    path: PathBuf,
+    what: String,
+}
+
+impl fmt::Display for BadSnapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.what)
+    }
+}
+
+/// Reads what `jettison snapshot` wrote, or the same made by hand.
+///
+/// # Errors
+/// If it cannot be read, is no JSON of this schema, or its columns do not fit each other: with the file, the place in it
+/// and what was expected.
+pub(crate) fn read(path: &Path) -> Result<Snapshot, BadSnapshot> {
+    text_of(path).and_then(|text| parse(&text)).map_err(|what| BadSnapshot { path: path.into(), what })
+}
+
+fn text_of(path: &Path) -> Result<Vec<u8>, String> {
+    let mut text = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut text));
+    match read {
+        Err(error) => Err(format!("cannot be read: {error}")),
+        Ok(length) if length as u64 > FILE_BYTES_MAX => {
+            Err(format!("is larger than {} MiB: no snapshot is", FILE_BYTES_MAX >> 20))
+        }
+        Ok(_) => Ok(text),
+    }
+}
+
+fn parse(text: &[u8]) -> Result<Snapshot, String> {
+    #[derive(Deserialize)]
+    struct Schema {
+        schema: String,
+    }
+    let head: Schema = serde_json::from_slice(text).map_err(|error| format!("is no snapshot: {error}"))?;
+    if head.schema != wire::SCHEMA {
+        return Err(format!("has the schema {:?}; this version reads {:?}", head.schema, wire::SCHEMA));
+    }
+    let file: wire::File = serde_json::from_slice(text).map_err(|error| error.to_string())?;
+    fit::fits(&file)?;
+    Ok(snapshot(file))
+}
+
+fn snapshot(file: wire::File) -> Snapshot {
+    let host = file.host;
+    Snapshot {
+        taken_at_ms: file.taken_at_ms,
+        now_ms: host.now_ms,
+        request: Request::default(),
+        host: Host {
+            memory_total_bytes: host.memory_total_bytes.0,
+            memory_available_bytes: host.memory_available_bytes.0,
+            swap_total_bytes: host.swap_total_bytes.0,
+            swap_free_bytes: host.swap_free_bytes.0,
+            memory_pressure_some_avg10: host.memory_pressure_some_avg10.unwrap_or(NONE_U32),
+            memory_pressure_full_avg10: host.memory_pressure_full_avg10.unwrap_or(NONE_U32),
+        },
+        processes: processes(file.processes, file.details),
+        memcgs: memcgs(file.memcgs),
+    }
+}
+
+fn processes(table: wire::Processes, details: wire::Details) -> Processes {
+    Processes {
+        pids: Arc::new(table.pids),
+        start_times: Arc::new(table.start_times),
+        parents: or(table.parents, NONE_U32),
+        memcgs: or(table.memcgs, NONE_U32),
+        comms: texts(&table.comms),
+        // Who is excluded is decided anew.
+        flags: Arc::new(table.flags.into_iter().map(|bits| bits & !EXCLUDED).collect()),
+        uids: or(table.uids, NONE_U32),
+        threads: Arc::new(table.threads),
+        ages_ms: Arc::new(table.ages_ms),
+        rss_anon_bytes: numbers(&table.rss_anon_bytes),
+        rss_file_bytes: numbers(&table.rss_file_bytes),
+        rss_shmem_bytes: numbers(&table.rss_shmem_bytes),
+        swap_bytes: numbers(&table.swap_bytes),
+        page_table_bytes: numbers(&table.page_table_bytes),
+        growth_bytes_per_s: or(table.growth_bytes_per_s, UNKNOWN_S64),
+        oom_score_adjs: or(table.oom_score_adjs, UNKNOWN_S16),
+        oom_score_adjs_now: or(table.oom_score_adjs_now, UNKNOWN_S16),
+        cmdlines: texts(&details.cmdlines.unwrap_or_default()),
+        exes: texts(&details.exes.unwrap_or_default()),
+        pss_bytes: numbers(&details.pss_bytes.unwrap_or_default()),
+    }
+}
+
+fn memcgs(table: wire::Memcgs) -> Memcgs {
+    Memcgs {
+        paths: texts(&table.paths),
+        parents: or(table.parents, NONE_U32),
+        current_bytes: numbers(&table.current_bytes),
+        min_bytes: numbers(&table.min_bytes),
+        low_bytes: numbers(&table.low_bytes),
+        high_bytes: numbers(&table.high_bytes),
+        max_bytes: numbers(&table.max_bytes),
+        swap_bytes: numbers(&table.swap_bytes),
+        anon_bytes: numbers(&table.anon_bytes),
+        file_bytes: numbers(&table.file_bytes),
+        shmem_bytes: numbers(&table.shmem_bytes),
+        reclaimable_bytes: numbers(&table.reclaimable_bytes),
+        pressures_some_avg10: or(table.pressures_some_avg10, NONE_U32),
+        max_events: numbers(&table.max_events),
+        oom_kills: numbers(&table.oom_kills),
+        units: texts(&table.units),
+    }
+}
+
+fn or<T: Copy>(column: Vec<Option<T>>, sentinel: T) -> Column<T> {
+    Arc::new(column.into_iter().map(|value| value.unwrap_or(sentinel)).collect())
+}
+
+fn numbers(column: &[Number]) -> Column<u64> {
+    Arc::new(column.iter().map(|number| number.0).collect())
+}
+
+fn texts(column: &[Text]) -> TextColumn {
+    column.iter().map(|text| text.0.as_slice()).collect()
+}

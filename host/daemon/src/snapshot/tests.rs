@@ -1,0 +1,159 @@
+use std::path::PathBuf;
+
+use expect_test::expect;
+use jettison_model::SenseFault;
+use jettison_sense::Now;
+use serde_json::{Value, json};
+
+use super::*;
+
+fn machines() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/machines");
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut machines: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
+    machines.sort();
+    assert!(machines.len() > 3);
+    machines
+}
+
+fn sensed(machine: &Path, needs: Needs) -> (Snapshot, Vec<SenseFault>) {
+    let mut sensor = Sensor::new(Root::below(machine), None).unwrap();
+    let mut snapshot = Snapshot::default();
+    for boot_ms in [3_600_000, 3_602_000] {
+        sensor.sense(needs, Now { boot_ms, wall_ms: 1_767_225_600_000 }, &mut snapshot);
+    }
+    (snapshot, sensor.faults().to_vec())
+}
+
+fn written(file: &wire::File) -> Vec<u8> {
+    let mut json = Vec::new();
+    put(file, &mut json).unwrap();
+    json
+}
+
+fn read_back(json: &[u8]) -> Result<Snapshot, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("snapshot.json");
+    std::fs::write(&path, json).unwrap();
+    read(&path).map_err(|bad| bad.to_string().replace(&path.display().to_string(), "FILE"))
+}
+
+#[test]
+fn every_machine_comes_back_as_it_was() {
+    for machine in machines() {
+        for needs in [NEEDS, Needs::default()] {
+            let (snapshot, faults) = sensed(&machine, needs);
+            let back = read_back(&written(&write::file(&snapshot, &faults)));
+            assert_eq!(back.as_ref(), Ok(&snapshot), "{}", machine.display());
+        }
+    }
+}
+
+fn plain() -> Value {
+    let (snapshot, faults) = sensed(&machines()[0].with_file_name("plain-v2"), NEEDS);
+    serde_json::from_slice(&written(&write::file(&snapshot, &faults))).unwrap()
+}
+
+/// What is said about the file once something in it is changed.
+fn wrong(pointer: &str, value: Value) -> String {
+    let mut file = plain();
+    *file.pointer_mut(pointer).unwrap_or_else(|| panic!("{pointer} is not there")) = value;
+    match read_back(&serde_json::to_vec(&file).unwrap()) {
+        Ok(_) => "fine\n".into(),
+        Err(bad) => bad + "\n",
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_file_is_named() {
+    let said = [
+        wrong("/schema", "jettison.snapshot/2".into()),
+        wrong("/processes/pids/0", 0.into()),
+        wrong("/processes/pids/1", 1.into()),
+        wrong("/processes/uids", json!([0])),
+        wrong("/processes/memcgs/0", 99.into()),
+        wrong("/processes/oom-score-adjs/0", (-1001).into()),
+        wrong("/processes/rss-anon-bytes/0", "much".into()),
+        wrong("/processes/comms/0", json!({"hex": "f"})),
+        wrong("/details/cmdlines", json!([])),
+        wrong("/memcgs/paths/0", "/zzz".into()),
+        wrong("/memcgs/parents/1", 4_294_967_295_u32.into()),
+        wrong("/host", json!({})),
+    ];
+    expect![[r#"
+        FILE: has the schema "jettison.snapshot/2"; this version reads "jettison.snapshot/1"
+        fine
+        FILE: processes.pids: not in ascending order, or one is there twice
+        FILE: processes.uids: 1 values for 10 rows
+        FILE: processes.memcgs: there is no row 99, only 9
+        FILE: processes.oom-score-adjs: -1001 is not -1000 to 1000
+        FILE: invalid value: string "much", expected a number, "max" or null at line 1 column 3083
+        FILE: expected {"hex": "an even number of digits"} at line 1 column 2576
+        FILE: details.cmdlines: 0 values for 10 rows
+        FILE: memcgs.paths: not in ascending order of bytes, or one is there twice
+        FILE: memcgs.parents: there is no row 4294967295, only 9
+        FILE: missing field `memory-total-bytes` at line 1 column 1005
+    "#]]
+    .assert_eq(&said.concat());
+    let said = [&b""[..], b"[]", b"{}", b"{\"schema\": 1}", b"\xff"].map(|text| read_back(text).unwrap_err());
+    expect![[r#"
+        FILE: is no snapshot: EOF while parsing a value at line 1 column 0
+        FILE: is no snapshot: invalid length 0, expected struct Schema with 1 element at line 1 column 2
+        FILE: is no snapshot: missing field `schema` at line 1 column 2
+        FILE: is no snapshot: invalid type: integer `1`, expected a string at line 1 column 12
+        FILE: is no snapshot: expected value at line 1 column 1
+    "#]]
+    .assert_eq(&(said.join("\n") + "\n"));
+    let absent = read(Path::new("/nonexistent/snapshot.json")).unwrap_err().to_string();
+    assert_eq!(absent, "/nonexistent/snapshot.json: cannot be read: No such file or directory (os error 2)");
+}
+
+#[test]
+fn a_torn_file_is_refused_wherever_it_ends() {
+    let json = serde_json::to_vec(&plain()).unwrap();
+    for end in (0..json.len()).step_by(97) {
+        read_back(&json[..end]).unwrap_err();
+    }
+    read_back(&json).unwrap();
+}
+
+#[test]
+fn a_redacted_file_has_no_names_and_the_same_shape() {
+    for machine in machines() {
+        let (snapshot, faults) = sensed(&machine, NEEDS);
+        let mut file = write::file(&snapshot, &faults);
+        redact::redact(&mut file, &[9; 32]);
+        let json = written(&file);
+        let text = String::from_utf8_lossy(&json).into_owned();
+        let rows = 0..snapshot.processes.len();
+        let comms = rows.clone().map(|row| snapshot.processes.comms.get(row));
+        let cmdlines = rows.map(|row| snapshot.processes.cmdlines.get(row));
+        let parts = (0..snapshot.memcgs.len())
+            .flat_map(|row| snapshot.memcgs.paths.get(row).split(|&byte| byte == b'/' || byte == b'.'));
+        let words = ["service", "scope", "slice", "mount", "init", "host"];
+        for name in comms.chain(cmdlines).chain(parts).map(String::from_utf8_lossy) {
+            let is_word = words.contains(&name.as_ref()) || name.len() < 4;
+            assert!(is_word || !text.contains(name.as_ref()), "{name} is in {}", machine.display());
+        }
+        let back = read_back(&json).unwrap();
+        assert_eq!(back.processes.rss_anon_bytes, snapshot.processes.rss_anon_bytes);
+        assert_eq!(back.processes.parents, snapshot.processes.parents);
+        assert_same_memcgs(&back, &snapshot);
+    }
+}
+
+/// Rows have moved; who is in which, and what it holds, has not.
+fn assert_same_memcgs(back: &Snapshot, snapshot: &Snapshot) {
+    let usage_of = |of: &Snapshot, memcg: u32| {
+        let depth = of.memcgs.paths.get(memcg as usize).iter().filter(|&&byte| byte == b'/').count();
+        (of.memcgs.current_bytes.get(memcg as usize).copied(), depth)
+    };
+    for (&after, &before) in back.processes.memcgs.iter().zip(snapshot.processes.memcgs.iter()) {
+        assert_eq!(usage_of(back, after), usage_of(snapshot, before));
+    }
+    for row in 0..back.memcgs.len() {
+        let parent = back.memcgs.parents[row] as usize;
+        let above = back.memcgs.paths.get(parent);
+        assert!(parent > back.memcgs.len() || back.memcgs.paths.get(row).starts_with(above));
+    }
+}

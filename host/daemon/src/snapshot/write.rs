@@ -1,0 +1,121 @@
+//! The model as a file.
+
+use jettison_model::column::{NONE_U32, UNKNOWN_S16, UNKNOWN_S64};
+use jettison_model::{Memcgs, Processes, SenseFault, Snapshot, TextColumn};
+use jettison_sense::{Qos, Runtime, attribution};
+
+use super::cell::{Number, Text};
+use super::wire;
+
+pub(super) fn file(snapshot: &Snapshot, faults: &[SenseFault]) -> wire::File {
+    let host = &snapshot.host;
+    wire::File {
+        schema: wire::SCHEMA.into(),
+        jettison: env!("CARGO_PKG_VERSION").into(),
+        taken_at_ms: snapshot.taken_at_ms,
+        redacted: false,
+        host: wire::Host {
+            memory_total_bytes: Number(host.memory_total_bytes),
+            memory_available_bytes: Number(host.memory_available_bytes),
+            swap_total_bytes: Number(host.swap_total_bytes),
+            swap_free_bytes: Number(host.swap_free_bytes),
+            memory_pressure_some_avg10: some_u32(host.memory_pressure_some_avg10),
+            memory_pressure_full_avg10: some_u32(host.memory_pressure_full_avg10),
+            now_ms: snapshot.now_ms,
+        },
+        processes: processes(&snapshot.processes),
+        details: details(&snapshot.processes),
+        memcgs: memcgs(&snapshot.memcgs),
+        attribution: whose(&texts(&snapshot.memcgs.paths)),
+        faults: faults
+            .iter()
+            .map(|fault| wire::Fault { path: fault.path.clone(), what: fault.what.clone() })
+            .collect(),
+    }
+}
+
+fn processes(table: &Processes) -> wire::Processes {
+    wire::Processes {
+        pids: table.pids.to_vec(),
+        start_times: table.start_times.to_vec(),
+        parents: options(&table.parents),
+        memcgs: options(&table.memcgs),
+        comms: texts(&table.comms),
+        flags: table.flags.to_vec(),
+        uids: options(&table.uids),
+        threads: table.threads.to_vec(),
+        ages_ms: table.ages_ms.to_vec(),
+        rss_anon_bytes: numbers(&table.rss_anon_bytes),
+        rss_file_bytes: numbers(&table.rss_file_bytes),
+        rss_shmem_bytes: numbers(&table.rss_shmem_bytes),
+        swap_bytes: numbers(&table.swap_bytes),
+        page_table_bytes: numbers(&table.page_table_bytes),
+        growth_bytes_per_s: known(&table.growth_bytes_per_s, UNKNOWN_S64),
+        oom_score_adjs: known(&table.oom_score_adjs, UNKNOWN_S16),
+        oom_score_adjs_now: known(&table.oom_score_adjs_now, UNKNOWN_S16),
+    }
+}
+
+fn details(table: &Processes) -> wire::Details {
+    wire::Details {
+        cmdlines: (!table.cmdlines.is_empty()).then(|| texts(&table.cmdlines)),
+        exes: (!table.exes.is_empty()).then(|| texts(&table.exes)),
+        pss_bytes: (!table.pss_bytes.is_empty()).then(|| numbers(&table.pss_bytes)),
+    }
+}
+
+fn memcgs(table: &Memcgs) -> wire::Memcgs {
+    wire::Memcgs {
+        paths: texts(&table.paths),
+        parents: options(&table.parents),
+        current_bytes: numbers(&table.current_bytes),
+        min_bytes: numbers(&table.min_bytes),
+        low_bytes: numbers(&table.low_bytes),
+        high_bytes: numbers(&table.high_bytes),
+        max_bytes: numbers(&table.max_bytes),
+        swap_bytes: numbers(&table.swap_bytes),
+        anon_bytes: numbers(&table.anon_bytes),
+        file_bytes: numbers(&table.file_bytes),
+        shmem_bytes: numbers(&table.shmem_bytes),
+        reclaimable_bytes: numbers(&table.reclaimable_bytes),
+        pressures_some_avg10: options(&table.pressures_some_avg10),
+        max_events: numbers(&table.max_events),
+        oom_kills: numbers(&table.oom_kills),
+        units: texts(&table.units),
+    }
+}
+
+fn whose(paths: &[Text]) -> wire::Attribution {
+    let mut table = wire::Attribution::default();
+    for path in paths {
+        let said = attribution(&path.0);
+        table.slices.push(Text(said.slice.to_vec()));
+        let container = said.container;
+        table.container_runtimes.push(container.and_then(|found| found.runtime).map(Runtime::as_str));
+        let id = container.map(|found| String::from_utf8_lossy(found.id).into_owned());
+        table.container_ids.push(id);
+        table.pod_uids.push(said.pod.map(|pod| pod.uid.to_string()));
+        table.pod_qos_classes.push(said.pod.map(|pod| pod.qos).map(Qos::as_str));
+    }
+    table
+}
+
+fn numbers(column: &[u64]) -> Vec<Number> {
+    column.iter().copied().map(Number).collect()
+}
+
+fn texts(column: &TextColumn) -> Vec<Text> {
+    (0..column.len()).map(|row| Text(column.get(row).to_vec())).collect()
+}
+
+fn some_u32(value: u32) -> Option<u32> {
+    (value != NONE_U32).then_some(value)
+}
+
+fn options(column: &[u32]) -> Vec<Option<u32>> {
+    column.iter().copied().map(some_u32).collect()
+}
+
+fn known<T: Copy + PartialEq>(column: &[T], unknown: T) -> Vec<Option<T>> {
+    column.iter().map(|&value| (value != unknown).then_some(value)).collect()
+}

@@ -1,0 +1,108 @@
+//! `jettison snapshot` and `explain --snapshot` from outside.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn jettison(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_jettison")).args(args).output().unwrap()
+}
+
+fn json(args: &[&str]) -> Value {
+    let output = jettison(args);
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn machine(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/machines").join(name)
+}
+
+/// Everything that a decision says about processes, but for ages, which go on while the test runs.
+fn decided(explained: &Value) -> Vec<(u64, String, u64)> {
+    let ranking = explained["ranking"].as_array().unwrap().iter();
+    ranking
+        .map(|ranked| {
+            let relief = ranked["relief_bytes"].as_u64().unwrap();
+            (ranked["pid"].as_u64().unwrap(), ranked["tier"].to_string(), relief)
+        })
+        .collect()
+}
+
+#[test]
+fn what_is_explained_from_a_file_is_what_is_explained_from_the_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["plain-v2", "plain-v1", "no-psi", "hostile-names"] {
+        let root = machine(name).display().to_string();
+        let file = folder.path().join(name).display().to_string();
+        let output = jettison(&["snapshot", "--root", &root, "-o", &file]);
+        assert!(output.status.success() && output.stdout.is_empty());
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        let from_machine = json(&["explain", "--json", "--root", &root]);
+        let from_file = json(&["explain", "--json", "--snapshot", &file]);
+        assert!(!decided(&from_file).is_empty());
+        assert_eq!(decided(&from_file), decided(&from_machine), "{name}");
+        for field in ["memory", "pressure", "cause", "excluded"] {
+            assert_eq!(from_file[field], from_machine[field], "{name}: {field}");
+        }
+    }
+}
+
+#[test]
+fn a_snapshot_of_this_machine_has_us_in_it_and_growth() {
+    let taken = json(&["snapshot"]);
+    assert_eq!((&taken["schema"], &taken["redacted"]), (&"jettison.snapshot/1".into(), &false.into()));
+    let table = &taken["processes"];
+    let pids = table["pids"].as_array().unwrap();
+    let row = pids.iter().position(|pid| *pid == std::process::id()).unwrap();
+    let exe = std::env::current_exe().unwrap();
+    assert_eq!(taken["details"]["exes"][row], exe.to_str().unwrap());
+    assert!(table["growth-bytes-per-s"][row].is_i64());
+    assert!(table["rss-anon-bytes"][row].as_u64().unwrap() > 0);
+
+    let redacted = json(&["snapshot", "--redact"]).to_string();
+    let name = exe.file_name().unwrap().to_str().unwrap();
+    assert!(taken.to_string().contains(name) && !redacted.contains(name));
+}
+
+#[test]
+fn a_redacted_file_can_be_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("redacted").display().to_string();
+    let root = machine("plain-v2").display().to_string();
+    assert!(jettison(&["snapshot", "--root", &root, "-o", &file, "--redact"]).status.success());
+    assert!(!fs::read_to_string(&file).unwrap().contains("postgres"));
+    let explained = json(&["explain", "--json", "--snapshot", &file]);
+    let mut pids: Vec<u64> = decided(&explained).into_iter().map(|(pid, _, _)| pid).collect();
+    let whole = json(&["explain", "--json", "--root", &root]);
+    let mut expected: Vec<u64> = decided(&whole).into_iter().map(|(pid, _, _)| pid).collect();
+    pids.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(pids, expected);
+}
+
+#[test]
+fn what_cannot_be_read_or_written_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = |args: &[&str]| {
+        let output = jettison(args);
+        let text = String::from_utf8(output.stderr).unwrap();
+        (output.status.code().unwrap(), text.replace(folder.path().to_str().unwrap(), "DIR"))
+    };
+    let file = folder.path().join("broken.json").display().to_string();
+    fs::write(&file, "{\"schema\": \"jettison.snapshot/1\", \"processes\": 5}").unwrap();
+    let (status, text) = said(&["explain", "--snapshot", &file]);
+    assert_eq!(status, 2);
+    assert!(text.starts_with("jettison: DIR/broken.json: ") && text.contains("line 1 column"), "{text}");
+    let (status, text) = said(&["explain", "--snapshot", &file, "--root", "/"]);
+    assert!(status == 2 && text.contains("cannot be used with"), "{text}");
+    let root = machine("plain-v2").display().to_string();
+    let nowhere = folder.path().join("no/such/folder").display().to_string();
+    let (status, text) = said(&["snapshot", "--root", &root, "-o", &nowhere]);
+    let expected =
+        "jettison: DIR/no/such/folder: cannot be written: No such file or directory (os error 2)\n";
+    assert_eq!((status, text.as_str()), (1, expected));
+}
