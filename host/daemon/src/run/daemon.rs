@@ -228,11 +228,15 @@ impl Daemon {
         }
         self.look_ms = next_look_ms(nearest, fastest);
         let psi = self.psi_fired_at_ms.is_some_and(|at| now.saturating_sub(at) <= gate::PSI_FRESH_MS);
+        if !self.underway.is_empty() {
+            return true;
+        }
+        let soon_ms = WARN_TICK_MS.min(self.interval_ms);
         match level {
             Level::Act | Level::Critical => true,
-            Level::Warn if psi => true,
-            Level::Warn => since_tick >= WARN_TICK_MS,
-            Level::Calm => !self.underway.is_empty() || since_tick >= self.interval_ms,
+            Level::Warn => psi || since_tick >= soon_ms,
+            Level::Calm if self.fill.is_soon_gone(nearest) => since_tick >= soon_ms,
+            Level::Calm => since_tick >= self.interval_ms,
         }
     }
 

@@ -15,10 +15,15 @@ pub(super) fn next_look_ms(headroom_bytes: u64, fastest_bytes_per_ms: u64) -> u6
     (headroom_bytes / rate).clamp(*LOOK_MS.start(), *LOOK_MS.end())
 }
 
-/// The fastest that available memory ever fell between two looks.
+/// Memory that would be gone within so long at the pace of the last two looks is watched as closely as below `warn`.
+const SOON_MS: u64 = 10_000;
+
+/// How fast available memory falls between two looks.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Fill {
     last: Option<(u64, u64)>,
+    /// Between the last two.
+    now_bytes_per_ms: u64,
     fastest_bytes_per_ms: u64,
 }
 
@@ -26,11 +31,18 @@ impl Fill {
     /// Takes in a look and returns the fastest fill so far, in bytes per millisecond.
     pub(super) fn saw(&mut self, now_ms: u64, available_bytes: u64) -> u64 {
         if let Some((at_ms, before)) = self.last {
-            let rate = before.saturating_sub(available_bytes) / now_ms.saturating_sub(at_ms).max(1);
-            self.fastest_bytes_per_ms = self.fastest_bytes_per_ms.max(rate);
+            self.now_bytes_per_ms =
+                before.saturating_sub(available_bytes) / now_ms.saturating_sub(at_ms).max(1);
+            self.fastest_bytes_per_ms = self.fastest_bytes_per_ms.max(self.now_bytes_per_ms);
         }
         self.last = Some((now_ms, available_bytes));
         self.fastest_bytes_per_ms
+    }
+
+    /// Whether so many bytes are used up soon if it goes on like this: then scans must come often enough for it to be
+    /// known who grows.
+    pub(super) fn is_soon_gone(&self, headroom_bytes: u64) -> bool {
+        headroom_bytes < self.now_bytes_per_ms.saturating_mul(SOON_MS)
     }
 }
 
@@ -52,5 +64,16 @@ mod tests {
         assert_eq!(fill.saw(0, 5_000), 0);
         assert_eq!(fill.saw(10, 1_000), 400);
         assert_eq!(fill.saw(20, 9_000), 400);
+    }
+
+    #[test]
+    fn what_falls_fast_is_soon_gone_and_what_rises_again_is_not() {
+        let mut fill = Fill::default();
+        fill.saw(0, 500_000);
+        assert!(!fill.is_soon_gone(1));
+        fill.saw(100, 499_000);
+        assert!(fill.is_soon_gone(99_999) && !fill.is_soon_gone(100_000));
+        fill.saw(200, 499_500);
+        assert!(!fill.is_soon_gone(1));
     }
 }
