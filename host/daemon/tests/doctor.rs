@@ -260,6 +260,24 @@ fn an_empty_machine_is_all_unknown_and_no_crash() {
 }
 
 #[test]
+fn fixture_machines_are_told_apart() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/machines");
+    let report = |name: &str| json(&["--root", folder.join(name).to_str().unwrap()]);
+    let hidden = report("hidepid");
+    assert_eq!(hidden["can_enforce"], false);
+    assert_eq!(check(&hidden, "processes")["is_blocking"], true);
+    for name in ["kubernetes", "zfs", "zram", "one-cpu", "linux-5.10", "linux-6.12"] {
+        assert_eq!(report(name)["can_enforce"], true, "{name}");
+    }
+    let swap = |name: &str| check(&report(name), "swap")["found"].as_str().unwrap().to_owned();
+    assert_eq!(swap("kubernetes"), "none");
+    assert_eq!(swap("zram"), "zram, 7.9 GiB before compression");
+    assert_eq!(check(&report("zram"), "other-daemons")["found"], "earlyoom (640) is running");
+    assert_eq!(check(&report("linux-5.10"), "process-mrelease")["found"], "missing: it came with Linux 5.15");
+    assert_eq!(check(&report("linux-6.12"), "cgroup-kill")["status"], "ok");
+}
+
+#[test]
 fn the_report_fits_a_terminal() {
     for machine in [machine(GOOD), machine(&[])] {
         let output = doctor(&["--root", machine.path().to_str().unwrap()]);

@@ -130,7 +130,7 @@ fn a_redacted_file_has_no_names_and_the_same_shape() {
         let cmdlines = rows.map(|row| snapshot.processes.cmdlines.get(row));
         let parts = (0..snapshot.memcgs.len())
             .flat_map(|row| snapshot.memcgs.paths.get(row).split(|&byte| byte == b'/' || byte == b'.'));
-        let words = ["service", "scope", "slice", "mount", "init", "host"];
+        let words = ["service", "scope", "slice", "mount", "init", "host", "jettison"];
         for name in comms.chain(cmdlines).chain(parts).map(String::from_utf8_lossy) {
             let is_word = words.contains(&name.as_ref()) || name.len() < 4;
             assert!(is_word || !text.contains(name.as_ref()), "{name} is in {}", machine.display());

@@ -1,0 +1,167 @@
+//! Fixture machines that are special in what they run or how they are set up.
+
+mod kit;
+
+use std::fmt::Write;
+
+use expect_test::{Expect, expect};
+use jettison_model::text::Escaped;
+use jettison_model::{Needs, Snapshot};
+use jettison_sense::{Root, Runtime, Sensor, Survey, attribution};
+use kit::{machine, memcgs, now, sensed};
+
+fn check(name: &str, expected: &Expect) {
+    expected.assert_eq(&sensed(name, None, Needs::default()));
+}
+
+fn snapshot(name: &str) -> Snapshot {
+    let machine = machine(name);
+    let mut sensor = Sensor::new(Root::below(&machine), None).unwrap();
+    let mut snapshot = Snapshot::default();
+    sensor.sense(Needs::default(), now(&machine), &mut snapshot);
+    snapshot
+}
+
+fn survey(name: &str) -> Survey {
+    Survey::of(&Root::below(&machine(name)))
+}
+
+#[test]
+fn a_node_of_kubernetes() {
+    check(
+        "kubernetes",
+        &expect![[r#"
+            host 2048M of 16384M, swap 0 of 0, pressure 3.10% 0.40%
+            ->1 systemd [] /init.scope uid 0 thr 1 age 3599000 anon 6M file 8M shmem 0 swap 0 pte 60K adj 0
+            ->2 kthreadd [kernel] - uid - thr 1 age 3599000 anon 0 file 0 shmem 0 swap 0 pte 0 adj ?
+            1>640 containerd [] /system.slice/containerd.service uid 0 thr 21 age 3500000 anon 60M file 30M shmem 0 swap 0 pte 60K adj -999
+            1>702 kubelet [] /system.slice/kubelet.service uid 0 thr 18 age 3490000 anon 90M file 40M shmem 0 swap 0 pte 60K adj -999
+            1>2000 containerd-shim [] /system.slice/containerd.service uid 0 thr 1 age 3000000 anon 8M file 9M shmem 0 swap 0 pte 60K adj -998
+            2000>2010 pause [] /kubepods.slice/kubepods-pod3b1a7c1e_7d6b_4a0f_9a52_1f0f6a1e0c11.slice/cri-containerd-100123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd.scope uid 65535 thr 1 age 3000000 anon 40K file 4K shmem 0 swap 0 pte 60K adj -998
+            2000>2020 postgres [] /kubepods.slice/kubepods-pod3b1a7c1e_7d6b_4a0f_9a52_1f0f6a1e0c11.slice/cri-containerd-110123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd.scope uid 999 thr 1 age 2990000 anon 4096M file 16M shmem 0 swap 0 pte 8M adj -997
+            1>2100 containerd-shim [] /system.slice/containerd.service uid 0 thr 1 age 2500000 anon 8M file 9M shmem 0 swap 0 pte 60K adj -998
+            2100>2110 pause [] /kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod91d0f2aa_0c5e_4c43_8a0b_5d2f9e77b220.slice/cri-containerd-200123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd.scope uid 65535 thr 1 age 2500000 anon 40K file 4K shmem 0 swap 0 pte 60K adj -998
+            2100>2120 node [] /kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod91d0f2aa_0c5e_4c43_8a0b_5d2f9e77b220.slice/cri-containerd-210123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd.scope uid 1000 thr 5 age 2490000 anon 1024M file 16M shmem 0 swap 0 pte 2M adj 936
+            1>2200 containerd-shim [] /system.slice/containerd.service uid 0 thr 1 age 2000000 anon 8M file 9M shmem 0 swap 0 pte 60K adj -998
+            2200>2210 pause [] /kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-podc4e6b8d0_1234_4321_abcd_9f8e7d6c5b4a.slice/cri-containerd-300123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd.scope uid 65535 thr 1 age 2000000 anon 40K file 4K shmem 0 swap 0 pte 60K adj -998
+            2200>2220 python3 [] /kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-podc4e6b8d0_1234_4321_abcd_9f8e7d6c5b4a.slice/cri-containerd-310123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd.scope uid 1001 thr 9 age 1990000 anon 6144M file 16M shmem 0 swap 0 pte 12M adj 1000
+            0 faults, 0 vanished
+        "#]],
+    );
+    let table = snapshot("kubernetes").memcgs;
+    let mut said = String::new();
+    for row in 0..table.len() {
+        let path = table.paths.get(row);
+        let whose = attribution(path);
+        if let Some(pod) = whose.pod {
+            let runtime =
+                whose.container.and_then(|container| container.runtime).map_or("-", Runtime::as_str);
+            let id = whose.container.map_or(b"-".as_slice(), |container| &container.id[..6]);
+            writeln!(said, "{} {} {runtime} {}", pod.uid, pod.qos.as_str(), Escaped(id)).unwrap();
+        }
+    }
+    expect![[r#"
+        c4e6b8d0-1234-4321-abcd-9f8e7d6c5b4a BestEffort - -
+        c4e6b8d0-1234-4321-abcd-9f8e7d6c5b4a BestEffort containerd 300123
+        c4e6b8d0-1234-4321-abcd-9f8e7d6c5b4a BestEffort containerd 310123
+        91d0f2aa-0c5e-4c43-8a0b-5d2f9e77b220 Burstable - -
+        91d0f2aa-0c5e-4c43-8a0b-5d2f9e77b220 Burstable containerd 200123
+        91d0f2aa-0c5e-4c43-8a0b-5d2f9e77b220 Burstable containerd 210123
+        3b1a7c1e-7d6b-4a0f-9a52-1f0f6a1e0c11 Guaranteed - -
+        3b1a7c1e-7d6b-4a0f-9a52-1f0f6a1e0c11 Guaranteed containerd 100123
+        3b1a7c1e-7d6b-4a0f-9a52-1f0f6a1e0c11 Guaranteed containerd 110123
+    "#]]
+    .assert_eq(&said);
+}
+
+#[test]
+fn a_file_server_on_zfs_has_the_clean_part_of_its_cache() {
+    check(
+        "zfs",
+        &expect![[r#"
+            host 19968M of 32768M, swap 4194300K of 4194300K, pressure 0.00% 0.00%
+            ->1 systemd [] /init.scope uid 0 thr 1 age 3599000 anon 6M file 8M shmem 0 swap 0 pte 60K adj 0
+            ->2 kthreadd [kernel] - uid - thr 1 age 3599000 anon 0 file 0 shmem 0 swap 0 pte 0 adj ?
+            2>311 arc_evict [kernel] - uid - thr 1 age 3580000 anon 0 file 0 shmem 0 swap 0 pte 0 adj ?
+            2>312 arc_prune [kernel] - uid - thr 1 age 3580000 anon 0 file 0 shmem 0 swap 0 pte 0 adj ?
+            1>900 smbd [] /system.slice/smbd.service uid 0 thr 1 age 3400000 anon 3072M file 20M shmem 0 swap 0 pte 6300K adj 0
+            0 faults, 0 vanished
+        "#]],
+    );
+}
+
+#[test]
+fn a_laptop_on_zram_has_the_swap_that_compression_saves() {
+    check(
+        "zram",
+        &expect![[r#"
+            host 640M of 8192M, swap 4194301K of 5592402K, pressure 8.20% 2.10%
+            ->1 systemd [] /init.scope uid 0 thr 1 age 3599000 anon 6M file 8M shmem 0 swap 2M pte 60K adj 0
+            ->2 kthreadd [kernel] - uid - thr 1 age 3599000 anon 0 file 0 shmem 0 swap 0 pte 0 adj ?
+            2>77 kswapd0 [kernel] - uid - thr 1 age 3599000 anon 0 file 0 shmem 0 swap 0 pte 0 adj ?
+            1>640 earlyoom [] /system.slice/earlyoom.service uid 0 thr 1 age 3500000 anon 500K file 1500K shmem 0 swap 0 pte 60K adj -100
+            1>1200 firefox [] /user.slice/user-1000.slice/user@1000.service/app.slice/app-firefox.scope uid 1000 thr 90 age 3000000 anon 1024M file 200M shmem 100M swap 256M pte 6000K adj 0
+            1200>1290 Isolated Web Co [] /user.slice/user-1000.slice/user@1000.service/app.slice/app-firefox.scope uid 1000 thr 30 age 900000 anon 2048M file 100M shmem 50M swap 768M pte 7000K adj 167
+            0 faults, 0 vanished
+        "#]],
+    );
+    let survey = survey("zram");
+    assert!(survey.has_zswap);
+    assert_eq!(
+        survey.rivals.iter().map(|rival| (rival.name.as_str(), rival.pid)).collect::<Vec<_>>(),
+        [("earlyoom", 640)]
+    );
+}
+
+#[test]
+fn with_hidepid_the_rest_of_the_machine_is_seen_as_memcgs_only() {
+    check(
+        "hidepid",
+        &expect![[r#"
+            host 3072M of 8192M, swap 0 of 0, pressure 0.00% 0.00%
+            ->4000 bash [] /user.slice/user-1000.slice/session-7.scope uid 1000 thr 1 age 1000000 anon 2M file 4M shmem 0 swap 0 pte 60K adj 0
+            4000>4050 cc1plus [] /user.slice/user-1000.slice/session-7.scope uid 1000 thr 1 age 20000 anon 300M file 4M shmem 0 swap 0 pte 700K adj 0
+            4000>4100 jettison [] /user.slice/user-1000.slice/session-7.scope uid 1000 thr 1 age 1000 anon 2M file 4M shmem 0 swap 0 pte 60K adj 0
+            0 faults, 0 vanished
+        "#]],
+    );
+    assert!(survey("hidepid").sight.is_hidden && !survey("hidepid").sight.has_kernel_threads);
+    assert!(!survey("kubernetes").sight.is_hidden && survey("kubernetes").sight.has_kernel_threads);
+}
+
+#[test]
+fn one_cpu_stalls_as_a_whole() {
+    check(
+        "one-cpu",
+        &expect![[r#"
+            host 40M of 496000K, swap 20M of 262140K, pressure 21.50% 21.43%
+            ->1 systemd [] /init.scope uid 0 thr 1 age 3599000 anon 3M file 4M shmem 0 swap 4M pte 60K adj 0
+            ->2 kthreadd [kernel] - uid - thr 1 age 3599000 anon 0 file 0 shmem 0 swap 0 pte 0 adj ?
+            1>350 hass [] /system.slice/homeassistant.service uid 110 thr 40 age 3300000 anon 250M file 8M shmem 0 swap 200000K pte 900K adj 0
+            0 faults, 0 vanished
+        "#]],
+    );
+}
+
+#[test]
+fn kernels_of_five_years_say_the_same_in_their_own_formats() {
+    let of = |name| sensed(name, None, Needs { pss: true, ..Needs::default() });
+    let (old, new) = (of("linux-5.10"), of("linux-6.12"));
+    expect![[r#"
+        host 2048M of 8192M, swap 1048572K of 2097148K, pressure 0.50% 0.10%
+        ->1 systemd [] /init.scope uid 0 thr 1 age 3599000 anon 6M file 8M shmem 0 swap 0 pte 60K adj 0 pss ?
+        ->2 kthreadd [kernel] - uid - thr 1 age 3599000 anon 0 file 0 shmem 0 swap 0 pte 0 adj ? pss ?
+        1>800 redis-server [] /system.slice/redis.service uid 105 thr 5 age 3400000 anon 2048M file 8M shmem 0 swap 10M pte 4200K adj 0 pss 2099000K
+        0 faults, 0 vanished
+    "#]]
+    .assert_eq(&old);
+    // Only the reserve of hugepages differs, which is not in the total.
+    assert_eq!(new, old.replace("host 2048M of 8192M", "host 2048M of 6144M"));
+    assert_eq!(memcgs(&snapshot("linux-5.10")), memcgs(&snapshot("linux-6.12")));
+    let features = |name| {
+        let survey = survey(name);
+        format!("{:?} {:?} {:?}", survey.pidfd, survey.mrelease, survey.cgroup_kill)
+    };
+    assert_eq!(features("linux-6.12"), "There There There");
+    assert_eq!(features("linux-5.10"), "There Absent { since: (5, 15) } Absent { since: (5, 14) }");
+}
