@@ -1,7 +1,8 @@
 //! Stage 1: kernel files into a snapshot, and the kernel's wake-ups.
 //!
 //! [`Sensor`] walks the files below a [`Root`] and refills a [`jettison_model::Snapshot`]; what it could not
-//! read becomes a fault and the walk goes on. [`PsiTrigger`] lets the kernel say when it is time.
+//! read becomes a fault and the walk goes on. Triggers let the kernel say when it is time: [`trigger`].
+//! [`Survey`] looks once at what a machine offers.
 //!
 //! ```text
 //! root ─▶ hierarchy ─▶ sensor ─┬─▶ memory      host (corrected) and scope (kept open)
@@ -45,4 +46,4 @@ pub use memory::Memory;
 pub use root::Root;
 pub use sensor::{Now, Sensor};
 pub use survey::Survey;
-pub use trigger::{PsiKind, PsiSpec, PsiTrigger, TriggerError};
+pub use trigger::{MemcgEvents, PsiKind, PsiSpec, PsiTrigger, TriggerError, UsageThreshold};

@@ -1,13 +1,16 @@
 //! The machine that runs the tests: its own procfs, its own memory hierarchy, its own PSI.
 
 use std::fs;
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use jettison_model::column::{NONE_U32, row};
 use jettison_model::snapshot::flags;
 use jettison_model::{Needs, Snapshot};
-use jettison_sense::{Now, PsiKind, PsiSpec, PsiTrigger, Root, Sensor, TriggerError};
+use jettison_sense::trigger::UsageThreshold;
+use jettison_sense::{MemcgEvents, Now, PsiKind, PsiSpec, PsiTrigger, Root, Sensor, TriggerError};
 use jettison_tests::{Hog, Memcg};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 const MIB: u64 = 1 << 20;
 
@@ -133,4 +136,58 @@ fn the_host_takes_a_trigger_or_says_why_not() {
     }
     let error = PsiTrigger::arm(&root, &spec(5000, 2000)).unwrap_err();
     assert!(matches!(error, TriggerError::Refused { .. }), "a stall longer than its window: {error}");
+}
+
+fn is_told(trigger: &impl AsFd, flags: PollFlags, wait_s: i64) -> bool {
+    let mut files = [PollFd::new(trigger, flags)];
+    poll(&mut files, Some(&Timespec { tv_sec: wait_s, tv_nsec: 0 })).unwrap();
+    files[0].revents().contains(flags)
+}
+
+#[test]
+#[ignore = "needs root, to make a memcg"]
+fn the_kernel_tells_when_a_memcg_fills() {
+    let memcg = Memcg::new("trigger-test", 64 * MIB).unwrap();
+    let mut hog = Hog::new(&memcg, false).unwrap();
+    if memcg.version() == "v1" {
+        let (path, in_vain) = (memcg.path(), MemcgEvents::arm(&Root::live(), memcg.path()).unwrap_err());
+        assert!(matches!(in_vain, TriggerError::OtherVersion { .. }), "{in_vain}");
+        let mark = UsageThreshold::arm(&Root::live(), path, 24 * MIB).unwrap();
+        assert!(!is_told(&mark, PollFlags::IN, 0) && !mark.take().unwrap().is_over);
+        hog.take_mib(32).unwrap();
+        assert!(is_told(&mark, PollFlags::IN, 10), "upwards");
+        let usage = mark.take().unwrap();
+        assert!(usage.is_over && usage.is_crossed && usage.usage_bytes >= 24 * MIB, "{usage:?}");
+        assert!(!is_told(&mark, PollFlags::IN, 0) && !mark.take().unwrap().is_crossed, "told once");
+        drop(hog);
+        assert!(is_told(&mark, PollFlags::IN, 10), "downwards");
+        drop(memcg);
+        let gone = mark.take().unwrap_err();
+        assert!(matches!(gone, TriggerError::Absent { .. }), "{gone}");
+    } else {
+        let mut events = MemcgEvents::arm(&Root::live(), memcg.path()).unwrap();
+        assert!(!is_told(&events, PollFlags::PRI, 0));
+        // It dies of it, or its pipe breaks first.
+        hog.take_mib(96).ok();
+        assert!(is_told(&events, PollFlags::PRI, 10));
+        let counts = events.take().unwrap();
+        assert!(counts.max > 0, "{counts:?}");
+        drop((hog, memcg));
+        let gone = events.take().unwrap_err();
+        assert!(matches!(gone, TriggerError::Absent { .. }), "{gone}");
+    }
+}
+
+#[test]
+fn a_memcg_that_is_not_there_is_named() {
+    let root = Root::live();
+    let nowhere = "/jettison-nonexistent";
+    let errors = [
+        UsageThreshold::arm(&root, nowhere, MIB).unwrap_err(),
+        MemcgEvents::arm(&root, nowhere).unwrap_err(),
+    ];
+    assert!(errors.iter().any(|error| !matches!(error, TriggerError::OtherVersion { .. })), "{errors:?}");
+    for error in errors {
+        assert!(error.to_string().contains("nonexistent"), "{error}");
+    }
 }

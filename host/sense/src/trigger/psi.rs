@@ -1,12 +1,12 @@
 //! PSI triggers: the kernel wakes us when tasks have stalled on memory (Documentation/accounting/psi.rst).
 
-use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::{Errno, retry_on_intr, write};
 
+use super::TriggerError;
 use crate::hierarchy::{Hierarchy, Version};
 use crate::root::Root;
 
@@ -124,73 +124,6 @@ fn unprivileged(stall_us: u64, window_us: u64) -> Option<(u64, u64)> {
     let fits = window_us > 0 && longer_us != window_us && longer_us <= WINDOW_US_MAX;
     fits.then(|| (stall_us * longer_us / window_us, longer_us))
 }
-
-/// Why a trigger is not armed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TriggerError {
-    /// The kernel has no PSI (`CONFIG_PSI`, boot parameter `psi=1`), or the memcg does not exist.
-    Absent {
-        /// The file that was opened.
-        path: PathBuf,
-    },
-    /// The kernel refused it.
-    Refused {
-        /// The file that was written.
-        path: PathBuf,
-        /// What the kernel said. EINVAL: the stall or the window is out of bounds.
-        errno: Errno,
-    },
-    /// Memcgs of cgroup v1 have no PSI.
-    V1 {
-        /// The memcg's directory.
-        directory: PathBuf,
-    },
-    /// A memcg was named but no hierarchy with the memory controller is mounted.
-    NoHierarchy {
-        /// The memcg.
-        memcg: String,
-    },
-    /// A fixture machine cannot wake anybody.
-    NotLive {
-        /// The file that would have been written.
-        path: PathBuf,
-    },
-}
-
-impl TriggerError {
-    fn of(path: PathBuf, errno: Errno) -> Self {
-        match errno {
-            Errno::NOENT | Errno::OPNOTSUPP => Self::Absent { path },
-            errno => Self::Refused { path, errno },
-        }
-    }
-}
-
-impl fmt::Display for TriggerError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Absent { path } => write!(
-                f,
-                "{}: no memory pressure to wait for: the kernel has no PSI (boot with psi=1) or the memcg does not exist",
-                path.display()
-            ),
-            Self::Refused { path, errno } => {
-                write!(f, "{}: the trigger was refused: {errno}", path.display())
-            }
-            Self::V1 { directory } => write!(
-                f,
-                "{}: a memcg of cgroup v1 has no PSI: watch its limit, or the host's pressure",
-                directory.display()
-            ),
-            Self::NoHierarchy { memcg } => {
-                write!(f, "memcg {memcg}: no cgroup hierarchy with the memory controller is mounted")
-            }
-            Self::NotLive { path } => write!(f, "{}: a machine from files wakes nobody", path.display()),
-        }
-    }
-}
-
-impl std::error::Error for TriggerError {}
 
 #[cfg(test)]
 mod tests {
