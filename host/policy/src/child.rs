@@ -57,6 +57,7 @@ fn compiled(module: &[u8]) -> Result<Code, Fault> {
         return Err(Fault::OutOfMemory { budget_bytes: GUEST_MEMORY_BYTES_MAX as u64 });
     }
     Ok(Code {
+        compatibility: engine::compatibility(&engine),
         imports: world::imports(&engine, &component)?,
         code: component.serialize().map_err(|error| Fault::Compile { detail: fault::causes(&error) })?,
     })

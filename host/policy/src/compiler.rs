@@ -2,8 +2,9 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jettison_model::Fault;
@@ -12,6 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use crate::cache::Cache;
 use crate::digest::digest;
 use crate::limits::{COMPILE_TIME_MAX, COMPILED_BYTES_MAX, LAST_WORDS_BYTES_MAX};
 use crate::reply::{self, Code};
@@ -36,6 +38,7 @@ pub struct Compiled {
 pub struct Compiler {
     program: PathBuf,
     time_max: Duration,
+    cache: Option<Arc<Cache>>,
 }
 
 impl Compiler {
@@ -43,7 +46,23 @@ impl Compiler {
     /// [`compile_module`](crate::compile_module).
     #[must_use]
     pub fn new(program: PathBuf) -> Self {
-        Self { program, time_max: COMPILE_TIME_MAX }
+        Self { program, time_max: COMPILE_TIME_MAX, cache: None }
+    }
+
+    /// Keeps compiled code in this directory, which is made with mode 0700 if its parent is there, and starts no child
+    /// for what is kept already.
+    ///
+    /// Code from the directory runs as this program's own, so a directory or file of another user, or that others can
+    /// reach, is not used. That, and any other failure, costs the cache and nothing else.
+    #[must_use]
+    pub fn with_cache(self, dir: &Path) -> Self {
+        Self { cache: Some(Arc::new(Cache::new(dir))), ..self }
+    }
+
+    /// Why compiled code cannot be kept, in words for people; nothing if it can, or is not meant to be.
+    #[must_use]
+    pub fn cache_problem(&self) -> Option<String> {
+        self.cache.as_ref()?.problem()
     }
 
     /// Compiles a component, or a core module that carries its component type.
@@ -58,8 +77,21 @@ impl Compiler {
                 detail: format!("it has {length} bytes, at most {MODULE_BYTES_MAX} are taken"),
             });
         }
-        let Code { imports, code } = self.run(module)?;
-        Ok(Compiled { digest: digest(module), imports, code })
+        let digest = digest(module);
+        let Code { imports, code, .. } = self.kept_or_run(&digest, module)?;
+        Ok(Compiled { digest, imports, code })
+    }
+
+    fn kept_or_run(&self, digest: &str, module: &[u8]) -> Result<Code, Fault> {
+        let Some(cache) = &self.cache else {
+            return self.run(module);
+        };
+        if let Some(kept) = cache.get(digest) {
+            return Ok(kept);
+        }
+        let code = self.run(module)?;
+        cache.put(digest, &code);
+        Ok(code)
     }
 
     fn run(&self, module: &[u8]) -> Result<Code, Fault> {
@@ -175,7 +207,7 @@ mod tests {
         let program = dir.path().join("child");
         fs::write(&program, format!("#!/bin/sh\n{script}\n")).expect("a script");
         fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).expect("its mode");
-        Compiler { program, time_max: Duration::from_millis(500) }.compile(b"the module")
+        Compiler { time_max: Duration::from_millis(500), ..Compiler::new(program) }.compile(b"the module")
     }
 
     fn detail(script: &str) -> String {
@@ -201,7 +233,7 @@ mod tests {
     #[test]
     fn a_child_reads_the_module_and_its_reply_is_taken() {
         let reply = r#"test "$1 $(cat)" = "compile-module the module" || exit 1
-            printf 'jettison-compiled/1\n\0\3\0\0\0a.b\2\0\0\0xy'"#;
+            printf 'jettison-compiled/2\n\0\0\0\0\0\3\0\0\0a.b\2\0\0\0xy'"#;
         let compiled = with_child(reply).expect("a reply");
         assert_eq!((compiled.imports, compiled.code), (vec!["a.b".to_owned()], b"xy".to_vec()));
         assert_eq!(compiled.digest.len(), 64);

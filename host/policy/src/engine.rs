@@ -2,6 +2,7 @@
 //!
 //! Both are built from the same settings, since compiled code is accepted only by an engine with equal ones.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use jettison_model::Fault;
@@ -72,6 +73,15 @@ pub(crate) fn compiling() -> wasmtime::Result<wasmtime::Engine> {
     let mut config = settings();
     config.cranelift_nan_canonicalization(true);
     wasmtime::Engine::new(&config)
+}
+
+/// What tells compiled code of one program from that of another: wasmtime's version and settings, this processor's
+/// abilities, and our own version. Code runs where this is the same; it may differ where code would run, too.
+pub(crate) fn compatibility(compiling: &wasmtime::Engine) -> String {
+    let mut hasher = DefaultHasher::new();
+    compiling.precompile_compatibility_hash().hash(&mut hasher);
+    env!("CARGO_PKG_VERSION").hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
 }
 
 /// What both sides must have alike.

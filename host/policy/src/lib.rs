@@ -16,12 +16,14 @@
 //! | remembers, leaks | a fresh store and instance for each call |
 //! | lies | [`ballot`](mod@ballot): every number of an answer is checked, or none is taken |
 //! | bloats or breaks the compiler | a child process with limits on time and address space |
+//! | slips in compiled code | it is kept only where nobody else can write, with owner, mode and checksum checked |
 #![deny(unsafe_code)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![warn(missing_docs)]
 
 mod ballot;
 mod builtin;
+mod cache;
 mod call;
 mod child;
 mod compiler;

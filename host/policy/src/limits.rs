@@ -49,3 +49,8 @@ pub(crate) const COMPILE_MEMORY_BYTES_MAX: u64 = 1 << 30;
 pub(crate) const COMPILED_BYTES_MAX: u64 = 64 << 20;
 /// Bytes kept of the child's last words.
 pub(crate) const LAST_WORDS_BYTES_MAX: usize = 512;
+
+/// Compiled modules that are kept: some policies, some versions of each.
+pub(crate) const CACHE_FILES_MAX: usize = 32;
+/// Bytes of all compiled modules that are kept. `balanced` has well under one MiB.
+pub(crate) const CACHE_BYTES_MAX: u64 = 256 << 20;

@@ -176,7 +176,8 @@ fn refused(message: String) -> Fault {
 
 fn deserialized(engine: &Engine, code: &[u8]) -> Result<Component, Fault> {
     // SAFETY: the bytes are native code and are trusted as such. Only `Compiler` fills `Compiled::code`, and with
-    // nothing but what our own child wrote, the same program as this one, to a file that has no name.
+    // nothing but what our own child wrote, the same program as this one: to a file that has no name, or to one in a
+    // directory that only this user can reach, whose owner, mode and checksum were looked at.
     #[expect(unsafe_code, reason = "the one place where compiled code is taken over")]
     let component = unsafe { Component::deserialize(engine.wasm(), code) };
     component.map_err(|error| fault::host("its compiled code is refused", &error))

@@ -9,7 +9,7 @@ use jettison_model::Fault;
 use crate::text::one_line;
 
 /// Begins every frame.
-const MAGIC: &[u8] = b"jettison-compiled/1\n";
+const MAGIC: &[u8] = b"jettison-compiled/2\n";
 
 const COMPILED: u8 = 0;
 const NOT_A_COMPONENT: u8 = 1;
@@ -21,6 +21,8 @@ const OUT_OF_MEMORY: u8 = 5;
 /// What compiling brings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Code {
+    /// Whom it runs with: see [`compatibility`](crate::engine::compatibility).
+    pub(crate) compatibility: String,
     /// As `interface.function`, sorted.
     pub(crate) imports: Vec<String>,
     /// Serialized by wasmtime.
@@ -31,8 +33,9 @@ pub(crate) struct Code {
 pub(crate) fn encode(reply: &Result<Code, Fault>) -> Vec<u8> {
     let mut frame = MAGIC.to_vec();
     match reply {
-        Ok(Code { imports, code }) => {
+        Ok(Code { compatibility, imports, code }) => {
             frame.push(COMPILED);
+            push(&mut frame, compatibility.as_bytes());
             push(&mut frame, imports.join("\n").as_bytes());
             push(&mut frame, code);
         }
@@ -58,8 +61,13 @@ pub(crate) fn decode(frame: &[u8]) -> Option<Result<Code, Fault>> {
     let (text, rest) = take(rest)?;
     let text = std::str::from_utf8(text).ok()?;
     if kind == COMPILED {
+        let (imports, rest) = take(rest)?;
         let (code, rest) = take(rest)?;
-        let reply = Code { imports: text.lines().map(str::to_owned).collect(), code: code.to_vec() };
+        let reply = Code {
+            compatibility: text.to_owned(),
+            imports: std::str::from_utf8(imports).ok()?.lines().map(str::to_owned).collect(),
+            code: code.to_vec(),
+        };
         return rest.is_empty().then_some(Ok(reply));
     }
     // Names and messages come from the module.
@@ -94,10 +102,11 @@ mod tests {
     fn replies() -> Vec<Result<Code, Fault>> {
         vec![
             Ok(Code {
+                compatibility: "0123".into(),
                 imports: vec!["host.now-ms".into(), "processes.pids".into()],
                 code: vec![0, 1, 2, 255],
             }),
-            Ok(Code { imports: vec![], code: vec![7] }),
+            Ok(Code { compatibility: String::new(), imports: vec![], code: vec![7] }),
             Err(Fault::NotAComponent { detail: "no".into() }),
             Err(Fault::ForbiddenImport { import: "env.abort".into() }),
             Err(Fault::WrongWorld { detail: String::new() }),
@@ -123,6 +132,6 @@ mod tests {
             frame.push(0);
             assert_eq!(decode(&frame), None);
         }
-        assert_eq!(decode(b"jettison-compiled/1\n\x09\0\0\0\0"), None);
+        assert_eq!(decode(b"jettison-compiled/2\n\x09\0\0\0\0"), None);
     }
 }

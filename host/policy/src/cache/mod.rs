@@ -1,0 +1,145 @@
+//! Compiled code kept on disk, so that a restart under pressure compiles nothing.
+//!
+//! A file is named after the module's digest and [`compatibility`](crate::engine::compatibility): another version of
+//! this program, other settings or another processor never look at it. It holds a SHA-256 over its name and the rest,
+//! then the frame that the compiling child wrote. The checksum is for torn and rotten files; what keeps others from
+//! handing us native code is the [`Vault`].
+//!
+//! Nothing here is ever an error: whatever is wrong with a file or with the directory, the module is compiled.
+
+mod vault;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use sha2::{Digest as _, Sha256};
+
+use self::vault::Vault;
+use crate::engine;
+use crate::limits::{CACHE_BYTES_MAX, CACHE_FILES_MAX, COMPILED_BYTES_MAX};
+use crate::reply::{self, Code};
+
+/// Bytes of a SHA-256.
+const CHECKSUM_BYTES: usize = 32;
+
+/// A directory of compiled modules.
+#[derive(Debug)]
+pub(crate) struct Cache {
+    dir: PathBuf,
+    /// What code must have been compiled for, to be of use here; nothing if the compiler does not start.
+    compatibility: OnceLock<Option<String>>,
+}
+
+impl Cache {
+    /// Touches nothing yet.
+    pub(crate) fn new(dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), compatibility: OnceLock::new() }
+    }
+
+    /// Why nothing can be kept, in words. Tries it, so the directory is there afterwards if it can be made.
+    pub(crate) fn problem(&self) -> Option<String> {
+        let error = Vault::open(&self.dir).err()?;
+        Some(format!("{}: {error}", self.dir.display()))
+    }
+
+    /// What an earlier compilation of the module with this digest brought.
+    pub(crate) fn get(&self, digest: &str) -> Option<Code> {
+        let compatibility = self.compatibility()?;
+        let name = name(digest, compatibility);
+        let file = Vault::open(&self.dir).ok()?.read(&name, file_bytes_max()).ok()?;
+        let code = opened(&name, &file)?;
+        (code.compatibility == compatibility).then_some(code)
+    }
+
+    /// Keeps it if that is possible. The child may have been another version of the program than this one; its code
+    /// is not ours to keep.
+    pub(crate) fn put(&self, digest: &str, code: &Code) {
+        let Some(compatibility) = self.compatibility().filter(|ours| *ours == code.compatibility) else {
+            return;
+        };
+        let name = name(digest, compatibility);
+        let kept: io::Result<()> = Vault::open(&self.dir).and_then(|vault| {
+            vault.write(&name, &sealed(&name, code))?;
+            vault.keep_newest(CACHE_FILES_MAX, CACHE_BYTES_MAX)
+        });
+        // The next start compiles again; `problem` says why.
+        drop(kept);
+    }
+
+    fn compatibility(&self) -> Option<&str> {
+        let ours = || engine::compiling().ok().map(|engine| engine::compatibility(&engine));
+        self.compatibility.get_or_init(ours).as_deref()
+    }
+}
+
+fn name(digest: &str, compatibility: &str) -> String {
+    format!("{digest}-{compatibility}{}", vault::SUFFIX)
+}
+
+fn file_bytes_max() -> u64 {
+    COMPILED_BYTES_MAX + CHECKSUM_BYTES as u64
+}
+
+fn sealed(name: &str, code: &Code) -> Vec<u8> {
+    let frame = reply::encode(&Ok(code.clone()));
+    let mut file = checksum(name, &frame).to_vec();
+    file.extend_from_slice(&frame);
+    file
+}
+
+/// Nothing if a byte is missing, too many or another than was written, or if the file had another name then.
+fn opened(name: &str, file: &[u8]) -> Option<Code> {
+    let (sum, frame) = file.split_first_chunk::<CHECKSUM_BYTES>()?;
+    if *sum != checksum(name, frame) {
+        return None;
+    }
+    reply::decode(frame)?.ok()
+}
+
+fn checksum(name: &str, frame: &[u8]) -> [u8; CHECKSUM_BYTES] {
+    Sha256::new().chain_update(name).chain_update(frame).finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code() -> Code {
+        Code { compatibility: "c".into(), imports: vec!["host.now-ms".into()], code: vec![0, 1, 2, 255] }
+    }
+
+    #[test]
+    fn a_file_opens_as_what_was_sealed_under_its_own_name_only() {
+        let file = sealed("a.code", &code());
+        assert_eq!(opened("a.code", &file), Some(code()));
+        assert_eq!(opened("b.code", &file), None);
+    }
+
+    #[test]
+    fn no_byte_may_be_missing_too_many_or_changed() {
+        let mut file = sealed("a.code", &code());
+        for index in 0..file.len() {
+            assert_eq!(opened("a.code", &file[..index]), None, "cut at {index}");
+            file[index] ^= 0x10;
+            assert_eq!(opened("a.code", &file), None, "changed at {index}");
+            file[index] ^= 0x10;
+        }
+        file.push(0);
+        assert_eq!(opened("a.code", &file), None);
+    }
+
+    #[test]
+    fn code_of_another_version_of_the_program_is_not_kept() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let cache = Cache::new(&dir.path().join("modules"));
+        cache.put("digest", &code());
+        assert_eq!(cache.get("digest"), None);
+        let files = std::fs::read_dir(dir.path().join("modules")).expect("it was made to look into");
+        assert_eq!(files.count(), 0);
+        let ours = Code { compatibility: cache.compatibility().expect("a compiler").into(), ..code() };
+        cache.put("digest", &ours);
+        assert_eq!(cache.get("digest"), Some(ours));
+        assert_eq!(cache.get("another"), None);
+    }
+}
