@@ -46,6 +46,16 @@ impl Loader {
         self.ready(config, &compiled)
     }
 
+    /// Keeps compiled code in this directory, so that a restart compiles nothing.
+    pub(crate) fn with_cache(self, directory: &Path) -> Self {
+        Self { compiler: self.compiler.with_cache(directory), ..self }
+    }
+
+    /// Why compiled code cannot be kept, if so.
+    pub(crate) fn cache_problem(&self) -> Option<String> {
+        self.compiler.cache_problem()
+    }
+
     /// The module's file, as it is now.
     pub(crate) fn module(&self, source: &Source) -> Result<Vec<u8>, Fault> {
         match source {

@@ -46,8 +46,12 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
     let mut kernel = LiveKernel::new(root.proc.clone());
     let ledger = ledger(&args.state_dir, config.mode, &mut kernel);
     let hooks: Vec<String> = config.hooks.keys().cloned().collect();
-    let loader = Loader::new(program, config.limits, hooks, true);
+    let loader =
+        Loader::new(program, config.limits, hooks, true).with_cache(&args.state_dir.join("compiled"));
     let policies = Policies::load(std::mem::take(&mut config.policies), loader, Clock);
+    if let Some(problem) = policies.loader.cache_problem() {
+        warn!(problem, "compiled policies are not kept: a restart compiles them again");
+    }
     config.settings.own_pid = std::process::id();
     config.settings.scope.clone_from(&config.scope);
     let pipeline = Pipeline::new(Clock, sensor, policies, config.settings.clone());
