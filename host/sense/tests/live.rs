@@ -7,9 +7,9 @@ use std::path::Path;
 use jettison_model::column::{NONE_U32, row};
 use jettison_model::snapshot::flags;
 use jettison_model::{Needs, Snapshot};
-use jettison_sense::trigger::UsageThreshold;
+use jettison_sense::trigger::{KernelLog, UsageThreshold};
 use jettison_sense::{MemcgEvents, Now, PsiKind, PsiSpec, PsiTrigger, Root, Sensor, TriggerError};
-use jettison_tests::{Hog, Memcg};
+use jettison_tests::{Hog, Memcg, wait_for};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 const MIB: u64 = 1 << 20;
@@ -176,6 +176,29 @@ fn the_kernel_tells_when_a_memcg_fills() {
         let gone = events.take().unwrap_err();
         assert!(matches!(gone, TriggerError::Absent { .. }), "{gone}");
     }
+}
+
+#[test]
+#[ignore = "needs root, to make a memcg and to read the kernel's log"]
+fn the_kernel_says_whom_it_took() {
+    let mut log = KernelLog::open(&Root::live()).unwrap();
+    log.oom_kills(|_| ()).unwrap();
+    let memcg = Memcg::new("kmsg-test", 32 * MIB).unwrap();
+    let mut hog = Hog::new(&memcg, false).unwrap();
+    // It dies of it, or its pipe breaks first.
+    hog.take_mib(64).ok();
+    let found = wait_for("the record of the kill", || {
+        assert!(is_told(&log, PollFlags::IN, 10));
+        let mut found = None;
+        log.oom_kills(|kill| {
+            if kill.pid == hog.pid() {
+                found = Some((kill.comm == b"tail", kill.is_memcg, kill.anon_rss_bytes));
+            }
+        })
+        .unwrap();
+        found
+    });
+    assert!(found.0 && found.1 && found.2.unwrap() > 16 * MIB, "{found:?}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ pub(crate) mod cgroup;
 pub(crate) mod keyed;
 pub(crate) mod meminfo;
 pub(crate) mod mounts;
+pub(crate) mod oom_kill;
 pub(crate) mod pressure;
 pub(crate) mod smaps;
 pub(crate) mod stat;

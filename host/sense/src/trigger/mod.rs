@@ -5,10 +5,12 @@
 //! | tasks stall on memory               | [`PsiTrigger`]     | `POLLPRI` | host, v2  |
 //! | a memcg meets a limit, or loses a process to the kernel's OOM killer | [`MemcgEvents`] | `POLLPRI` | v2 |
 //! | the usage of a memcg crosses a mark | [`UsageThreshold`] | `POLLIN`  | v1        |
+//! | the kernel's OOM killer took a process | [`KernelLog`]   | `POLLIN`  | host      |
 //!
 //! Each is a file descriptor; dropping it disarms it. An event says that it is time to look, not what is to be done.
 
 mod error;
+mod kernel_log;
 mod memcg_events;
 mod psi;
 mod usage;
@@ -16,9 +18,12 @@ mod usage;
 use std::path::PathBuf;
 
 pub use error::TriggerError;
+pub use kernel_log::KernelLog;
 pub use memcg_events::{EventCounts, MemcgEvents};
 pub use psi::{PsiKind, PsiSpec, PsiTrigger};
 pub use usage::{Usage, UsageThreshold};
+
+pub use crate::parse::oom_kill::OomKill;
 
 use crate::hierarchy::{Hierarchy, Version};
 use crate::root::Root;
