@@ -32,15 +32,21 @@ pub fn compile_module(stdin: impl Read, mut stdout: impl Write) -> io::Result<()
 }
 
 fn limit_resources() -> io::Result<()> {
+    // One second later the kernel's SIGXCPU becomes SIGKILL.
+    let seconds = COMPILE_TIME_MAX.as_secs();
     let limits = [
-        (Resource::As, COMPILE_MEMORY_BYTES_MAX),
-        (Resource::Fsize, COMPILED_BYTES_MAX),
-        (Resource::Cpu, COMPILE_TIME_MAX.as_secs()),
+        (Resource::As, COMPILE_MEMORY_BYTES_MAX, COMPILE_MEMORY_BYTES_MAX),
+        (Resource::Fsize, COMPILED_BYTES_MAX, COMPILED_BYTES_MAX),
+        (Resource::Cpu, seconds, seconds + 1),
+        // Out of memory it aborts, and nobody wants a gigabyte of core.
+        (Resource::Core, 0, 0),
     ];
-    for (resource, limit) in limits {
+    for (resource, current, maximum) in limits {
         // A limit that is lower already stays.
-        let limit = getrlimit(resource).maximum.map_or(limit, |maximum| maximum.min(limit));
-        setrlimit(resource, Rlimit { current: Some(limit), maximum: Some(limit) })?;
+        let lower = |limit: u64, already: Option<u64>| Some(already.map_or(limit, |it| it.min(limit)));
+        let already = getrlimit(resource);
+        let (current, maximum) = (lower(current, already.current), lower(maximum, already.maximum));
+        setrlimit(resource, Rlimit { current, maximum })?;
     }
     Ok(())
 }

@@ -1,7 +1,9 @@
 //! Compiling, as the daemon sees it: a child process that may fail, hang or bloat without harm.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::sync::Arc;
@@ -11,11 +13,11 @@ use jettison_model::Fault;
 use jettison_model::limits::MODULE_BYTES_MAX;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 
 use crate::cache::Cache;
 use crate::digest::digest;
-use crate::limits::{COMPILE_TIME_MAX, COMPILED_BYTES_MAX, LAST_WORDS_BYTES_MAX};
+use crate::limits::{COMPILE_MEMORY_BYTES_MAX, COMPILE_TIME_MAX, COMPILED_BYTES_MAX, LAST_WORDS_BYTES_MAX};
 use crate::reply::{self, Code};
 use crate::text::one_line;
 
@@ -23,7 +25,7 @@ use crate::text::one_line;
 const SUBCOMMAND: &str = "compile-module";
 
 /// A module made ready for [`Policy::load`](crate::Policy::load).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Compiled {
     /// SHA-256 of the module's file, in hexadecimal.
     pub digest: String,
@@ -31,6 +33,16 @@ pub struct Compiled {
     pub imports: Vec<String>,
     /// Native code, for this program on this machine only. Private, since whoever could set it could run anything.
     pub(crate) code: Vec<u8>,
+}
+
+impl fmt::Debug for Compiled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Compiled")
+            .field("digest", &self.digest)
+            .field("imports", &self.imports)
+            .field("code_bytes", &self.code.len())
+            .finish()
+    }
 }
 
 /// Compiles modules in short-lived children, so that a compiler's memory is never the daemon's.
@@ -108,9 +120,7 @@ impl Compiler {
         let frame = read(&mut files.reply, COMPILED_BYTES_MAX).map_err(failed)?;
         match reply::decode(&frame) {
             Some(reply) => reply,
-            None => Err(Fault::Compile {
-                detail: format!("the compiler ended ({status}) without a reply: {}", files.last_words()),
-            }),
+            None => Err(Fault::Compile { detail: how_it_ended(status, &files.last_words()) }),
         }
     }
 
@@ -120,6 +130,8 @@ impl Compiler {
             .stdin(files.module.try_clone()?)
             .stdout(files.reply.try_clone()?)
             .stderr(files.errors.try_clone()?)
+            // Its last words are to be what happened, not where.
+            .env("RUST_BACKTRACE", "0")
             .spawn()
     }
 }
@@ -141,7 +153,7 @@ impl Files {
         Ok(files)
     }
 
-    /// The last line that is not empty, of what the child wrote to its standard error.
+    /// The last line of what the child wrote to its standard error, less what is empty and what Rust adds.
     fn last_words(&mut self) -> String {
         let end = self.errors.seek(SeekFrom::End(0)).unwrap_or(0);
         let mut tail = Vec::new();
@@ -150,12 +162,25 @@ impl Files {
             .seek(SeekFrom::Start(end.saturating_sub(LAST_WORDS_BYTES_MAX as u64)))
             .and_then(|_| self.errors.read_to_end(&mut tail));
         let text = String::from_utf8_lossy(&tail);
-        let last = text.lines().rfind(|line| !line.trim().is_empty());
+        let last = text.lines().rfind(|line| !line.trim().is_empty() && !line.starts_with("note: "));
         match (kept, last) {
             (Ok(_), Some(line)) => one_line(line.trim().to_owned()),
             _ => "it said nothing".to_owned(),
         }
     }
+}
+
+/// Why there is no reply, for people. Where a signal ended it, that was most likely one of its limits.
+fn how_it_ended(status: ExitStatus, last_words: &str) -> String {
+    let (mib, seconds) = (COMPILE_MEMORY_BYTES_MAX >> 20, COMPILE_TIME_MAX.as_secs());
+    let who = match status.signal() {
+        None => "the compiler".to_owned(),
+        Some(signal) if signal == Signal::XCPU.as_raw() => {
+            return format!("the compiler used up its {seconds} s of processor time");
+        }
+        Some(_) => format!("the compiler, which may take {mib} MiB and {seconds} s,"),
+    };
+    format!("{who} ended ({status}) without a reply: {last_words}")
 }
 
 fn unnamed(name: &str) -> io::Result<File> {
@@ -225,9 +250,15 @@ mod tests {
     #[test]
     fn a_child_that_dies_is_reported_with_its_last_words() {
         assert_eq!(
-            detail("printf 'early\nout of \\033[1mmemory\n\n' >&2; kill -9 $$"),
-            "the compiler ended (signal: 9 (SIGKILL)) without a reply: out of \\u{1b}[1mmemory"
+            detail("printf 'early\nout of \\033[1mmemory\nnote: to you\n\n' >&2; kill -9 $$"),
+            "the compiler, which may take 1024 MiB and 30 s, ended (signal: 9 (SIGKILL)) without a reply: \
+             out of \\u{1b}[1mmemory"
         );
+    }
+
+    #[test]
+    fn a_child_that_used_up_its_processor_time_is_told_from_others() {
+        assert_eq!(detail("kill -XCPU $$"), "the compiler used up its 30 s of processor time");
     }
 
     #[test]
