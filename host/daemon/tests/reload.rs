@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +16,9 @@ use jettison_tests::wait_for;
 use kit::{Daemon, ask, ask_json, file};
 use serde_json::Value;
 use tempfile::TempDir;
+
+/// The user that is nobody, on Debian.
+const NOBODY: u32 = 65_534;
 
 #[path = "../../policy/build/guest.rs"]
 mod guest;
@@ -272,6 +276,45 @@ fn a_module_that_others_could_have_written_is_refused() {
     let why = site.is_refused();
     assert!(why.contains("is not trusted: others may write to"), "{why}");
     site.is_live("1");
+}
+
+#[test]
+#[ignore = "needs root, to give a file away"]
+fn a_module_of_somebody_else_is_refused() {
+    let site = Site::start("site.wasm", "good");
+    fs::write(site.path("next"), module("2")).unwrap();
+    std::os::unix::fs::chown(site.path("next"), Some(NOBODY), None).unwrap();
+    fs::rename(site.path("next"), site.path("site.wasm")).unwrap();
+    let why = site.is_refused();
+    assert!(why.contains("belongs to user 65534: `chown root` it"), "{why}");
+    site.is_live("1");
+}
+
+#[test]
+#[ignore = "needs root, to be somebody else"]
+fn somebody_else_may_not_ask() {
+    let site = Site::start("site.wasm", "good");
+    // All the way to the socket, and onto it: then it is the daemon that refuses.
+    for path in [site.directory.path().to_path_buf(), site.state()] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let ask_as_nobody = || {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_jettison"));
+        let output = command
+            .args(["status", "--state-dir"])
+            .arg(site.state())
+            .uid(NOBODY)
+            .gid(NOBODY)
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (status, said) = ask_as_nobody();
+    assert!(status == Some(1) && said.contains("Permission denied"), "{said}");
+    let socket = site.state().join("control.sock");
+    fs::set_permissions(socket, fs::Permissions::from_mode(0o666)).unwrap();
+    let (status, said) = ask_as_nobody();
+    assert!(status == Some(1) && said.contains("user 65534 may not talk to this daemon"), "{said}");
 }
 
 #[test]

@@ -86,7 +86,7 @@ pub(crate) struct PolicyStatus {
     pub(crate) digest: Option<String>,
     pub(crate) source: String,
     pub(crate) loaded_at: u64,
-    /// `active`, `shadow`, `quarantined` or `fault`.
+    /// `active`, `shadow`, `quarantined`, `last-good` (it faults, and its last good protections stay) or `fault`.
     pub(crate) state: String,
     pub(crate) fault: Option<String>,
     pub(crate) consultations: u64,

@@ -29,11 +29,13 @@ pub(crate) struct Loaded {
     pub(crate) loaded_at_ms: u64,
     /// The fault that every consultation answers with while it is in quarantine.
     pub(crate) quarantine: Option<Fault>,
+    /// What was wrong with the last consultation.
+    pub(crate) last_fault: Option<Fault>,
 }
 
 impl Loaded {
     pub(crate) fn new(config: PolicyConfig, policy: Result<Policy, Fault>, loaded_at_ms: u64) -> Self {
-        Self { config, policy, stats: Stats::default(), loaded_at_ms, quarantine: None }
+        Self { config, policy, stats: Stats::default(), loaded_at_ms, quarantine: None, last_fault: None }
     }
 
     /// Asks it, unless it is in quarantine.
@@ -55,6 +57,7 @@ impl Loaded {
             let (faults, last) = (self.stats.faults_in_a_row, fault.to_string());
             self.quarantine = Some(Fault::Quarantined { faults, last });
         }
+        self.last_fault = answer.as_ref().err().cloned();
         let PolicyConfig { name, weight, shadow, .. } = &self.config;
         let vote = Vote { policy: name.clone(), weight: *weight, shadow: *shadow, answer };
         (vote, Consulted { fuel, us: stopwatch.us(), log })

@@ -50,7 +50,7 @@ impl Daemon {
             act_bytes: thresholds.act.of(total),
             critical_bytes: thresholds.critical.of(total),
             psi_triggers: self.psi_triggers,
-            policies: self.pipeline.policies.loaded.iter().map(policy).collect(),
+            policies: self.pipeline.policies.loaded.iter().map(|loaded| self.policy(loaded)).collect(),
             held: held
                 .map(|hold| Held { pid: hold.id.pid, original: hold.original, value: hold.value })
                 .collect(),
@@ -81,29 +81,34 @@ impl Daemon {
             excluded: excluded.map(|(_, reason)| reason.as_str().into()),
         })
     }
-}
 
-fn policy(loaded: &Loaded) -> PolicyStatus {
-    let policy = loaded.policy.as_ref().ok();
-    let fault = loaded.quarantine.as_ref().or(loaded.policy.as_ref().err());
-    let state = match fault {
-        Some(Fault::Quarantined { .. }) => "quarantined",
-        Some(_) => "fault",
-        None if loaded.config.shadow => "shadow",
-        None => "active",
-    };
-    PolicyStatus {
-        name: loaded.config.name.clone(),
-        version: policy.map(|policy| policy.version().into()),
-        digest: policy.map(|policy| policy.digest().into()),
-        source: loaded.config.source.to_string(),
-        loaded_at: loaded.loaded_at_ms,
-        state: state.into(),
-        fault: fault.map(ToString::to_string),
-        consultations: loaded.stats.consultations,
-        faults: loaded.stats.faults,
-        would_differ: loaded.stats.would_differ,
-        fuel: loaded.stats.fuel().into(),
-        us: loaded.stats.us().into(),
+    fn policy(&self, loaded: &Loaded) -> PolicyStatus {
+        let name = &loaded.config.name;
+        let policy = loaded.policy.as_ref().ok();
+        let fault =
+            loaded.quarantine.as_ref().or(loaded.policy.as_ref().err()).or(loaded.last_fault.as_ref());
+        let is_kept =
+            || self.pipeline.state.last_good.iter().any(|good| good.policy == *name && !good.kept.is_empty());
+        let state = match fault {
+            Some(Fault::Quarantined { .. }) => "quarantined",
+            Some(_) if is_kept() => "last-good",
+            Some(_) => "fault",
+            None if loaded.config.shadow => "shadow",
+            None => "active",
+        };
+        PolicyStatus {
+            name: name.clone(),
+            version: policy.map(|policy| policy.version().into()),
+            digest: policy.map(|policy| policy.digest().into()),
+            source: loaded.config.source.to_string(),
+            loaded_at: loaded.loaded_at_ms,
+            state: state.into(),
+            fault: fault.map(ToString::to_string),
+            consultations: loaded.stats.consultations,
+            faults: loaded.stats.faults,
+            would_differ: loaded.stats.would_differ,
+            fuel: loaded.stats.fuel().into(),
+            us: loaded.stats.us().into(),
+        }
     }
 }
