@@ -10,12 +10,17 @@ use wasmparser::{BinaryReaderError, Parser, Payload, Validator};
 use wasmtime::component::Component;
 use wit_component::ComponentEncoder;
 
-use crate::limits::{COMPILE_MEMORY_BYTES_MAX, COMPILE_TIME_MAX, COMPILED_BYTES_MAX};
+use crate::limits::{
+    COMPILE_MEMORY_BYTES_MAX, COMPILE_TIME_MAX, COMPILED_BYTES_MAX, MEMORIES_MAX, TABLE_ELEMENTS_MAX,
+    TABLES_MAX,
+};
 use crate::reply::{self, Code};
 use crate::{engine, fault, world};
 
 /// Begins every core module and every component.
 const MAGIC: &[u8] = b"\0asm";
+/// The unit that a module declares its memory in.
+const WASM_PAGE_BYTES: u64 = 64 << 10;
 
 /// The child's whole work: reads a module, compiles it and writes the reply for [`Compiler`](crate::Compiler).
 ///
@@ -57,16 +62,40 @@ fn compiled(module: &[u8]) -> Result<Code, Fault> {
         .map_err(|error| fault::host("the WebAssembly compiler does not start", &error))?;
     let component = Component::new(&engine, &component)
         .map_err(|error| Fault::Compile { detail: fault::causes(&error) })?;
-    // More than that is not set aside, so the component could not even be loaded.
-    let memory = component.resources_required().and_then(|required| required.max_initial_memory_size);
-    if memory.is_some_and(|bytes| bytes > GUEST_MEMORY_BYTES_MAX as u64) {
-        return Err(Fault::OutOfMemory { budget_bytes: GUEST_MEMORY_BYTES_MAX as u64 });
-    }
+    check_room(&component)?;
     Ok(Code {
         compatibility: engine::compatibility(&engine),
         imports: world::imports(&engine, &component)?,
         code: component.serialize().map_err(|error| Fault::Compile { detail: fault::causes(&error) })?,
     })
+}
+
+/// More than that is not set aside, so the component could not even be loaded.
+fn check_room(component: &Component) -> Result<(), Fault> {
+    let Some(required) = component.resources_required() else {
+        return Err(Fault::Compile { detail: "it imports a module, which there is none to give".into() });
+    };
+    let too_much = |what: String| Err(Fault::Compile { detail: what });
+    let memory_bytes = required.max_initial_memory_size.unwrap_or(0).saturating_mul(WASM_PAGE_BYTES);
+    if memory_bytes > GUEST_MEMORY_BYTES_MAX as u64 {
+        return Err(Fault::OutOfMemory { budget_bytes: GUEST_MEMORY_BYTES_MAX as u64 });
+    }
+    if required.num_memories > MEMORIES_MAX {
+        return too_much(format!(
+            "it has {} memories, at most {MEMORIES_MAX} is taken",
+            required.num_memories
+        ));
+    }
+    if required.num_tables > TABLES_MAX {
+        return too_much(format!("it has {} tables, at most {TABLES_MAX} are taken", required.num_tables));
+    }
+    let elements = required.max_initial_table_size.unwrap_or(0);
+    if elements > TABLE_ELEMENTS_MAX as u64 {
+        return too_much(format!(
+            "it has a table of {elements} elements, at most {TABLE_ELEMENTS_MAX} are taken"
+        ));
+    }
+    Ok(())
 }
 
 /// A component as it is; a core module encoded by the component type that the SDK embedded in it.

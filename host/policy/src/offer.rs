@@ -14,6 +14,9 @@ use crate::guest::Guest;
 
 /// Bytes that the host copies for one unit of fuel: a machine word.
 const BYTES_PER_FUEL: u64 = 8;
+/// Units of fuel for any call, beside what is copied: crossing the border takes as long as so many instructions. Were it
+/// free, a guest that does nothing but call would run a hundred times longer than one that does nothing.
+const FUEL_PER_CALL: u64 = 100;
 
 /// The package that policies are written against.
 pub(crate) const PACKAGE: &str = "jettison:policy";
@@ -54,7 +57,10 @@ impl<'a> Offer<'a> {
         R: ComponentNamedList + Lower + 'static,
     {
         self.names.push(format!("{}.{name}", self.interface));
-        self.instance.func_wrap(name, function)
+        self.instance.func_wrap(name, move |mut caller: Caller<'_>, parameters: P| {
+            burn(&mut caller, FUEL_PER_CALL)?;
+            function(caller, parameters)
+        })
     }
 
     /// A number of the snapshot as it is.
@@ -102,8 +108,12 @@ impl<'a> Offer<'a> {
 
 /// The guest pays for what the host copies, so that fuel bounds the whole consultation.
 pub(crate) fn charge(caller: &mut Caller<'_>, bytes: usize) -> Result<()> {
-    let price = bytes as u64 / BYTES_PER_FUEL;
-    let left = caller.get_fuel()?.saturating_sub(price);
+    burn(caller, bytes as u64 / BYTES_PER_FUEL)
+}
+
+/// With nothing left the guest traps when it goes on.
+fn burn(caller: &mut Caller<'_>, fuel: u64) -> Result<()> {
+    let left = caller.get_fuel()?.saturating_sub(fuel);
     caller.set_fuel(left)
 }
 

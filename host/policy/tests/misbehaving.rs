@@ -36,7 +36,7 @@ fn traps_carry_the_message_of_the_panic() {
     );
     check(
         "log-flood-then-trap",
-        &expect![[r#"trap: trapped: panicked at tests/misbehaving/src/resources.rs:28:13: after the flood"#]],
+        &expect!["trap: trapped: panicked at tests/misbehaving/src/resources.rs:33:13: after the flood"],
     );
     check(
         "abort",
@@ -53,6 +53,14 @@ fn fuel_bounds_the_guest_and_what_the_host_does_for_it() {
         &expect![[r#"out-of-fuel: used up its 100000000 units of fuel: it loops or does too much"#]],
     );
     check(
+        "log-without-end",
+        &expect!["out-of-fuel: used up its 100000000 units of fuel: it loops or does too much"],
+    );
+    check(
+        "loop-in-the-host-at-no-cost",
+        &expect!["out-of-fuel: used up its 100000000 units of fuel: it loops or does too much"],
+    );
+    check(
         "loop-in-the-host",
         &expect![[r#"out-of-fuel: used up its 100000000 units of fuel: it loops or does too much"#]],
     );
@@ -60,7 +68,14 @@ fn fuel_bounds_the_guest_and_what_the_host_does_for_it() {
 
 #[test]
 fn memory_is_bounded() {
+    check("grow", &expect!["out-of-fuel: used up its 100000000 units of fuel: it loops or does too much"]);
     check("bloat", &expect![[r#"out-of-memory: wanted more than its 32 MiB of memory"#]]);
+    check(
+        "bad-utf8",
+        &expect![
+            "trap: trapped: what it handed over cannot be taken: invalid utf-8 sequence of 1 bytes from index 8"
+        ],
+    );
     check(
         "huge-reasons",
         &expect![
@@ -73,6 +88,7 @@ fn memory_is_bounded() {
 fn one_wrong_entry_makes_the_whole_ballot_wrong() {
     let wrong = [
         "duplicate",
+        "contradiction",
         "unknown-row",
         "unknown-memcg",
         "strength-0",
@@ -92,6 +108,7 @@ fn one_wrong_entry_makes_the_whole_ballot_wrong() {
     let answers: Vec<String> = wrong.iter().map(|what| format!("{what:13} {}\n", answer(what))).collect();
     expect![[r#"
         duplicate     bad-ballot: entry 2 of its ballot is wrong: process of row 0 is already in entry 0
+        contradiction bad-ballot: entry 1 of its ballot is wrong: process of row 1 is already in entry 0
         unknown-row   bad-ballot: entry 1 of its ballot is wrong: process of row 1000000, but there are 3 rows
         unknown-memcg bad-ballot: entry 0 of its ballot is wrong: memcg of row 4294967295, but there are 1 rows
         strength-0    bad-ballot: entry 0 of its ballot is wrong: protect 0 is not in 1..=1000
@@ -141,7 +158,8 @@ fn nothing_is_remembered_and_nobody_else_is_harmed() {
     let quiet = misbehaving("remember").unwrap();
     let first = quiet.consult(&three_processes());
     assert!(first.answer.is_ok(), "{:?}", first.answer);
-    let hostile = ["trap", "recurse", "bloat", "loop", "refuse", "huge-reasons"];
+    let hostile =
+        ["trap", "recurse", "bloat", "loop", "refuse", "huge-reasons", "bad-utf8", "log-without-end"];
     let others: Vec<_> = hostile.iter().map(|what| misbehaving(what).unwrap()).collect();
     for other in &others {
         assert!(other.consult(&three_processes()).answer.is_err());

@@ -19,6 +19,7 @@ pub(crate) fn wrong(name: &str) -> Option<Ballot> {
         "nothing" => vec![],
         "good" => vec![good(0), everything()],
         "duplicate" => vec![good(0), good(1), good(0)],
+        "contradiction" => vec![good(1), Entry { stance: Stance::Protect(500), ..good(1) }],
         "kinds-overlap" => vec![good(0), everything(), tree_and_memcg(false), tree_and_memcg(true)],
         "unknown-row" => vec![good(0), good(1_000_000)],
         "unknown-memcg" => one(|entry| entry.target = Target::Memcg(u32::MAX)),
@@ -34,6 +35,7 @@ pub(crate) fn wrong(name: &str) -> Option<Ballot> {
         "unknown-hook" => one(|entry| entry.shutdown = vec![hook("rm-rf")]),
         "many-steps" => one(|entry| entry.shutdown = (0..9).map(|_| signal(15)).collect()),
         "long-reason" => one(|entry| entry.reason = "because ".repeat(100)),
+        "bad-utf8" => one(|entry| entry.reason = not_utf8()),
         "many-entries" => (0..5000).map(good).collect(),
         "huge-reasons" => (0..4000).map(|row| Entry { reason: "x".repeat(4000), ..good(row) }).collect(),
         _ => return None,
@@ -70,6 +72,13 @@ fn tree_and_memcg(memcg: bool) -> Entry {
         oom_score_adj: Some(1000),
         ..good(0)
     }
+}
+
+fn not_utf8() -> String {
+    // SAFETY: there is none, the bytes are no UTF-8. Nobody here looks at them, and the host is not to believe them.
+    #[expect(unsafe_code, reason = "misbehaves on purpose")]
+    let text = unsafe { String::from_utf8_unchecked(b"because \xff\xfe".to_vec()) };
+    text
 }
 
 fn signal(number: u8) -> Step {

@@ -17,6 +17,11 @@ pub(crate) fn wasted(asked: &str) -> Option<Ballot> {
         "loop-in-the-host" => loop {
             black_box(processes::rss_anon_bytes());
         },
+        "loop-in-the-host-at-no-cost" => loop {
+            black_box(processes::count());
+        },
+        "log-without-end" => flood(u32::MAX),
+        "grow" => grow(),
         "recurse" => {
             black_box(recurse(1));
         }
@@ -57,9 +62,16 @@ fn bloat() {
     }
 }
 
+/// Asks for one more page of memory for ever, whatever the answer is.
+fn grow() -> ! {
+    loop {
+        black_box(core::arch::wasm32::memory_grow(0, 1));
+    }
+}
+
 fn flood(lines: u32) {
     for line in 0..lines {
-        log::emit(line % 4 + 1, &format!("line {line} {}", "ä".repeat(line as usize)));
+        log::emit(line % 4 + 1, &format!("line {line} {}", "ä".repeat(line.min(1000) as usize)));
     }
 }
 
