@@ -62,10 +62,15 @@ fn bloat() {
     }
 }
 
-/// Asks for one more page of memory for ever, whatever the answer is.
+/// Asks for more memory for ever, whatever the answer is.
 fn grow() -> ! {
+    let mut hoard: Vec<Vec<u8>> = Vec::new();
     loop {
-        black_box(core::arch::wasm32::memory_grow(0, 1));
+        let mut more = Vec::new();
+        if more.try_reserve_exact(1 << 16).is_ok() {
+            hoard.push(more);
+        }
+        black_box(&hoard);
     }
 }
 
