@@ -206,7 +206,10 @@ fn one_that_loops_on_trial_is_not_let_in() {
     let config = Site::config(&site.path("site.wasm"), "loop");
     file(site.directory.path(), "jettison.toml", &config);
     assert!(site.is_refused().contains("fuel"), "{}", site.is_refused());
-    assert_eq!(site.status()["policies"][0]["state"], "active");
+    let status = site.status();
+    assert_eq!(status["policies"][0]["state"], "active");
+    assert_eq!(status["quarantined"][0]["digest"], digest(&module("1")));
+    assert!(ask(&site.state(), &["status"]).1.contains("for site, which goes on as before"));
     let (status, said) = ask(&site.state(), &["reload"]);
     assert_eq!(status, Some(1), "{said}");
     assert!(said.contains("nothing has changed"), "{said}");

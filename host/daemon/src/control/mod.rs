@@ -10,7 +10,9 @@ mod show;
 mod wire;
 
 pub(crate) use server::{Asked, listen};
-pub(crate) use wire::{Answer, Ask, Held, History, Past, PolicyStatus, ReloadStatus, Status, Why};
+pub(crate) use wire::{
+    Answer, Ask, Held, History, Past, PolicyStatus, QuarantinedModule, ReloadStatus, Status, Why,
+};
 
 use std::path::{Path, PathBuf};
 

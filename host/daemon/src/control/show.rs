@@ -4,7 +4,7 @@ use std::io::{Result, Write};
 
 use jettison_model::text::Escaped;
 
-use super::wire::{Answer, History, PolicyStatus, ReloadStatus, Status, Why};
+use super::wire::{Answer, History, PolicyStatus, QuarantinedModule, ReloadStatus, Status, Why};
 use crate::units::bytes;
 
 /// Digits of a digest that are shown.
@@ -56,7 +56,13 @@ fn status(out: &mut impl Write, status: &Status) -> Result<()> {
         "{:<16} {:<8} {:<12} {:<12} {:>7} {:>6} {:>8} {:>8}",
         "POLICY", "VERSION", "DIGEST", "STATE", "ASKED", "FAULTS", "US P50", "US P99"
     )?;
-    status.policies.iter().try_for_each(|one| policy(out, one))
+    status.policies.iter().try_for_each(|one| policy(out, one))?;
+    for QuarantinedModule { policy, digest, why } in &status.quarantined {
+        let digest = digest.get(..DIGEST_SHOWN).unwrap_or(digest);
+        let (policy, why) = (Escaped(policy.as_bytes()), Escaped(why.as_bytes()));
+        writeln!(out, "quarantine  {digest} for {policy}, which goes on as before: {why}")?;
+    }
+    Ok(())
 }
 
 fn policy(out: &mut impl Write, policy: &PolicyStatus) -> Result<()> {

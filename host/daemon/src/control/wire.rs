@@ -73,6 +73,9 @@ pub(crate) struct Status {
     pub(crate) critical_bytes: u64,
     pub(crate) psi_triggers: usize,
     pub(crate) policies: Vec<PolicyStatus>,
+    /// Modules that were copied in and misbehaved on trial: not let in, the ones before them stay.
+    #[serde(default)]
+    pub(crate) quarantined: Vec<QuarantinedModule>,
     pub(crate) held: Vec<Held>,
     /// Victims that are on their way.
     pub(crate) underway: usize,
@@ -94,6 +97,13 @@ pub(crate) struct PolicyStatus {
     pub(crate) would_differ: u64,
     pub(crate) fuel: Quantiles,
     pub(crate) us: Quantiles,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct QuarantinedModule {
+    pub(crate) policy: String,
+    pub(crate) digest: String,
+    pub(crate) why: String,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]

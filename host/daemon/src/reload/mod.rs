@@ -10,10 +10,11 @@ mod watch;
 
 use std::path::PathBuf;
 
-use jettison_model::Snapshot;
+use jettison_model::{Fault, Snapshot};
 use jettison_policy::{Policy, digest};
 
 use crate::config::{Config, PolicyConfig, Problem};
+use crate::control::QuarantinedModule;
 use crate::policies::{Loaded, Loader, Policies};
 
 pub(crate) use sources::{Prints, Sources};
@@ -60,8 +61,23 @@ pub(crate) enum Next {
     New(PolicyConfig, Box<Policy>),
 }
 
-/// What can be swapped in, or everything that is wrong.
-pub(crate) type Prepared = Result<Reloaded, Vec<String>>;
+/// What can be swapped in, or why nothing is.
+pub(crate) type Prepared = Result<Reloaded, Refusal>;
+
+/// Why nothing is swapped in.
+#[derive(Default)]
+pub(crate) struct Refusal {
+    /// Everything that is wrong.
+    pub(crate) problems: Vec<String>,
+    /// Modules that misbehaved on trial.
+    pub(crate) quarantined: Vec<QuarantinedModule>,
+}
+
+impl Refusal {
+    pub(crate) fn of(problems: Vec<String>) -> Self {
+        Self { problems, quarantined: Vec::new() }
+    }
+}
 
 /// What is swapped in.
 pub(crate) struct Reloaded {
@@ -85,22 +101,22 @@ impl Job {
     /// Prepares everything, or says everything that is wrong. A policy that was faulted before and has not changed for the
     /// better is no reason to refuse the rest.
     pub(crate) fn run(mut self) -> Prepared {
-        let told = |problems: Vec<Problem>| problems.iter().map(ToString::to_string).collect::<Vec<String>>();
+        let told = |problems: Vec<Problem>| Refusal::of(problems.iter().map(ToString::to_string).collect());
         let mut config = Config::read(self.config_path.as_deref()).map_err(told)?;
         let hooks: Vec<String> = config.hooks.keys().cloned().collect();
         self.loader.hooks.clone_from(&hooks);
-        let mut problems = Vec::new();
+        let mut refusal = Refusal::default();
         let mut policies = Vec::new();
         for policy in std::mem::take(&mut config.policies) {
-            match self.next(policy) {
+            match self.next(policy, &mut refusal.quarantined) {
                 Ok(next) => policies.push(next),
-                Err(problem) => problems.push(problem),
+                Err(problem) => refusal.problems.push(problem),
             }
         }
-        if problems.is_empty() { Ok(Reloaded { config, policies, hooks }) } else { Err(problems) }
+        if refusal.problems.is_empty() { Ok(Reloaded { config, policies, hooks }) } else { Err(refusal) }
     }
 
-    fn next(&self, config: PolicyConfig) -> Result<Next, String> {
+    fn next(&self, config: PolicyConfig, quarantined: &mut Vec<QuarantinedModule>) -> Result<Next, String> {
         let running = self.running.iter().find(|running| running.config.name == config.name);
         let is_same = |running: &Running| self.loader.hooks == self.hooks_before && running.is_same(&config);
         let same = running.filter(|running| is_same(running));
@@ -114,9 +130,29 @@ impl Job {
         match self.loader.load_on_trial(&config, &self.live) {
             Ok(policy) => Ok(Next::New(config, Box::new(policy))),
             Err(_) if same.is_some_and(|running| !running.is_good) => Ok(Next::Keep(config)),
-            Err(fault) => Err(failed(fault)),
+            Err(fault) => {
+                if has_misbehaved(&fault)
+                    && let Ok(module) = self.loader.module(&config.source)
+                {
+                    let (policy, digest) = (config.name.clone(), digest(&module));
+                    quarantined.push(QuarantinedModule { policy, digest, why: fault.to_string() });
+                }
+                Err(failed(fault))
+            }
         }
     }
+}
+
+/// Whether it was let run and did what it should not, rather than being no policy at all.
+fn has_misbehaved(fault: &Fault) -> bool {
+    matches!(
+        fault,
+        Fault::Trap { .. }
+            | Fault::OutOfFuel { .. }
+            | Fault::OutOfTime { .. }
+            | Fault::OutOfMemory { .. }
+            | Fault::BadBallot { .. }
+    )
 }
 
 impl Policies {

@@ -51,6 +51,7 @@ impl Daemon {
             critical_bytes: thresholds.critical.of(total),
             psi_triggers: self.psi_triggers,
             policies: self.pipeline.policies.loaded.iter().map(|loaded| self.policy(loaded)).collect(),
+            quarantined: self.reloading.quarantined.clone(),
             held: held
                 .map(|hold| Held { pid: hold.id.pid, original: hold.original, value: hold.value })
                 .collect(),

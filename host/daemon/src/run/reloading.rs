@@ -9,9 +9,9 @@ use tracing::{info, warn};
 
 use super::daemon::Daemon;
 use crate::config::{Config, Mode};
-use crate::control::{Answer, ReloadStatus};
+use crate::control::{Answer, QuarantinedModule, ReloadStatus};
 use crate::policies::Policies;
-use crate::reload::{Job, Prepared, Prints, Reloaded, Sources, Watcher};
+use crate::reload::{Job, Prepared, Prints, Refusal, Reloaded, Sources, Watcher};
 
 /// What was decided at the start, and takes a restart to change.
 pub(super) struct AtStart {
@@ -55,6 +55,8 @@ impl AtStart {
 pub(super) struct Reloading {
     pub(super) at_start: AtStart,
     pub(super) last: Option<ReloadStatus>,
+    /// What misbehaved on trial, until a reload is good.
+    pub(super) quarantined: Vec<QuarantinedModule>,
     watcher: Option<Watcher>,
     prints: Prints,
     /// When the one underway was begun.
@@ -70,6 +72,7 @@ impl Reloading {
         let mut reloading = Self {
             at_start,
             last: None,
+            quarantined: Vec::new(),
             watcher,
             prints: Vec::new(),
             begun_at_ms: None,
@@ -116,7 +119,7 @@ impl Daemon {
         let config_path = self.reloading.at_start.config_path.clone();
         let job = Job::new(config_path, &self.pipeline.policies, self.pipeline.snapshot.clone());
         if let Err(error) = self.events.prepare(job) {
-            self.end_reload(Err(vec![format!("no thread can be started: {error}")]));
+            self.end_reload(Err(Refusal::of(vec![format!("no thread can be started: {error}")])));
         }
     }
 
@@ -124,8 +127,17 @@ impl Daemon {
     pub(super) fn end_reload(&mut self, prepared: Prepared) {
         let begun_at_ms = self.reloading.begun_at_ms.take().unwrap_or_default();
         let (problems, needs_restart) = match prepared {
-            Ok(reloaded) => (Vec::new(), self.swap(reloaded)),
-            Err(problems) => (problems, Vec::new()),
+            Ok(reloaded) => {
+                self.reloading.quarantined.clear();
+                (Vec::new(), self.swap(reloaded))
+            }
+            Err(Refusal { problems, quarantined }) => {
+                for module in quarantined {
+                    self.reloading.quarantined.retain(|other| other.digest != module.digest);
+                    self.reloading.quarantined.push(module);
+                }
+                (problems, Vec::new())
+            }
         };
         let took_ms = self.now_ms().saturating_sub(begun_at_ms);
         let at = self.pipeline.clock.now().wall_ms;
