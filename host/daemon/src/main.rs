@@ -23,6 +23,7 @@ mod policies;
 mod reload;
 mod run;
 mod snapshot;
+mod tick;
 mod units;
 
 use std::process::ExitCode;

@@ -1,17 +1,62 @@
 //! Sense, gate, consult, decide: the part of a tick that changes nothing, shared by `run` and `explain`.
 
 use jettison_decide::{Settings, Signals, State, exclusions, gate, mark, plan};
-use jettison_model::{Exclusion, Plan, Ranking, Snapshot, Vote};
-use jettison_sense::Sensor;
+use jettison_model::{Exclusion, Memcgs, Needs, Plan, Ranking, Snapshot, Vote};
+use jettison_sense::{Left, Memory, Now, Sensor};
 
 use crate::clock::Clock;
 use crate::policies::{Consulted, Policies};
 
+/// Stage 1, as the other stages see it: the files of a machine, or a scripted one.
+pub(crate) trait Sense {
+    /// As [`Sensor::sense`].
+    fn sense(&mut self, needs: Needs, now: Now, into: &mut Snapshot);
+    /// As [`Sensor::probe`].
+    fn probe(&mut self) -> Option<Memory>;
+    /// As [`Sensor::watch_limits`].
+    fn watch_limits(&mut self, memcgs: &Memcgs, is_watched: impl Fn(&[u8]) -> bool);
+    /// As [`Sensor::nearest_limit`].
+    fn nearest_limit(&mut self, is_near: impl Fn(Left) -> bool) -> Option<Left>;
+    /// As [`Sensor::scope_exists`].
+    fn scope_exists(&self) -> bool;
+}
+
+impl Sense for Sensor {
+    fn sense(&mut self, needs: Needs, now: Now, into: &mut Snapshot) {
+        Sensor::sense(self, needs, now, into);
+    }
+
+    fn probe(&mut self) -> Option<Memory> {
+        Sensor::probe(self)
+    }
+
+    fn watch_limits(&mut self, memcgs: &Memcgs, is_watched: impl Fn(&[u8]) -> bool) {
+        Sensor::watch_limits(self, memcgs, is_watched);
+    }
+
+    fn nearest_limit(&mut self, is_near: impl Fn(Left) -> bool) -> Option<Left> {
+        Sensor::nearest_limit(self, is_near)
+    }
+
+    fn scope_exists(&self) -> bool {
+        Sensor::scope_exists(self)
+    }
+}
+
+/// Stage 2, as the other stages see it: loaded policies, or scripted ones.
+pub(crate) trait Consult {
+    /// What the sensor must read beyond what the host itself needs.
+    fn needs(&self) -> Needs;
+    /// Asks each: a vote for each, in the order of the configuration, and what it cost.
+    fn consult(&mut self, snapshot: &Snapshot) -> (Vec<Vote>, Vec<Consulted>);
+    /// A shadow policy, by its place in the order, would have chosen another first victim.
+    fn would_differ(&mut self, at: usize);
+}
+
 /// What a decision is made from, kept from tick to tick. With `()` for a sensor there is only the snapshot that it is given.
-pub(crate) struct Pipeline<S = Sensor> {
-    pub(crate) clock: Clock,
+pub(crate) struct Pipeline<S = Sensor, P = Policies> {
     pub(crate) sensor: S,
-    pub(crate) policies: Policies,
+    pub(crate) policies: P,
     pub(crate) settings: Settings,
     pub(crate) snapshot: Snapshot,
     pub(crate) state: State,
@@ -27,18 +72,18 @@ pub(crate) struct Decision {
     pub(crate) decide_us: u64,
 }
 
-impl Pipeline {
+impl<S: Sense, P: Consult> Pipeline<S, P> {
     /// Stage 1. Returns microseconds.
-    pub(crate) fn sense(&mut self) -> u64 {
-        let stopwatch = self.clock.stopwatch();
-        self.sensor.sense(self.policies.needs(), self.clock.now(), &mut self.snapshot);
+    pub(crate) fn sense(&mut self, now: Now) -> u64 {
+        let stopwatch = Clock.stopwatch();
+        self.sensor.sense(self.policies.needs(), now, &mut self.snapshot);
         stopwatch.us()
     }
 }
 
-impl<S> Pipeline<S> {
-    pub(crate) fn new(clock: Clock, sensor: S, policies: Policies, settings: Settings) -> Self {
-        Self { clock, sensor, policies, settings, snapshot: Snapshot::default(), state: State::default() }
+impl<S, P: Consult> Pipeline<S, P> {
+    pub(crate) fn new(sensor: S, policies: P, settings: Settings) -> Self {
+        Self { sensor, policies, settings, snapshot: Snapshot::default(), state: State::default() }
     }
 
     /// Stages 2 and 3, on what was sensed last.
@@ -46,12 +91,13 @@ impl<S> Pipeline<S> {
         self.snapshot.request = gate(&self.snapshot, signals, &self.settings);
         let excluded = exclusions(&self.snapshot, &self.settings);
         mark(&mut self.snapshot, &excluded);
-        let stopwatch = self.clock.stopwatch();
-        let (votes, consulted) = self.policies.consult(&self.snapshot, self.clock);
+        let stopwatch = Clock.stopwatch();
+        let (votes, consulted) = self.policies.consult(&self.snapshot);
         let consult_us = stopwatch.us();
-        let stopwatch = self.clock.stopwatch();
+        let stopwatch = Clock.stopwatch();
         let state = std::mem::take(&mut self.state);
-        let before = self.policies.has_shadows().then(|| (excluded.clone(), state.clone()));
+        let has_shadows = votes.iter().any(|vote| vote.shadow);
+        let before = has_shadows.then(|| (excluded.clone(), state.clone()));
         let (plan, ranking, state) = plan(&self.snapshot, excluded, &votes, state, &self.settings);
         self.state = state;
         if let Some((excluded, state)) = before.filter(|_| self.snapshot.request.cause.is_armed()) {
@@ -69,12 +115,12 @@ impl<S> Pipeline<S> {
         chosen: &Plan,
     ) {
         let first = |plan: &Plan| plan.victims.first().map(|victim| victim.root);
-        for (loaded, vote) in self.policies.loaded.iter_mut().zip(votes) {
-            if vote.shadow && vote.answer.is_ok() {
-                let alone = [Vote { shadow: false, ..vote.clone() }];
-                let (other, _, _) =
-                    plan(&self.snapshot, excluded.to_vec(), &alone, state.clone(), &self.settings);
-                loaded.stats.would_differ += u64::from(first(&other) != first(chosen));
+        for (at, vote) in votes.iter().enumerate().filter(|(_, vote)| vote.shadow && vote.answer.is_ok()) {
+            let alone = [Vote { shadow: false, ..vote.clone() }];
+            let (other, _, _) =
+                plan(&self.snapshot, excluded.to_vec(), &alone, state.clone(), &self.settings);
+            if first(&other) != first(chosen) {
+                self.policies.would_differ(at);
             }
         }
     }

@@ -64,12 +64,12 @@ fn of_machine(args: &cli::Explain, config: Config) -> Result<Explained, Failure>
     let (policies, mut settings) = policies(args, config);
     settings.own_pid = std::process::id();
     settings.scope = scope;
-    let mut pipeline = Pipeline::new(Clock, sensor, policies, settings);
+    let mut pipeline = Pipeline::new(sensor, policies, settings);
     if is_live {
-        pipeline.sense();
+        pipeline.sense(Clock.now());
         Clock.wait(BETWEEN_SCANS);
     }
-    let sense_us = pipeline.sense();
+    let sense_us = pipeline.sense(Clock.now());
     let sense_faults = pipeline.sensor.faults_total();
     Ok(explained(pipeline, sense_us, sense_faults))
 }
@@ -78,7 +78,7 @@ fn of_machine(args: &cli::Explain, config: Config) -> Result<Explained, Failure>
 fn of_file(file: &Path, args: &cli::Explain, config: Config) -> Result<Explained, Failure> {
     let snapshot = snapshot::read(file).map_err(|bad| Failure::Usage(bad.to_string()))?;
     let (policies, settings) = policies(args, config);
-    let mut pipeline = Pipeline::new(Clock, (), policies, settings);
+    let mut pipeline = Pipeline::new((), policies, settings);
     pipeline.snapshot = snapshot;
     Ok(explained(pipeline, 0, 0))
 }

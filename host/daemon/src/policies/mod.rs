@@ -16,6 +16,7 @@ use jettison_policy::{Limits, LogLine, Policy};
 
 use crate::clock::Clock;
 use crate::config::PolicyConfig;
+use crate::pipeline::Consult;
 
 pub(crate) use loader::Loader;
 pub(crate) use stats::{Samples, Stats};
@@ -39,8 +40,8 @@ impl Loaded {
     }
 
     /// Asks it, unless it is in quarantine.
-    fn consult(&mut self, snapshot: &Snapshot, clock: Clock, faults_max: u32) -> (Vote, Consulted) {
-        let stopwatch = clock.stopwatch();
+    fn consult(&mut self, snapshot: &Snapshot, faults_max: u32) -> (Vote, Consulted) {
+        let stopwatch = Clock.stopwatch();
         let (answer, fuel, log) = match (&self.policy, &self.quarantine) {
             (_, Some(fault)) | (Err(fault), None) => (Err(fault.clone()), 0, Vec::new()),
             (Ok(policy), None) => {
@@ -81,10 +82,10 @@ pub(crate) struct Policies {
 
 impl Policies {
     /// Loads each. A policy that cannot be loaded is a fault in every tick, never the end of the daemon.
-    pub(crate) fn load(configs: Vec<PolicyConfig>, loader: Loader, clock: Clock) -> Self {
+    pub(crate) fn load(configs: Vec<PolicyConfig>, loader: Loader) -> Self {
         let load = |config: PolicyConfig| {
             let policy = loader.load(&config);
-            Loaded::new(config, policy, clock.now().wall_ms)
+            Loaded::new(config, policy, Clock.now().wall_ms)
         };
         let loaded = configs.into_iter().map(load).collect();
         Self { loader, loaded, quarantine_faults: u32::MAX }
@@ -97,24 +98,7 @@ impl Policies {
         hooks: Vec<String>,
         program: PathBuf,
     ) -> Self {
-        Self::load(configs, Loader::new(program, limits, hooks, false), Clock)
-    }
-
-    /// What the sensor must read beyond what the host itself needs.
-    pub(crate) fn needs(&self) -> Needs {
-        let policies = self.loaded.iter().filter_map(|loaded| loaded.policy.as_ref().ok());
-        policies.fold(Needs::default(), |needs, policy| needs.or(policy.needs()))
-    }
-
-    /// Asks each, in a fresh instance.
-    pub(crate) fn consult(&mut self, snapshot: &Snapshot, clock: Clock) -> (Vec<Vote>, Vec<Consulted>) {
-        let faults_max = self.quarantine_faults;
-        self.loaded.iter_mut().map(|loaded| loaded.consult(snapshot, clock, faults_max)).unzip()
-    }
-
-    /// Whether some are consulted without a say.
-    pub(crate) fn has_shadows(&self) -> bool {
-        self.loaded.iter().any(|loaded| loaded.config.shadow)
+        Self::load(configs, Loader::new(program, limits, hooks, false))
     }
 
     /// Lets those in quarantine be consulted again. Returns how many there were.
@@ -126,5 +110,24 @@ impl Policies {
             lifted += 1;
         }
         lifted
+    }
+}
+
+impl Consult for Policies {
+    fn needs(&self) -> Needs {
+        let policies = self.loaded.iter().filter_map(|loaded| loaded.policy.as_ref().ok());
+        policies.fold(Needs::default(), |needs, policy| needs.or(policy.needs()))
+    }
+
+    /// Each in a fresh instance.
+    fn consult(&mut self, snapshot: &Snapshot) -> (Vec<Vote>, Vec<Consulted>) {
+        let faults_max = self.quarantine_faults;
+        self.loaded.iter_mut().map(|loaded| loaded.consult(snapshot, faults_max)).unzip()
+    }
+
+    fn would_differ(&mut self, at: usize) {
+        if let Some(loaded) = self.loaded.get_mut(at) {
+            loaded.stats.would_differ += 1;
+        }
     }
 }

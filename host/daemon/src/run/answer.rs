@@ -14,12 +14,12 @@ impl Daemon {
             Ask::Status => Answer::Status(Box::new(self.status())),
             Ask::Reload { lift } => {
                 if lift {
-                    self.pipeline.policies.lift_quarantine();
+                    self.core.pipeline.policies.lift_quarantine();
                 }
                 return self.begin_reload(Some(sender));
             }
             Ask::History => {
-                let victims = self.history.iter().cloned().collect();
+                let victims = self.core.history.iter().cloned().collect();
                 Answer::History(History { schema: "jettison.history/1".into(), victims })
             }
             Ask::Why { pid } => self.why(pid),
@@ -29,40 +29,40 @@ impl Daemon {
     }
 
     fn status(&mut self) -> Status {
-        let memory = self.pipeline.sensor.probe();
+        let memory = self.core.pipeline.sensor.probe();
         let (total, available) = memory.map_or((0, 0), |memory| (memory.total_bytes, memory.available_bytes));
-        let settings = &self.pipeline.settings;
+        let settings = &self.core.pipeline.settings;
         let thresholds = &settings.thresholds;
-        let held = self.ledger.held();
+        let held = self.core.ledger.held();
         Status {
             schema: "jettison.status/1".into(),
             pid: settings.own_pid,
-            mode: if self.is_dry { "dry-run".into() } else { "enforce".into() },
+            mode: if self.core.is_dry { "dry-run".into() } else { "enforce".into() },
             scope: settings.scope.clone(),
             started_at: self.started_at_ms,
-            ticks: self.ticks,
-            tick_us: self.tick_us.quantiles().into(),
+            ticks: self.core.ticks,
+            tick_us: self.core.tick_us.quantiles().into(),
             late_ms_max: self.late_ms_max,
-            cause: self.pipeline.snapshot.request.cause.as_str().into(),
+            cause: self.core.pipeline.snapshot.request.cause.as_str().into(),
             memory_total_bytes: total,
             memory_available_bytes: available,
             warn_bytes: thresholds.warn.of(total),
             act_bytes: thresholds.act.of(total),
             critical_bytes: thresholds.critical.of(total),
             psi_triggers: self.psi_triggers,
-            policies: self.pipeline.policies.loaded.iter().map(|loaded| self.policy(loaded)).collect(),
+            policies: self.core.pipeline.policies.loaded.iter().map(|loaded| self.policy(loaded)).collect(),
             quarantined: self.reloading.quarantined.clone(),
             held: held
                 .map(|hold| Held { pid: hold.id.pid, original: hold.original, value: hold.value })
                 .collect(),
-            underway: self.underway.len(),
+            underway: self.core.underway.len(),
             last_reload: self.reloading.last.clone(),
         }
     }
 
     fn why(&self, pid: u32) -> Answer {
-        let snapshot = &self.pipeline.snapshot;
-        let Some(decision) = &self.last else {
+        let snapshot = &self.core.pipeline.snapshot;
+        let Some(decision) = &self.core.last else {
             return Answer::Refused { why: "there has been no tick yet: ask again in a moment".into() };
         };
         let excluded = decision
@@ -88,8 +88,14 @@ impl Daemon {
         let policy = loaded.policy.as_ref().ok();
         let fault =
             loaded.quarantine.as_ref().or(loaded.policy.as_ref().err()).or(loaded.last_fault.as_ref());
-        let is_kept =
-            || self.pipeline.state.last_good.iter().any(|good| good.policy == *name && !good.kept.is_empty());
+        let is_kept = || {
+            self.core
+                .pipeline
+                .state
+                .last_good
+                .iter()
+                .any(|good| good.policy == *name && !good.kept.is_empty())
+        };
         let state = match fault {
             Some(Fault::Quarantined { .. }) => "quarantined",
             Some(_) if is_kept() => "last-good",

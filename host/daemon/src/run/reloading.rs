@@ -8,6 +8,7 @@ use tokio::sync::oneshot::Sender;
 use tracing::{info, warn};
 
 use super::daemon::Daemon;
+use crate::clock::Clock;
 use crate::config::{Config, Mode};
 use crate::control::{Answer, QuarantinedModule, ReloadStatus};
 use crate::policies::Policies;
@@ -102,7 +103,7 @@ impl Reloading {
 impl Daemon {
     /// Something happened where our files are.
     pub(super) fn files_changed(&mut self) {
-        if self.reloading.look(&self.pipeline.policies) {
+        if self.reloading.look(&self.core.pipeline.policies) {
             self.begin_reload(None);
         }
     }
@@ -115,9 +116,9 @@ impl Daemon {
             return;
         }
         self.reloading.waiting.extend(asked_by);
-        self.reloading.begun_at_ms = Some(self.now_ms());
+        self.reloading.begun_at_ms = Some(Clock.now().boot_ms);
         let config_path = self.reloading.at_start.config_path.clone();
-        let job = Job::new(config_path, &self.pipeline.policies, self.pipeline.snapshot.clone());
+        let job = Job::new(config_path, &self.core.pipeline.policies, self.core.pipeline.snapshot.clone());
         if let Err(error) = self.events.prepare(job) {
             self.end_reload(Err(Refusal::of(vec![format!("no thread can be started: {error}")])));
         }
@@ -139,8 +140,8 @@ impl Daemon {
                 (problems, Vec::new())
             }
         };
-        let took_ms = self.now_ms().saturating_sub(begun_at_ms);
-        let at = self.pipeline.clock.now().wall_ms;
+        let took_ms = Clock.now().boot_ms.saturating_sub(begun_at_ms);
+        let at = Clock.now().wall_ms;
         for problem in &problems {
             warn!(problem, "the reload is refused, and nothing has changed");
         }
@@ -157,7 +158,7 @@ impl Daemon {
         }
         self.reloading.last = Some(status);
         self.reloading.waiting = std::mem::take(&mut self.reloading.next_waiting);
-        let has_changed = self.reloading.look(&self.pipeline.policies);
+        let has_changed = self.reloading.look(&self.core.pipeline.policies);
         if std::mem::take(&mut self.reloading.is_stale) || has_changed {
             self.begin_reload(None);
         }
@@ -167,13 +168,13 @@ impl Daemon {
     fn swap(&mut self, reloaded: Reloaded) -> Vec<String> {
         let Reloaded { config, policies, hooks } = reloaded;
         let needs_restart = self.reloading.at_start.needs_restart(&config);
-        self.configure(&config);
-        self.pipeline.policies.swap(policies, hooks, self.pipeline.clock.now().wall_ms);
-        let loaded = &self.pipeline.policies.loaded;
-        self.pipeline.state.keep_policies(|name| loaded.iter().any(|loaded| loaded.config.name == name));
+        self.core.configure(&config);
+        self.core.pipeline.policies.quarantine_faults = config.quarantine_faults;
+        self.core.pipeline.policies.swap(policies, hooks, Clock.now().wall_ms);
+        let loaded = &self.core.pipeline.policies.loaded;
+        self.core.pipeline.state.keep_policies(|name| loaded.iter().any(|loaded| loaded.config.name == name));
         // The next tick is due now, so that what is held follows at once.
-        self.last_tick_ms = 0;
-        self.look_ms = 0;
+        self.core.look.hurry();
         needs_restart
     }
 }

@@ -11,17 +11,16 @@ use tracing::warn;
 
 use super::daemon::Daemon;
 use super::events::{Events, block_on};
-use super::log;
 use super::protect::protect_ourselves;
 use super::reloading::{AtStart, Reloading};
 use crate::cli;
-use crate::clock::Clock;
 use crate::config::{Config, Mode};
 use crate::control;
 use crate::failure::Failure;
 use crate::pipeline::Pipeline;
 use crate::policies::{Loader, Policies};
 use crate::reload::Watcher;
+use crate::tick::{Core, log};
 
 pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
     log::start();
@@ -48,13 +47,14 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
     let hooks: Vec<String> = config.hooks.keys().cloned().collect();
     let loader =
         Loader::new(program, config.limits, hooks, true).with_cache(&args.state_dir.join("compiled"));
-    let policies = Policies::load(std::mem::take(&mut config.policies), loader, Clock);
+    let mut policies = Policies::load(std::mem::take(&mut config.policies), loader);
     if let Some(problem) = policies.loader.cache_problem() {
         warn!(problem, "compiled policies are not kept: a restart compiles them again");
     }
+    policies.quarantine_faults = config.quarantine_faults;
     config.settings.own_pid = std::process::id();
     config.settings.scope.clone_from(&config.scope);
-    let pipeline = Pipeline::new(Clock, sensor, policies, config.settings.clone());
+    let pipeline = Pipeline::new(sensor, policies, config.settings.clone());
     if config.mode == Mode::Enforce {
         protect_ourselves(&root.proc);
     }
@@ -67,7 +67,8 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
             Failure::Failed(format!("{}: the control socket cannot be made: {error}", socket.display()))
         })?;
         let reloading = Reloading::new(at_start, watcher(&events), &pipeline.policies);
-        Daemon::new(pipeline, ledger, actuator, events, &config, reloading).run().await;
+        let core = Core::new(pipeline, ledger, actuator, &config, config.mode == Mode::DryRun);
+        Daemon::new(core, events, &config, reloading).run().await;
         // Nobody is behind it any more; one that stays is removed by the next daemon.
         std::fs::remove_file(&socket).ok();
         Ok(())

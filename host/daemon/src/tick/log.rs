@@ -8,7 +8,7 @@ use jettison_model::{Order, Outcome, Snapshot, Victim};
 use tracing::{Level, debug, info, warn};
 
 /// Sends the log to standard error: time, level, event, `key=value`.
-pub(super) fn start() {
+pub(crate) fn start() {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
@@ -18,7 +18,7 @@ pub(super) fn start() {
 }
 
 /// What the last daemon had left behind and was put back.
-pub(super) fn recovered(restored: &[HoldReport]) {
+pub(crate) fn recovered(restored: &[HoldReport]) {
     if !restored.is_empty() {
         info!(
             processes = restored.len(),
@@ -76,7 +76,7 @@ pub(super) fn gone(victim: &Victim, took_ms: u64, measured_relief_bytes: u64, wa
 }
 
 /// What holding values came to. Success is a matter for debugging, everything else is said once.
-pub(super) fn held(reports: &[HoldReport]) {
+pub(crate) fn held(reports: &[HoldReport]) {
     for report in reports {
         let (pid, wanted) = (report.id.pid, report.wanted);
         match report.outcome {

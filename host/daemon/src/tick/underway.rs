@@ -6,16 +6,14 @@ use jettison_model::column::row as row_of;
 use jettison_model::snapshot::flags;
 use jettison_model::{Cause, ProcessId, Ranking, Snapshot, Target, Tier, Victim};
 
-use super::events::Watch;
 use crate::control::Past;
 
 /// One unit on its way.
-pub(super) struct Underway {
+pub(crate) struct Underway {
     pub(super) victim: Victim,
     pub(super) escalation: Escalation,
     /// Everybody that goes: those that were named, and whom they forked since.
-    pub(super) members: Vec<ProcessId>,
-    pub(super) watches: Vec<Watch>,
+    pub(crate) members: Vec<ProcessId>,
     pub(super) cause: Cause,
     pub(super) named_at_ms: u64,
     /// Milliseconds since 1970.
@@ -29,7 +27,6 @@ impl Underway {
         Self {
             escalation: Escalation::new(&victim, settings, snapshot.now_ms),
             members: victim.members.clone(),
-            watches: Vec::new(),
             cause: snapshot.request.cause,
             named_at_ms: snapshot.now_ms,
             named_at_wall_ms: snapshot.taken_at_ms,
