@@ -1,9 +1,14 @@
 //! The one file that asks what time it is.
 
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use jettison_sense::Now;
-use rustix::time::{ClockId, clock_gettime};
+use rustix::io::Errno;
+use rustix::time::{
+    ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime,
+    timerfd_create, timerfd_settime,
+};
 
 /// The kernel's clocks.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,10 +25,46 @@ impl Clock {
         Stopwatch { started: elapsed(ClockId::Monotonic) }
     }
 
+    /// A timer for one who waits in an event loop.
+    ///
+    /// # Errors
+    /// Those of timerfd_create(2): no descriptor or no memory is left.
+    pub(crate) fn alarm(self) -> Result<Alarm, Errno> {
+        let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
+        Ok(Alarm { timer: timerfd_create(TimerfdClockId::Boottime, flags)? })
+    }
+
     /// Waits; only commands that answer once and end do this, the daemon waits in its loop.
     #[expect(clippy::disallowed_methods, reason = "the clock's own file")]
     pub(crate) fn wait(self, duration: Duration) {
         std::thread::sleep(duration);
+    }
+}
+
+/// Becomes readable once, when its time has come (timerfd_create(2)). Nobody is woken before.
+#[derive(Debug)]
+pub(crate) struct Alarm {
+    timer: OwnedFd,
+}
+
+impl AsFd for Alarm {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.timer.as_fd()
+    }
+}
+
+impl Alarm {
+    /// Sets it, from now on; what it was set to before does not count any more.
+    ///
+    /// # Errors
+    /// None that the manual page knows for a timer of ours.
+    pub(crate) fn set(&self, within: Duration) -> Result<(), Errno> {
+        // A time of 0 would clear it.
+        let within = within.max(Duration::from_nanos(1));
+        let tv_sec = i64::try_from(within.as_secs()).unwrap_or(i64::MAX);
+        let it_value = Timespec { tv_sec, tv_nsec: within.subsec_nanos().into() };
+        let once = Itimerspec { it_interval: Timespec { tv_sec: 0, tv_nsec: 0 }, it_value };
+        timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &once).map(drop)
     }
 }
 

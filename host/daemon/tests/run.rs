@@ -7,7 +7,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
 use jettison_tests::{Hog, Memcg, wait_for};
-use kit::{Daemon, file};
+use kit::{Daemon, ask, ask_json, file};
 use rustix::process::Signal;
 
 const MIB: u64 = 1 << 20;
@@ -117,6 +117,33 @@ fn what_a_crashed_daemon_held_is_put_back_by_the_next_and_at_its_end() {
     let (status, said) = second.stop();
     assert_eq!((status, adj(hog.pid())), (Some(0), 0), "{said}");
     assert!(hog.ended().unwrap().is_none());
+}
+
+#[test]
+#[ignore = "needs root, to make a memcg"]
+fn whom_the_kernel_takes_is_said_and_remembered() {
+    let state = tempfile::tempdir().unwrap();
+    let memcg = Memcg::new("run-kernel", 64 * MIB).unwrap();
+    let mut daemon = Daemon::start(state.path(), &["--dry-run", "--scope", memcg.path()]);
+    daemon.says("is watching");
+    wait_for("the memcg's trigger", || {
+        (ask_json(state.path(), &["status"])["memcg_triggers"] == 1).then_some(())
+    });
+    let mut hog = Hog::new(&memcg, false).unwrap();
+    let ended = wait_for("the kernel's kill", || {
+        // Refused once it has ended, which the next line sees.
+        hog.take_mib(8).ok();
+        hog.ended().unwrap()
+    });
+    assert_eq!(ended.signal(), Some(9));
+    let line = daemon.says("the kernel's OOM killer took a process");
+    assert!(line.contains(&format!("pid={}", hog.pid())) && line.contains("is_memcg=true"), "{line}");
+    let (status, history) = (ask_json(state.path(), &["status"]), ask_json(state.path(), &["history"]));
+    assert_eq!(status["kernel_kills"], 1, "{status}");
+    let last = &history["victims"][0];
+    assert_eq!((&last["by"], &last["pid"]), (&"kernel".into(), &hog.pid().into()), "{history}");
+    let (_, text) = ask(state.path(), &["history"]);
+    assert!(text.contains("taken by the kernel's OOM killer: its memcg was full"), "{text}");
 }
 
 #[test]

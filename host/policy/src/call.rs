@@ -33,7 +33,7 @@ impl<'a> Call<'a> {
     /// Takes the turn, and sets all limits.
     pub(crate) fn new(policy: &'a Policy, snapshot: Snapshot) -> Result<Self, Fault> {
         let engine = policy.engine();
-        let armed = engine.fuse().arm();
+        let armed = engine.fuse().arm()?;
         let limits = engine.limits();
         let guest = Guest::new(snapshot, policy.config(), limits.memory_bytes);
         let mut store = Store::try_new(engine.wasm(), guest)

@@ -11,8 +11,8 @@ pub struct Limits {
     pub fuel: u64,
     /// Bytes of linear memory; what is over [`shared::GUEST_MEMORY_BYTES_MAX`] counts as that.
     pub memory_bytes: usize,
-    /// Milliseconds until the outer fuse blows. It takes up to twice as long to notice. Fuel is the budget; this is for
-    /// time that fuel does not measure, so it is far over what the fuel lasts for.
+    /// Milliseconds until the outer fuse blows. Fuel is the budget; this is for time that fuel does not measure, so it is
+    /// far over what the fuel lasts for.
     pub epoch_ms: u64,
 }
 

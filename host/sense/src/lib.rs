@@ -46,4 +46,4 @@ pub use memory::Memory;
 pub use root::Root;
 pub use sensor::{Now, Sensor};
 pub use survey::Survey;
-pub use trigger::{MemcgEvents, PsiKind, PsiSpec, PsiTrigger, TriggerError, UsageThreshold};
+pub use trigger::{KernelLog, MemcgEvents, PsiKind, PsiSpec, PsiTrigger, TriggerError, UsageThreshold};

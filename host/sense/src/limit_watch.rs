@@ -96,6 +96,11 @@ impl LimitWatch {
         }
     }
 
+    /// Paths and limits of those that are looked at, in no particular order.
+    pub(crate) fn watched(&self) -> impl Iterator<Item = (&[u8], u64)> {
+        self.watched.iter().map(|one| (one.path.as_slice(), one.limit_bytes))
+    }
+
     /// The one with the least left. What the kernel could take back is only asked for where `is_near`.
     pub(crate) fn nearest(&mut self, buffer: &mut Buffer, is_near: impl Fn(Left) -> bool) -> Option<Left> {
         let Self { version, directory, watched } = self;

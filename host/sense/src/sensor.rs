@@ -147,6 +147,11 @@ impl Sensor {
         }
     }
 
+    /// The memcgs that [`Sensor::nearest_limit`] looks at, with their limits in bytes.
+    pub fn watched_limits(&self) -> impl Iterator<Item = (&[u8], u64)> {
+        self.limits.iter().flat_map(LimitWatch::watched)
+    }
+
     /// A cheap look at the watched memcgs: the one with the least left below its limit. Page cache counts as left only
     /// where `is_near` says that it matters.
     pub fn nearest_limit(&mut self, is_near: impl Fn(Left) -> bool) -> Option<Left> {

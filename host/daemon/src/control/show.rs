@@ -44,7 +44,11 @@ fn status(out: &mut impl Write, status: &Status) -> Result<()> {
         "ticks     {}, of {} us (p99 {} us); the timer came at most {} ms late",
         status.ticks, tick.p50, tick.p99, status.late_ms_max
     )?;
-    writeln!(out, "triggers  {} PSI", status.psi_triggers)?;
+    let log = if status.has_kernel_log { "the kernel's log" } else { "no kernel log" };
+    writeln!(out, "triggers  {} PSI, {} memcgs, {log}", status.psi_triggers, status.memcg_triggers)?;
+    if status.kernel_kills > 0 {
+        writeln!(out, "kernel    its OOM killer took {} processes since the start", status.kernel_kills)?;
+    }
     writeln!(out, "held      {} oom_score_adj values", status.held.len())?;
     writeln!(out, "underway  {} victims", status.underway)?;
     if let Some(last) = &status.last_reload {
@@ -105,6 +109,16 @@ fn history(out: &mut impl Write, history: &History) -> Result<()> {
         writeln!(out, "nobody has been shut down since this daemon was started")?;
     }
     for past in &history.victims {
+        if past.by == "kernel" {
+            writeln!(
+                out,
+                "pid {} ({}): {}",
+                past.pid,
+                Escaped(past.comm.as_bytes()),
+                Escaped(past.reason.as_bytes())
+            )?;
+            continue;
+        }
         let how = if past.killed { "SIGKILL" } else { "its signal" };
         writeln!(
             out,

@@ -72,6 +72,15 @@ pub(crate) struct Status {
     pub(crate) act_bytes: u64,
     pub(crate) critical_bytes: u64,
     pub(crate) psi_triggers: usize,
+    /// Memcgs that wake us when something happens in them.
+    #[serde(default)]
+    pub(crate) memcg_triggers: usize,
+    /// Whether we are told whom the kernel's OOM killer takes.
+    #[serde(default)]
+    pub(crate) has_kernel_log: bool,
+    /// How many it took since the start, on the whole host.
+    #[serde(default)]
+    pub(crate) kernel_kills: u64,
     pub(crate) policies: Vec<PolicyStatus>,
     /// Modules that were copied in and misbehaved on trial: not let in, the ones before them stay.
     #[serde(default)]
@@ -146,6 +155,9 @@ pub(crate) struct History {
 pub(crate) struct Past {
     /// When it was named.
     pub(crate) at: u64,
+    /// Who shut it down: `jettison`, or the `kernel`, whose OOM killer was faster.
+    #[serde(default = "jettison")]
+    pub(crate) by: String,
     pub(crate) pid: u32,
     pub(crate) comm: String,
     pub(crate) cause: String,
@@ -158,6 +170,10 @@ pub(crate) struct Past {
     pub(crate) took_ms: u64,
     pub(crate) predicted_relief_bytes: u64,
     pub(crate) measured_relief_bytes: u64,
+}
+
+fn jettison() -> String {
+    "jettison".into()
 }
 
 /// `jettison why PID --json`: what the last tick thought of a process, as in `explain --json`.

@@ -49,7 +49,10 @@ impl Daemon {
             warn_bytes: thresholds.warn.of(total),
             act_bytes: thresholds.act.of(total),
             critical_bytes: thresholds.critical.of(total),
-            psi_triggers: self.psi_triggers,
+            psi_triggers: self.wakers.psi_triggers(),
+            memcg_triggers: self.wakers.memcgs(),
+            has_kernel_log: self.wakers.has_kernel_log(),
+            kernel_kills: self.core.kernel_kills,
             policies: self.core.pipeline.policies.loaded.iter().map(|loaded| self.policy(loaded)).collect(),
             quarantined: self.reloading.quarantined.clone(),
             held: held

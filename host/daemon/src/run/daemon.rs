@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use jettison_act::LiveKernel;
 use jettison_model::ProcessId;
-use jettison_sense::{PsiTrigger, Sensor};
+use jettison_sense::Sensor;
 use tracing::{info, warn};
 
 use super::events::{Event, Events, Watch};
 use super::reloading::Reloading;
+use super::wakers::Wakers;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::policies::Policies;
@@ -27,7 +28,7 @@ pub(super) struct Daemon {
     pub(super) started_at_ms: u64,
     /// How late the loop's timer came at worst: a stalled host, or something of ours that blocks.
     pub(super) late_ms_max: u64,
-    pub(super) psi_triggers: usize,
+    pub(super) wakers: Wakers,
     /// Those on their way whose end wakes us.
     watches: BTreeMap<ProcessId, Watch>,
 }
@@ -39,26 +40,14 @@ impl Daemon {
         config: &Config,
         reloading: Reloading,
     ) -> Self {
-        let mut psi_triggers = 0;
-        for spec in &config.psi {
-            let armed = PsiTrigger::arm(core.pipeline.sensor.root(), spec).map_err(|error| error.to_string()).and_then(|trigger| {
-                if trigger.re_armed {
-                    warn!(stall_us = trigger.stall_us, window_us = trigger.window_us, "the PSI trigger is coarser than configured: windows that are no multiple of 2 s need CAP_SYS_RESOURCE");
-                }
-                events.listen(&trigger).map_err(|error| error.to_string())
-            });
-            psi_triggers += usize::from(armed.is_ok());
-            if let Err(error) = armed {
-                warn!(error, "no PSI trigger; the levels of available memory still wake us");
-            }
-        }
+        let wakers = Wakers::arm(core.pipeline.sensor.root(), &config.psi, &events);
         Self {
             core,
             events,
             reloading,
             started_at_ms: Clock.now().wall_ms,
             late_ms_max: 0,
-            psi_triggers,
+            wakers,
             watches: BTreeMap::new(),
         }
     }
@@ -67,6 +56,7 @@ impl Daemon {
     pub(super) async fn run(mut self) {
         self.announce();
         self.core.sense(Clock.now());
+        self.watch_limits();
         loop {
             let asked_at_ms = Clock.now().boot_ms;
             let wait_ms = self.core.wait_ms(asked_at_ms);
@@ -83,11 +73,13 @@ impl Daemon {
                     let late_ms = now_ms.saturating_sub(asked_at_ms).saturating_sub(wait_ms);
                     self.late_ms_max = self.late_ms_max.max(late_ms);
                 }
-                Event::Exited => {}
+                Event::KernelKill(kill) => self.core.note_kernel_kill(kill, Clock.now()),
+                Event::Memcg | Event::Exited => {}
             }
             if self.core.is_tick_due(Clock.now().boot_ms) {
                 self.core.tick(Clock.now());
                 self.watch_victims();
+                self.watch_limits();
             }
         }
         let reports = self.core.finish(Clock.now());
@@ -111,6 +103,11 @@ impl Daemon {
             });
             self.watches.extend(watch.map(|watch| (member, watch)));
         }
+    }
+
+    fn watch_limits(&mut self) {
+        let pipeline = &self.core.pipeline;
+        self.wakers.watch_limits(&pipeline.sensor, &pipeline.settings.thresholds, &self.events);
     }
 
     fn announce(&mut self) {

@@ -1,23 +1,29 @@
 //! What wakes the loop. An event never kills: it asks for a tick sooner.
 
+use std::fmt::Display;
 use std::io::Result;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
-use jettison_sense::trigger::PsiTrigger;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::{AbortHandle, LocalSet, spawn_local};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
+use tracing::{debug, error};
 
+use crate::clock::{Alarm, Clock};
 use crate::control::{Asked, listen};
 use crate::reload::{Job, Prepared, Watcher};
+use crate::tick::KernelKill;
 
 /// Events that may wait unread; the senders wait beyond that.
 const QUEUE: usize = 64;
+
+/// Between two looks at a file of the kernel's that has something to tell all the time.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Without an event for so long, nobody is in the middle of changing files.
 const QUIET: Duration = Duration::from_millis(100);
@@ -30,6 +36,10 @@ pub(super) enum Event {
     Timer,
     /// The kernel saw as much stalling as one of our PSI triggers asks for.
     Psi,
+    /// Something happened in a watched memcg.
+    Memcg,
+    /// The kernel's OOM killer took somebody.
+    KernelKill(KernelKill),
     /// A process that is being shut down is gone.
     Exited,
     /// A file that we are made of may have changed.
@@ -48,6 +58,8 @@ pub(super) enum Event {
 pub(super) struct Events {
     sender: Sender<Event>,
     receiver: Receiver<Event>,
+    alarm: Alarm,
+    rings: AsyncFd<OwnedFd>,
 }
 
 impl Events {
@@ -66,22 +78,40 @@ impl Events {
                 while stream.recv().await.is_some() && sender.send(event()).await.is_ok() {}
             });
         }
-        Ok(Self { sender, receiver })
+        let alarm = Clock.alarm()?;
+        let rings = register(alarm.as_fd(), Interest::READABLE)?;
+        Ok(Self { sender, receiver, alarm, rings })
     }
 
-    /// Listens to an armed trigger for as long as the daemon lives.
-    pub(super) fn listen(&self, trigger: &PsiTrigger) -> Result<()> {
-        let fd = register(trigger.as_fd(), Interest::PRIORITY)?;
+    /// Whenever a file of the kernel's is ready, sends what `take` makes of it, until that is an error: then there is
+    /// nothing to wait for any more. A file that is ready all the time is not asked more often than every [`PAUSE`].
+    pub(super) fn listen<E: Display>(
+        &self,
+        fd: BorrowedFd<'_>,
+        interest: Interest,
+        mut take: impl FnMut() -> std::result::Result<Vec<Event>, E> + 'static,
+    ) -> Result<Watch> {
+        let fd = register(fd, interest)?;
         let sender = self.sender.clone();
-        spawn_local(async move {
-            while let Ok(mut guard) = fd.ready(Interest::PRIORITY).await {
+        let task = spawn_local(async move {
+            while let Ok(mut guard) = fd.ready(interest).await {
                 guard.clear_ready();
-                if sender.send(Event::Psi).await.is_err() {
-                    break;
+                match take() {
+                    Ok(events) => {
+                        for event in events {
+                            // The loop is gone if nobody receives.
+                            sender.send(event).await.ok();
+                        }
+                    }
+                    Err(error) => {
+                        debug!(%error, "the kernel does not wake us for this any more");
+                        break;
+                    }
                 }
+                sleep(PAUSE).await;
             }
         });
-        Ok(())
+        Ok(Watch(task.abort_handle()))
     }
 
     /// Reports once that the process behind a pidfd is gone (pidfd_open(2): it becomes readable).
@@ -156,11 +186,22 @@ impl Events {
     }
 
     /// The next event, at the latest after so many milliseconds.
+    ///
+    /// The timer is the kernel's own: the one of the runtime wakes up several times on the way to a time that is far off.
     pub(super) async fn next(&mut self, within_ms: u64) -> Event {
-        match tokio::time::timeout(Duration::from_millis(within_ms), self.receiver.recv()).await {
-            Ok(Some(event)) => event,
+        if let Ok(event) = self.receiver.try_recv() {
+            return event;
+        }
+        if let Err(error) = self.alarm.set(Duration::from_millis(within_ms)) {
+            error!(%error, "the timer cannot be set");
+        }
+        tokio::select! {
             // We hold a sender ourselves, so the channel does not close.
-            Ok(None) | Err(_) => Event::Timer,
+            Some(event) = self.receiver.recv() => event,
+            Ok(mut guard) = self.rings.readable() => {
+                guard.clear_ready();
+                Event::Timer
+            }
         }
     }
 }
@@ -174,6 +215,13 @@ fn register(fd: BorrowedFd<'_>, interest: Interest) -> Result<AsyncFd<OwnedFd>> 
 
 /// Ends its watching when it is dropped.
 pub(super) struct Watch(AbortHandle);
+
+impl Watch {
+    /// Whether there is nothing to wait for any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.0.is_finished()
+    }
+}
 
 impl Drop for Watch {
     fn drop(&mut self) {

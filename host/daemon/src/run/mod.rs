@@ -6,5 +6,6 @@ mod events;
 mod protect;
 mod reloading;
 mod start;
+mod wakers;
 
 pub(crate) use start::run;

@@ -7,6 +7,7 @@
 //! It is told the time, and what it senses, asks and acts through is given to it: the loop in `run` gives it the live
 //! machine, a simulation a scripted one.
 
+mod kernel_kill;
 pub(crate) mod log;
 mod look;
 mod underway;
@@ -25,6 +26,7 @@ use crate::config::Config;
 use crate::control::Past;
 use crate::pipeline::{Consult, Decision, Pipeline, Sense};
 use crate::policies::Samples;
+pub(crate) use kernel_kill::KernelKill;
 use look::Look;
 pub(crate) use underway::Underway;
 
@@ -45,6 +47,8 @@ pub(crate) struct Core<S, P, K: Kernel> {
     pub(crate) last: Option<Decision>,
     /// The last victims that are gone, the latest last.
     pub(crate) history: VecDeque<Past>,
+    /// Whom the kernel's OOM killer took since the start.
+    pub(crate) kernel_kills: u64,
     pub(crate) ticks: u64,
     /// What the last ticks took.
     pub(crate) tick_us: Samples,
@@ -74,6 +78,7 @@ impl<S: Sense, P: Consult, K: Kernel> Core<S, P, K> {
             psi_fired_at_ms: None,
             last: None,
             history: VecDeque::new(),
+            kernel_kills: 0,
             ticks: 0,
             tick_us: Samples::default(),
             interval_ms: 0,
@@ -170,10 +175,7 @@ impl<S: Sense, P: Consult, K: Kernel> Core<S, P, K> {
                 let relief = available.saturating_sub(unit.available_before_bytes);
                 let took_ms = snapshot.now_ms.saturating_sub(unit.named_at_ms);
                 log::gone(&unit.victim, took_ms, relief, unit.was_killed);
-                if self.history.len() == HISTORY_MAX {
-                    self.history.pop_front();
-                }
-                self.history.push_back(unit.past(took_ms, relief));
+                remember(&mut self.history, unit.past(took_ms, relief));
                 unit.members.iter().for_each(|&member| self.actuator.forget(member));
             }
             !is_over
@@ -206,4 +208,11 @@ impl<S: Sense, P: Consult, K: Kernel> Core<S, P, K> {
         }
         self.last_idle = idle;
     }
+}
+
+fn remember(history: &mut VecDeque<Past>, past: Past) {
+    if history.len() == HISTORY_MAX {
+        history.pop_front();
+    }
+    history.push_back(past);
 }

@@ -50,6 +50,7 @@ impl Underway {
         let victim = &self.victim;
         Past {
             at: self.named_at_wall_ms,
+            by: "jettison".into(),
             pid: victim.root.pid,
             comm: String::from_utf8_lossy(&victim.comm).into_owned(),
             cause: self.cause.as_str().into(),
