@@ -33,7 +33,9 @@ const RATIOS: [Ratio; 2] = [
 const TIMES: [(&str, &str, f64); 1] = [("consulting balanced for 10,000 processes", "consult_10000", 3.0)];
 
 pub(crate) fn run(target_dir: &Path) -> Result<()> {
-    cargo(&["bench", "--package", "jettison", "--bench", "tick"])?;
+    for bench in ["tick", "idle"] {
+        cargo(&["bench", "--package", "jettison", "--bench", bench])?;
+    }
     println!();
     for Ratio { what, of, to, most } in RATIOS {
         let ratio = mean_ns(target_dir, of)? / mean_ns(target_dir, to)?;
