@@ -27,8 +27,8 @@ pub struct Report {
     pub fork_gap_ms: u64,
     /// What the daemon cost.
     pub daemon: Option<Cost>,
-    /// When the daemon said that a reload is live.
-    pub reloaded_at_ms: Option<u64>,
+    /// What the daemon's log has of what the scenario expects in it.
+    pub said: Vec<String>,
     /// How long it ran.
     pub took_ms: u64,
 }

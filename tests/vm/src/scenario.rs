@@ -86,9 +86,9 @@ pub struct Expected {
     pub kernel_oom_kills: Option<usize>,
     /// MemAvailable falls at least this low, MiB: who claims to be near a threshold must have been there.
     pub available_falls_to_mib: Option<u64>,
-    /// Whether the daemon takes over what was copied.
+    /// What stands in the daemon's log, once it watches.
     #[serde(default)]
-    pub is_reloaded: bool,
+    pub says: Vec<String>,
 }
 
 impl Scenario {

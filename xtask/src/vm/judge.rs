@@ -29,8 +29,8 @@ pub(super) fn judge(scenario: &Scenario, report: &Report) -> Vec<String> {
         wrong.push(format!("{name} is not alive"));
     }
     wrong.extend(oom_kills(expected, report));
-    if expected.is_reloaded && report.reloaded_at_ms.is_none() {
-        wrong.push("the policy that was copied in never went live".into());
+    for what in expected.says.iter().filter(|what| !report.said.contains(what)) {
+        wrong.push(format!("the daemon never said {what:?}"));
     }
     if let Some(low) = expected.available_falls_to_mib.filter(|&low| report.available_min_mib > low) {
         wrong.push(format!("available memory fell to {} MiB, not to {low}", report.available_min_mib));

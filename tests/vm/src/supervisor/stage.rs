@@ -88,7 +88,7 @@ impl<'s> Stage<'s> {
                 copy_policy()?;
                 copy_at_ms = None;
             }
-            self.read_log(now_ms);
+            self.read_log();
             for process in waiting.extract_if(.., |process| process.start_ms.is_some_and(|at| now_ms >= at)) {
                 self.start(process)?;
             }
@@ -180,10 +180,13 @@ impl<'s> Stage<'s> {
         Ok(())
     }
 
-    fn read_log(&mut self, now_ms: u64) {
-        let mut lines = self.log.iter().flat_map(Receiver::try_iter);
-        if lines.any(|line| line.contains("reloaded: everything is live")) {
-            self.report.reloaded_at_ms.get_or_insert(now_ms);
+    fn read_log(&mut self) {
+        for line in self.log.iter().flat_map(Receiver::try_iter) {
+            for what in self.scenario.with.says.iter().filter(|&what| line.contains(what)) {
+                if !self.report.said.contains(what) {
+                    self.report.said.push(what.clone());
+                }
+            }
         }
     }
 
