@@ -30,7 +30,7 @@ pub mod tally;
 
 pub use eligible::{exclusions, mark};
 pub use gate::{Level, Signals, gate};
-pub use plan::plan;
+pub use plan::{is_critical_for, plan};
 pub use settings::{Bound, Reach, Rule, Settings, Thresholds};
 pub use state::{InFlight, State};
 pub use tally::tally;

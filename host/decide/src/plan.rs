@@ -91,10 +91,7 @@ fn holds(snapshot: &Snapshot, ranking: &Ranking, shields: Vec<Hold>, settings: &
 
 /// How many bytes new victims should give back, beyond what is already on its way.
 fn needed_bytes(snapshot: &Snapshot, state: &State, settings: &Settings) -> Result<u64, &'static str> {
-    let helps = |victim: &&InFlight| {
-        let mut rows = victim.members.iter().filter_map(|&member| snapshot.processes.row_of(member));
-        !victim.is_overdue && (limited_path(snapshot).is_none() || rows.any(|row| is_inside(snapshot, row)))
-    };
+    let helps = |victim: &&InFlight| !victim.is_overdue && could_relieve(snapshot, &victim.members);
     let on_its_way = state
         .in_flight
         .iter()
@@ -130,6 +127,18 @@ fn is_inside(snapshot: &Snapshot, row: usize) -> bool {
         let memcg = snapshot.processes.memcgs.get(row).copied().and_then(row_of);
         memcg.is_some_and(|memcg| is_below(snapshot.memcgs.paths.get(memcg), path))
     })
+}
+
+/// Whether these processes have no time left: the domain that this tick is about is at its critical level, and they
+/// could relieve it. A full memcg is no reason to hurry those elsewhere.
+#[must_use]
+pub fn is_critical_for(snapshot: &Snapshot, members: &[ProcessId], settings: &Settings) -> bool {
+    gate::is_critical(snapshot, &settings.thresholds) && could_relieve(snapshot, members)
+}
+
+fn could_relieve(snapshot: &Snapshot, members: &[ProcessId]) -> bool {
+    let mut rows = members.iter().filter_map(|&member| snapshot.processes.row_of(member));
+    limited_path(snapshot).is_none() || rows.any(|row| is_inside(snapshot, row))
 }
 
 /// Walks the order and takes units until their predicted relief is enough.

@@ -2,7 +2,7 @@
 
 mod kit;
 
-use jettison_decide::{InFlight, Reach, Settings, State};
+use jettison_decide::{InFlight, Reach, Settings, State, is_critical_for};
 use jettison_model::Target::{Memcg, Process, Tree};
 use jettison_model::snapshot::flags;
 use jettison_model::{Cause, Snapshot, Target};
@@ -175,6 +175,21 @@ fn a_memcg_at_its_critical_level_does_not_cool_down() {
     assert!(with_state(&machine, state.clone()).plan.victims.is_empty());
     limited(&mut machine, 0, 200, 6);
     assert_eq!(with_state(&machine, state).victims(), [[0]]);
+}
+
+#[test]
+fn a_memcg_at_its_critical_level_does_not_hurry_who_dies_elsewhere() {
+    let rows = [process(300).inside(0), process(100).inside(1)];
+    let mut machine = machine(&["/a", "/b"], &rows);
+    let is_hurried = |machine: &Snapshot, row: usize| {
+        is_critical_for(machine, &[machine.processes.id(row).unwrap()], &Settings::default())
+    };
+    limited(&mut machine, 1, 200, 6);
+    assert!(is_hurried(&machine, 1) && !is_hurried(&machine, 0));
+    limited(&mut machine, 1, 200, 10);
+    assert!(!is_hurried(&machine, 1), "it is not critical yet");
+    let host = because(Cause::Critical, machine);
+    assert!(is_hurried(&host, 0) && is_hurried(&host, 1), "the host's need is everybody's");
 }
 
 /// A memcg of four: 0 is given up with the others, 1 is never, 2 is protected, 3 has -1000.

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use jettison_act::{Actuator, HoldReport, Kernel, Ledger};
 use jettison_decide::escalate::Settings as EscalateSettings;
-use jettison_decide::{Settings, Signals, gate};
+use jettison_decide::{Settings, Signals, gate, is_critical_for};
 use jettison_model::{Order, ProcessId};
 use jettison_sense::Now;
 use tracing::{error, info};
@@ -159,10 +159,10 @@ impl<S: Sense, P: Consult, K: Kernel> Core<S, P, K> {
     /// Moves every victim underway up by what is due, and takes leave of those that are gone.
     fn escalate(&mut self, decision: &Decision) {
         let snapshot = &self.pipeline.snapshot;
-        let is_critical = gate::is_critical(snapshot, &self.pipeline.settings.thresholds);
         let mut underway = std::mem::take(&mut self.underway);
         underway.retain_mut(|unit| {
             unit.rescan(snapshot, &decision.ranking);
+            let is_critical = is_critical_for(snapshot, &unit.members, &self.pipeline.settings);
             let alive = self.actuator.alive(&unit.members);
             for order in unit.escalation.advance(snapshot.now_ms, &alive, is_critical) {
                 unit.was_killed |= matches!(order, Order::Kill { .. });
