@@ -3,6 +3,7 @@
 //! `sense/300` reads the live machine with 300 sleeping processes of our own beside whatever else runs;
 //! `floor/300` opens, reads and closes the same files and does nothing with them. `consult` is a fresh instance
 //! of the default policy, its columns, its ballot's check, the tally and the plan; its 10,000 rows are made up.
+//! `signal/300` is all that lies between a snapshot and the first signal; `kill` is a raw kill(2) of the same process.
 //! `cargo xtask bench` prints the ratios.
 
 use std::fs::File;
@@ -12,11 +13,17 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use jettison_act::{Actuator, LiveKernel};
+use jettison_decide::escalate::{self, Escalation};
 use jettison_decide::{Settings, State, exclusions, plan};
 use jettison_model::snapshot::Needs;
-use jettison_model::{Cause, Snapshot, Vote, column};
+use jettison_model::{Cause, Exclusion, Outcome, Snapshot, Step, Vote, column};
 use jettison_policy::{Compiler, Engine, Limits, Policy};
 use jettison_sense::{Now, Root, Sensor};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Ignored by whoever does not ask for it (signal(7)).
+const SIGWINCH: u8 = 28;
 
 /// Processes that sleep until they are dropped.
 struct Sleepers(Vec<Child>);
@@ -94,6 +101,40 @@ fn floor(pids: &[u32], buffer: &mut Vec<u8>) {
     }
 }
 
+/// From the snapshot to the first signal, and the signal alone. Only sleepers of ours may be chosen, and what they get
+/// is a signal that they ignore.
+fn first_signal(criterion: &mut Criterion, policy: &Policy, snapshot: &Snapshot, ours: &Sleepers) {
+    let pids: Vec<u32> = ours.0.iter().map(Child::id).collect();
+    let settings = Settings::default();
+    let caps = escalate::Settings { grace_ms: 5_000, grace_max_ms: 60_000, critical_grace_ms: 500 };
+    let mut snapshot = snapshot.clone();
+    snapshot.request.cause = Cause::Pressure;
+    // Sleepers are too small to be worth it.
+    snapshot.processes.rss_anon_bytes = Arc::new(vec![64 << 20; snapshot.processes.pids.len()]);
+    let guarded = |row: u32| !snapshot.processes.pids.get(row as usize).is_some_and(|pid| pids.contains(pid));
+    let excluded: Vec<_> = (0_u32..)
+        .take(snapshot.processes.pids.len())
+        .filter(|&row| guarded(row))
+        .map(|row| (row, Exclusion::Guard))
+        .collect();
+    criterion.bench_function("signal/300", |bench| {
+        bench.iter(|| {
+            let answer = policy.consult(&snapshot).answer;
+            let votes = [Vote { policy: "balanced".into(), weight: 1, shadow: false, answer }];
+            let (plan, _, _) = plan(&snapshot, excluded.clone(), &votes, State::default(), &settings);
+            let mut victim = plan.victims.into_iter().next().expect("one is chosen");
+            assert!(victim.members.iter().all(|member| pids.contains(&member.pid)), "only ours");
+            victim.shutdown = vec![Step::Signal { number: SIGWINCH, wait_ms: 5_000 }];
+            let mut actuator = Actuator::new(LiveKernel::new("/proc".into()), std::process::id(), false);
+            let orders = Escalation::new(&victim, &caps, 0).advance(0, &victim.members, false);
+            let first = orders.first().expect("somebody is asked to go");
+            assert_eq!(actuator.execute(first).outcome, Outcome::Done);
+        });
+    });
+    let pid = ours.0.first().and_then(|child| Pid::from_raw(child.id().try_into().ok()?)).expect("a sleeper");
+    criterion.bench_function("kill", |bench| bench.iter(|| kill_process(pid, Signal::WINCH)));
+}
+
 fn tick(criterion: &mut Criterion) {
     let sleepers = Sleepers::start(300);
     let policy = balanced();
@@ -114,6 +155,7 @@ fn tick(criterion: &mut Criterion) {
     let pids = snapshot.processes.pids.clone();
     criterion.bench_function("floor/300", |bench| bench.iter(|| floor(&pids, &mut buffer)));
     criterion.bench_function("consult/300", |bench| bench.iter(|| consult(&policy, &snapshot, &settings)));
+    first_signal(criterion, &policy, &snapshot, &sleepers);
     drop(sleepers);
     let large = made_up(10_000);
     criterion.bench_function("consult/10000", |bench| bench.iter(|| consult(&policy, &large, &settings)));

@@ -163,7 +163,11 @@ impl<S: Sense, P: Consult, K: Kernel> Core<S, P, K> {
         underway.retain_mut(|unit| {
             unit.rescan(snapshot, &decision.ranking);
             let is_critical = is_critical_for(snapshot, &unit.members, &self.pipeline.settings);
-            let alive = self.actuator.alive(&unit.members);
+            // Whom this very tick has named was just seen; to look at hundreds again would only hold up the first signal.
+            let alive = match unit.escalation.has_signalled() {
+                true => self.actuator.alive(&unit.members),
+                false => unit.members.clone(),
+            };
             for order in unit.escalation.advance(snapshot.now_ms, &alive, is_critical) {
                 unit.was_killed |= matches!(order, Order::Kill { .. });
                 let report = self.actuator.execute(&order);
