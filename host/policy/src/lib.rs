@@ -38,6 +38,7 @@ mod offer;
 mod policy;
 mod raw;
 mod reply;
+mod settings;
 mod text;
 mod world;
 
