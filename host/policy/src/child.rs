@@ -10,6 +10,8 @@ use wasmparser::{BinaryReaderError, Parser, Payload, Validator};
 use wasmtime::component::Component;
 use wit_component::ComponentEncoder;
 
+use crate::compiler::Compiled;
+use crate::digest::digest;
 use crate::limits::{
     COMPILE_MEMORY_BYTES_MAX, COMPILE_TIME_MAX, COMPILED_BYTES_MAX, MEMORIES_MAX, TABLE_ELEMENTS_MAX,
     TABLES_MAX,
@@ -34,6 +36,16 @@ pub fn compile_module(stdin: impl Read, mut stdout: impl Write) -> io::Result<()
     stdin.take(MODULE_BYTES_MAX).read_to_end(&mut module)?;
     stdout.write_all(&reply::encode(&compiled(&module)))?;
     stdout.flush()
+}
+
+/// The same without a child and without its limits, for fuzzing alone: a module may well take all there is.
+///
+/// # Errors
+/// What is wrong with the module.
+#[doc(hidden)]
+pub fn compile_here(module: &[u8]) -> Result<Compiled, Fault> {
+    let Code { imports, code, .. } = compiled(module)?;
+    Ok(Compiled { digest: digest(module), imports, code })
 }
 
 fn limit_resources() -> io::Result<()> {

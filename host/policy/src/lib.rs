@@ -44,7 +44,7 @@ mod world;
 
 pub use builtin::builtin;
 pub use call::Consultation;
-pub use child::compile_module;
+pub use child::{compile_here, compile_module};
 pub use compiler::{Compiled, Compiler};
 pub use digest::digest;
 pub use engine::Engine;
