@@ -129,7 +129,7 @@ impl Guests {
         for (name, text, kind) in TEXTS {
             guests.add(name, &wat::parse_str(text).unwrap(), kind);
         }
-        let whole = told("trap");
+        let whole = include_bytes!("../../../tests/golden/0.1.0/every-function.wasm");
         guests.add("truncated", &whole[..whole.len() / 2], "not-a-component");
         let mut random = Random::new(0x6a65_7474);
         let noise: Vec<u8> = (0..5_000).map(|_| random.byte()).collect();

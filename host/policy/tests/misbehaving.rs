@@ -37,7 +37,7 @@ fn traps_carry_the_message_of_the_panic() {
     check(
         "log-flood-then-trap",
         &expect![
-            "trap: trapped: in `rank`: panicked at tests/misbehaving/src/resources.rs:33:13: after the flood"
+            "trap: trapped: in `rank`: panicked at tests/misbehaving/src/resources.rs:39:13: after the flood"
         ],
     );
     check(
