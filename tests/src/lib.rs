@@ -4,12 +4,14 @@
 
 mod hog;
 mod memcg;
+mod random;
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 pub use hog::Hog;
 pub use memcg::Memcg;
+pub use random::Random;
 
 /// When something is wrong. Nothing that is waited for takes a tenth of it.
 pub const DEADLINE: Duration = Duration::from_secs(30);

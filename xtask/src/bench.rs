@@ -33,8 +33,8 @@ const RATIOS: [Ratio; 2] = [
 const TIMES: [(&str, &str, f64); 1] = [("consulting balanced for 10,000 processes", "consult_10000", 3.0)];
 
 pub(crate) fn run(target_dir: &Path) -> Result<()> {
-    for bench in ["tick", "idle"] {
-        cargo(&["bench", "--package", "jettison", "--bench", bench])?;
+    for (package, bench) in [("jettison", "tick"), ("jettison", "idle"), ("jettison-policy", "border")] {
+        cargo(&["bench", "--package", package, "--bench", bench])?;
     }
     println!();
     for Ratio { what, of, to, most } in RATIOS {
@@ -45,6 +45,9 @@ pub(crate) fn run(target_dir: &Path) -> Result<()> {
         let ms = mean_ns(target_dir, name)? / 1e6;
         println!("{what}: {ms:.2} ms{}", verdict(ms, Some(most)));
     }
+    // It compares by turns, so it comes to its verdicts itself.
+    let border = target_dir.join("criterion/border.txt");
+    print!("{}", std::fs::read_to_string(&border).with_context(|| border.display().to_string())?);
     Ok(())
 }
 

@@ -15,6 +15,7 @@ pub(crate) fn run() -> Result<()> {
     let mut not_run = Vec::new();
     cargo(&["fmt", "--all", "--check"])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])?;
+    fuzz_targets_compile()?;
     if rustix::process::geteuid().is_root() {
         cargo(&["nextest", "run", "--workspace", "--run-ignored", "all"])?;
     } else {
@@ -27,6 +28,13 @@ pub(crate) fn run() -> Result<()> {
         Err(error) => not_run.push(format!("the virtual machine's scenarios: {error:#}")),
     }
     report(&not_run)
+}
+
+/// What they do is tried by ordinary tests, `tests/fuzzed.rs` of the crates.
+fn fuzz_targets_compile() -> Result<()> {
+    let target_dir = crate::target_dir();
+    let target_dir = target_dir.to_str().context("the target folder's name is not UTF-8")?;
+    cargo(&["check", "--locked", "--manifest-path", "fuzz/Cargo.toml", "--target-dir", target_dir])
 }
 
 /// Nobody may take silence for success.

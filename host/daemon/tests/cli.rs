@@ -81,12 +81,15 @@ fn explain_excludes_init_kernel_threads_and_itself_with_the_reason() {
 
 #[test]
 fn the_table_fits_a_terminal() {
-    let output = jettison(&["explain", "--top", "5"]);
-    assert!(output.status.success());
-    let text = String::from_utf8(output.stdout).expect("UTF-8");
-    assert!(text.contains("RANK"), "{text}");
-    for line in text.lines() {
-        assert!(line.chars().count() <= 100 && !line.contains('\x1b'), "{line:?}");
+    let long = format!("/nonexistent/{}", "directory/".repeat(12));
+    for policy in ["builtin:balanced", "/dev/null", &long] {
+        let output = jettison(&["explain", "--top", "5", "--policy", policy]);
+        assert!(output.status.success());
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        assert!(text.contains("RANK"), "{text}");
+        for line in text.lines() {
+            assert!(line.chars().count() <= 100 && !line.contains('\x1b'), "{line:?}");
+        }
     }
 }
 
@@ -119,9 +122,9 @@ fn check_names_file_fault_and_mend() {
         &["check", &path("text.wasm")],
         scratch.path(),
         expect![[r#"
-        2
-        jettison: DIR/text.wasm: is not a WebAssembly policy (it does not begin with \0asm): build it with `cargo build --release --target wasm32-unknown-unknown`
-    "#]],
+            2
+            jettison: DIR/text.wasm: is not a WebAssembly policy (it does not begin with \0asm): build it with `cargo build --release --target wasm32-unknown-unknown` and copy the whole file
+        "#]],
     );
     check(
         &["check", "builtin:unheard"],

@@ -126,7 +126,7 @@ impl fmt::Display for Fault {
             Self::Distrusted { why } => write!(f, "is not trusted: {why}"),
             Self::NotAComponent { detail } => write!(
                 f,
-                "is not a WebAssembly policy ({detail}): build it with `cargo build --release --target wasm32-unknown-unknown`"
+                "is not a WebAssembly policy ({detail}): build it with `cargo build --release --target wasm32-unknown-unknown` and copy the whole file"
             ),
             Self::ForbiddenImport { import } => write!(
                 f,
@@ -145,11 +145,18 @@ impl fmt::Display for Fault {
             Self::BadConfig { problems } => write!(f, "rejects its configuration: {problems}"),
             Self::Trap { detail } => write!(f, "trapped: {detail}"),
             Self::OutOfFuel { budget } => {
-                write!(f, "used up its {budget} units of fuel: it loops or does too much")
+                write!(f, "used up its {budget} units of fuel: it loops, or needs more `limits.fuel`")
             }
-            Self::OutOfTime { budget_ms } => write!(f, "ran longer than {budget_ms} ms"),
+            Self::OutOfTime { budget_ms } => write!(
+                f,
+                "ran longer than {budget_ms} ms: the host stalled, or it needs more `limits.consultation_ms`"
+            ),
             Self::OutOfMemory { budget_bytes } => {
-                write!(f, "wanted more than its {} MiB of memory", budget_bytes >> 20)
+                write!(
+                    f,
+                    "wanted more than its {} MiB of memory: it must do with less, or `limits.memory_mib` is set too low",
+                    budget_bytes >> 20
+                )
             }
             Self::Refused { message } => write!(f, "gave no ballot: {message}"),
             Self::BadBallot { entry, problem } => {

@@ -84,7 +84,7 @@ fn target(raw: raw::Target, scope: Scope<'_>) -> Result<Target, String> {
     if (target.row() as usize) < rows {
         return Ok(target);
     }
-    Err(format!("{} of row {}, but there are {rows} rows", target.kind(), target.row()))
+    Err(format!("{} of row {}, but there are {rows} rows, from 0", target.kind(), target.row()))
 }
 
 fn stance(raw: raw::Stance) -> Result<Stance, String> {
@@ -107,7 +107,10 @@ fn step(raw: raw::Step, scope: Scope<'_>) -> Result<Step, String> {
         raw::Step::StopUnit(wait_ms) => (Step::StopUnit { wait_ms }, wait_ms),
         raw::Step::Hook(raw::HookStep { name, wait_ms }) => {
             if !scope.hooks.contains(&name) {
-                return Err(format!("hook {:?} is not configured", short_line(&name)));
+                let name = short_line(&name);
+                return Err(format!(
+                    "hook {name:?} is not configured: add [hooks.{name}] or leave out the step"
+                ));
             }
             (Step::Hook { name, wait_ms }, wait_ms)
         }
@@ -143,7 +146,11 @@ fn no_duplicates(entries: &[Entry]) -> Result<(), Fault> {
     match twice {
         Some((later, earlier, target)) => Err(bad(
             later,
-            format!("{} of row {} is already in entry {earlier}", target.kind(), target.row()),
+            format!(
+                "{} of row {} is already in entry {earlier}, and each may be named once",
+                target.kind(),
+                target.row()
+            ),
         )),
         None => Ok(()),
     }

@@ -11,6 +11,9 @@ use crate::limits::{LIFTED_BYTES_MAX, Limits};
 use crate::policy::Policy;
 use crate::world::Export;
 
+/// What runs before any function that is called.
+const START: &str = "its start function";
+
 /// What one consultation brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Consultation {
@@ -52,7 +55,7 @@ impl<'a> Call<'a> {
     /// A fresh instance; what it does at its start counts as part of the call.
     pub(crate) fn instantiate(&mut self) -> Result<Instance, Fault> {
         let instance = self.policy.instance().instantiate(&mut self.store);
-        instance.map_err(|error| fault::of_call(&error, self.store.data(), self.limits()))
+        instance.map_err(|error| fault::of_call(&error, START, self.store.data(), self.limits()))
     }
 
     /// An exported function without parameters, with its type checked.
@@ -78,7 +81,10 @@ impl<'a> Call<'a> {
         let function = self.function::<R>(&instance, export)?;
         match function.call(&mut self.store, ()) {
             Ok((result,)) => Ok(result),
-            Err(error) => Err(fault::of_call(&error, self.store.data(), self.limits())),
+            Err(error) => {
+                let place = format!("`{}`", export.name);
+                Err(fault::of_call(&error, &place, self.store.data(), self.limits()))
+            }
         }
     }
 

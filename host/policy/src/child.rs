@@ -6,13 +6,15 @@ use std::io::{self, Read, Write};
 use jettison_model::Fault;
 use jettison_model::limits::{GUEST_MEMORY_BYTES_MAX, MODULE_BYTES_MAX};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use wasmparser::{BinaryReaderError, Parser, Payload, Validator};
+use wasmparser::{BinaryReaderError, Instance, Parser, Payload, Validator};
 use wasmtime::component::Component;
 use wit_component::ComponentEncoder;
 
+use crate::compiler::Compiled;
+use crate::digest::digest;
 use crate::limits::{
-    COMPILE_MEMORY_BYTES_MAX, COMPILE_TIME_MAX, COMPILED_BYTES_MAX, MEMORIES_MAX, TABLE_ELEMENTS_MAX,
-    TABLES_MAX,
+    COMPILE_MEMORY_BYTES_MAX, COMPILE_TIME_MAX, COMPILED_BYTES_MAX, CORE_INSTANCES_MAX, MEMORIES_MAX,
+    TABLE_ELEMENTS_MAX, TABLES_MAX,
 };
 use crate::reply::{self, Code};
 use crate::{engine, fault, world};
@@ -36,6 +38,16 @@ pub fn compile_module(stdin: impl Read, mut stdout: impl Write) -> io::Result<()
     stdout.flush()
 }
 
+/// The same without a child and without its limits, for fuzzing alone: a module may well take all there is.
+///
+/// # Errors
+/// What is wrong with the module.
+#[doc(hidden)]
+pub fn compile_here(module: &[u8]) -> Result<Compiled, Fault> {
+    let Code { imports, code, .. } = compiled(module)?;
+    Ok(Compiled { digest: digest(module), imports, code })
+}
+
 fn limit_resources() -> io::Result<()> {
     // One second later the kernel's SIGXCPU becomes SIGKILL.
     let seconds = COMPILE_TIME_MAX.as_secs();
@@ -57,12 +69,13 @@ fn limit_resources() -> io::Result<()> {
 }
 
 fn compiled(module: &[u8]) -> Result<Code, Fault> {
-    let component = encoded(module)?;
+    let encoded = encoded(module)?;
     let engine = engine::compiling()
         .map_err(|error| fault::host("the WebAssembly compiler does not start", &error))?;
-    let component = Component::new(&engine, &component)
+    let component = Component::new(&engine, &encoded)
         .map_err(|error| Fault::Compile { detail: fault::causes(&error) })?;
     check_room(&component)?;
+    check_instances(&encoded)?;
     Ok(Code {
         compatibility: engine::compatibility(&engine),
         imports: world::imports(&engine, &component)?,
@@ -96,6 +109,26 @@ fn check_room(component: &Component) -> Result<(), Fault> {
         ));
     }
     Ok(())
+}
+
+/// As written. A nested component that is instantiated again and again has more, and then the code is refused when it is
+/// loaded, as the pool has no room for it.
+fn check_instances(component: &[u8]) -> Result<(), Fault> {
+    let mut instances = 0;
+    for payload in Parser::new(0).parse_all(component) {
+        if let Payload::InstanceSection(section) = payload.map_err(|error| not_a_component(&error))? {
+            for instance in section {
+                let instance = instance.map_err(|error| not_a_component(&error))?;
+                instances += u32::from(matches!(instance, Instance::Instantiate { .. }));
+            }
+        }
+    }
+    if instances <= CORE_INSTANCES_MAX {
+        return Ok(());
+    }
+    Err(Fault::Compile {
+        detail: format!("it has {instances} core instances, at most {CORE_INSTANCES_MAX} are taken"),
+    })
 }
 
 /// A component as it is; a core module encoded by the component type that the SDK embedded in it.

@@ -35,12 +35,20 @@ pub struct Compiled {
     pub(crate) code: Vec<u8>,
 }
 
+impl Compiled {
+    /// Bytes of native code and its tables: what a loaded policy keeps in memory, and little more.
+    #[must_use]
+    pub fn code_bytes(&self) -> usize {
+        self.code.len()
+    }
+}
+
 impl fmt::Debug for Compiled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Compiled")
             .field("digest", &self.digest)
             .field("imports", &self.imports)
-            .field("code_bytes", &self.code.len())
+            .field("code_bytes", &self.code_bytes())
             .finish()
     }
 }

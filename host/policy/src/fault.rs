@@ -4,29 +4,37 @@ use jettison_model::Fault;
 use wasmtime::{Error, Trap};
 
 use crate::guest::Guest;
-use crate::limits::Limits;
+use crate::limits::{LIFTED_BYTES_MAX, Limits, STACK_BYTES_MAX};
 
 /// A fault of the host: what was tried, and the error with its causes.
 pub(crate) fn host(tried: &str, error: &Error) -> Fault {
     Fault::Host { detail: format!("{tried}: {}", causes(error)) }
 }
 
-/// Why a call into the guest, or its instantiation, came to nothing.
-pub(crate) fn of_call(error: &Error, guest: &Guest, limits: &Limits) -> Fault {
+/// Why a call into the guest, or its instantiation, came to nothing. `place` is where in the guest that was.
+pub(crate) fn of_call(error: &Error, place: &str, guest: &Guest, limits: &Limits) -> Fault {
     let trap = error.downcast_ref::<Trap>();
+    let trapped = |what: &str| Fault::Trap { detail: format!("in {place}: {what}") };
     match trap {
         Some(Trap::OutOfFuel) => Fault::OutOfFuel { budget: limits.fuel },
         Some(Trap::Interrupt) => Fault::OutOfTime { budget_ms: limits.epoch_ms },
         _ if guest.denied => Fault::OutOfMemory { budget_bytes: limits.memory_bytes as u64 },
-        Some(Trap::UnreachableCodeReached) => Fault::Trap {
-            detail: match &guest.last_error {
-                Some(message) => message.clone(),
-                None => "it panicked without a message (`unreachable` was executed)".into(),
-            },
+        Some(Trap::UnreachableCodeReached) => match &guest.last_error {
+            Some(message) => trapped(message),
+            None => {
+                trapped("it ended without a word (`unreachable`), as `abort` or a panic without a hook does")
+            }
         },
-        Some(trap) => Fault::Trap { detail: trap.to_string() },
+        Some(Trap::StackOverflow) => {
+            trapped(&format!("it recurses deeper than its stack of {} KiB", STACK_BYTES_MAX >> 10))
+        }
+        Some(trap) => trapped(&trap.to_string()),
         // No trap of the guest's own: the host could not read what was handed over.
-        None => Fault::Trap { detail: format!("what it handed over cannot be taken: {}", causes(error)) },
+        None => trapped(&format!(
+            "what it handed over is invalid, or more than {} MiB ({}): build it with jettison-sdk, and answer less",
+            LIFTED_BYTES_MAX >> 20,
+            causes(error)
+        )),
     }
 }
 

@@ -9,7 +9,7 @@ use wasmtime::Result;
 use wasmtime::component::{Linker, WasmStr};
 
 use crate::guest::Guest;
-use crate::offer::{Caller, Offer, charge};
+use crate::offer::{Caller, FUEL_PER_LOG_LINE, Offer, burn, charge};
 
 /// All functions, for any policy.
 pub(crate) struct Imports {
@@ -109,6 +109,7 @@ fn log(to: &mut Offer<'_>) -> Result<()> {
     to.function("emit", |mut caller: Caller<'_>, (level, message): (u32, WasmStr)| {
         let message = message.to_str(&caller)?.into_owned();
         charge(&mut caller, message.len())?;
+        burn(&mut caller, FUEL_PER_LOG_LINE)?;
         caller.data_mut().emit(level, &message);
         Ok(())
     })

@@ -38,12 +38,13 @@ mod offer;
 mod policy;
 mod raw;
 mod reply;
+mod settings;
 mod text;
 mod world;
 
 pub use builtin::builtin;
 pub use call::Consultation;
-pub use child::compile_module;
+pub use child::{compile_here, compile_module};
 pub use compiler::{Compiled, Compiler};
 pub use digest::digest;
 pub use engine::Engine;

@@ -7,7 +7,8 @@ use jettison_model::limits as shared;
 /// What one consultation may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Units of fuel: about one per WebAssembly instruction, and one per 8 bytes that the host copies into the guest.
+    /// Units of fuel: about one per WebAssembly instruction, one per 8 bytes that the host copies into the guest, 500 for
+    /// each call of the host and 8,000 for each line of the log.
     pub fuel: u64,
     /// Bytes of linear memory; what is over [`shared::GUEST_MEMORY_BYTES_MAX`] counts as that.
     pub memory_bytes: usize,

@@ -15,8 +15,10 @@ use crate::guest::Guest;
 /// Bytes that the host copies for one unit of fuel: a machine word.
 const BYTES_PER_FUEL: u64 = 8;
 /// Units of fuel for any call, beside what is copied: crossing the border takes as long as so many instructions. Were it
-/// free, a guest that does nothing but call would run a hundred times longer than one that does nothing.
-const FUEL_PER_CALL: u64 = 100;
+/// free, a guest that does nothing but call would run far longer than one that only computes (benches/border).
+const FUEL_PER_CALL: u64 = 500;
+/// Units of fuel for a line of the log, which is copied, escaped and kept.
+pub(crate) const FUEL_PER_LOG_LINE: u64 = 8_000;
 
 /// The package that policies are written against.
 pub(crate) const PACKAGE: &str = "jettison:policy";
@@ -111,8 +113,8 @@ pub(crate) fn charge(caller: &mut Caller<'_>, bytes: usize) -> Result<()> {
     burn(caller, bytes as u64 / BYTES_PER_FUEL)
 }
 
-/// With nothing left the guest traps when it goes on.
-fn burn(caller: &mut Caller<'_>, fuel: u64) -> Result<()> {
+/// Takes fuel for work of the host. With nothing left the guest traps when it goes on.
+pub(crate) fn burn(caller: &mut Caller<'_>, fuel: u64) -> Result<()> {
     let left = caller.get_fuel()?.saturating_sub(fuel);
     caller.set_fuel(left)
 }

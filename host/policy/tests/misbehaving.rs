@@ -31,55 +31,67 @@ fn traps_carry_the_message_of_the_panic() {
     check(
         "trap",
         &expect![[
-            r#"trap: trapped: panicked at tests/misbehaving/src/resources.rs:13:19: nobody expects \u{1b}[31mthis"#
+            r#"trap: trapped: in `rank`: panicked at tests/misbehaving/src/resources.rs:13:19: nobody expects \u{1b}[31mthis"#
         ]],
     );
     check(
         "log-flood-then-trap",
-        &expect!["trap: trapped: panicked at tests/misbehaving/src/resources.rs:33:13: after the flood"],
+        &expect![
+            "trap: trapped: in `rank`: panicked at tests/misbehaving/src/resources.rs:39:13: after the flood"
+        ],
     );
     check(
         "abort",
-        &expect![[r#"trap: trapped: it panicked without a message (`unreachable` was executed)"#]],
+        &expect![
+            "trap: trapped: in `rank`: it ended without a word (`unreachable`), as `abort` or a panic without a hook does"
+        ],
     );
-    check("out-of-bounds", &expect![[r#"trap: trapped: wasm trap: out of bounds memory access"#]]);
-    check("recurse", &expect![[r#"trap: trapped: wasm trap: call stack exhausted"#]]);
+    check("out-of-bounds", &expect!["trap: trapped: in `rank`: wasm trap: out of bounds memory access"]);
+    check("recurse", &expect!["trap: trapped: in `rank`: it recurses deeper than its stack of 256 KiB"]);
 }
 
 #[test]
 fn fuel_bounds_the_guest_and_what_the_host_does_for_it() {
     check(
         "loop",
-        &expect![[r#"out-of-fuel: used up its 100000000 units of fuel: it loops or does too much"#]],
+        &expect!["out-of-fuel: used up its 100000000 units of fuel: it loops, or needs more `limits.fuel`"],
     );
     check(
         "log-without-end",
-        &expect!["out-of-fuel: used up its 100000000 units of fuel: it loops or does too much"],
+        &expect!["out-of-fuel: used up its 100000000 units of fuel: it loops, or needs more `limits.fuel`"],
     );
     check(
         "loop-in-the-host-at-no-cost",
-        &expect!["out-of-fuel: used up its 100000000 units of fuel: it loops or does too much"],
+        &expect!["out-of-fuel: used up its 100000000 units of fuel: it loops, or needs more `limits.fuel`"],
     );
     check(
         "loop-in-the-host",
-        &expect![[r#"out-of-fuel: used up its 100000000 units of fuel: it loops or does too much"#]],
+        &expect!["out-of-fuel: used up its 100000000 units of fuel: it loops, or needs more `limits.fuel`"],
     );
 }
 
 #[test]
 fn memory_is_bounded() {
-    check("grow", &expect!["out-of-fuel: used up its 100000000 units of fuel: it loops or does too much"]);
-    check("bloat", &expect![[r#"out-of-memory: wanted more than its 32 MiB of memory"#]]);
+    check(
+        "grow",
+        &expect!["out-of-fuel: used up its 100000000 units of fuel: it loops, or needs more `limits.fuel`"],
+    );
+    check(
+        "bloat",
+        &expect![
+            "out-of-memory: wanted more than its 32 MiB of memory: it must do with less, or `limits.memory_mib` is set too low"
+        ],
+    );
     check(
         "bad-utf8",
         &expect![
-            "trap: trapped: what it handed over cannot be taken: invalid utf-8 sequence of 1 bytes from index 8"
+            "trap: trapped: in `rank`: what it handed over is invalid, or more than 8 MiB (invalid utf-8 sequence of 1 bytes from index 8): build it with jettison-sdk, and answer less"
         ],
     );
     check(
         "huge-reasons",
         &expect![
-            "trap: trapped: what it handed over cannot be taken: too much data is being copied between the host and the guest: fuel allocated for hostcalls has been exhausted"
+            "trap: trapped: in `rank`: what it handed over is invalid, or more than 8 MiB (too much data is being copied between the host and the guest: fuel allocated for hostcalls has been exhausted): build it with jettison-sdk, and answer less"
         ],
     );
 }
@@ -107,10 +119,10 @@ fn one_wrong_entry_makes_the_whole_ballot_wrong() {
     ];
     let answers: Vec<String> = wrong.iter().map(|what| format!("{what:13} {}\n", answer(what))).collect();
     expect![[r#"
-        duplicate     bad-ballot: entry 2 of its ballot is wrong: process of row 0 is already in entry 0
-        contradiction bad-ballot: entry 1 of its ballot is wrong: process of row 1 is already in entry 0
-        unknown-row   bad-ballot: entry 1 of its ballot is wrong: process of row 1000000, but there are 3 rows
-        unknown-memcg bad-ballot: entry 0 of its ballot is wrong: memcg of row 4294967295, but there are 1 rows
+        duplicate     bad-ballot: entry 2 of its ballot is wrong: process of row 0 is already in entry 0, and each may be named once
+        contradiction bad-ballot: entry 1 of its ballot is wrong: process of row 1 is already in entry 0, and each may be named once
+        unknown-row   bad-ballot: entry 1 of its ballot is wrong: process of row 1000000, but there are 3 rows, from 0
+        unknown-memcg bad-ballot: entry 0 of its ballot is wrong: memcg of row 4294967295, but there are 1 rows, from 0
         strength-0    bad-ballot: entry 0 of its ballot is wrong: protect 0 is not in 1..=1000
         urgency-1001  bad-ballot: entry 0 of its ballot is wrong: sacrifice 1001 is not in 1..=1000
         adj-1000      bad-ballot: entry 0 of its ballot is wrong: oom-score-adj -1000 is not in -999..=1000
@@ -120,7 +132,7 @@ fn one_wrong_entry_makes_the_whole_ballot_wrong() {
         signal-kill   bad-ballot: entry 0 of its ballot is wrong: signal 9 (KILL) is the host's alone
         signal-stop   bad-ballot: entry 0 of its ballot is wrong: signal 19 (STOP) is the host's alone
         endless-wait  bad-ballot: entry 0 of its ballot is wrong: a step that waits 4294967295 ms, at most 3600000 are taken
-        unknown-hook  bad-ballot: entry 0 of its ballot is wrong: hook "rm-rf" is not configured
+        unknown-hook  bad-ballot: entry 0 of its ballot is wrong: hook "rm-rf" is not configured: add [hooks.rm-rf] or leave out the step
         many-steps    bad-ballot: entry 0 of its ballot is wrong: 9 shutdown steps, at most 8 are taken
         long-reason   bad-ballot: entry 0 of its ballot is wrong: its reason has 800 bytes, at most 512 are taken
         many-entries  bad-ballot: entry 4096 of its ballot is wrong: 5000 entries, at most 4096 are taken
@@ -133,7 +145,8 @@ fn time_is_the_outer_bound_where_fuel_is_none() {
     let engine = Engine::new(limits).unwrap();
     let policy = misbehaving_on(&engine, "loop").unwrap();
     let fault = policy.consult(&three_processes()).answer.unwrap_err();
-    expect![[r#"ran longer than 20 ms"#]].assert_eq(&fault.to_string());
+    expect!["ran longer than 20 ms: the host stalled, or it needs more `limits.consultation_ms`"]
+        .assert_eq(&fault.to_string());
     // The fuse is good for more than one time, and does not blow under a policy that is quick.
     let quick = misbehaving_on(&engine, "good").unwrap();
     for _ in 0..3 {
@@ -182,9 +195,9 @@ fn a_policy_that_cannot_begin_is_not_loaded() {
         Ok(policy) => format!("loaded: {policy:?}"),
         Err(fault) => format!("{}: {fault}", fault.kind()),
     };
-    expect![[r#"trap: trapped: panicked at tests/misbehaving/src/lib.rs:26:35: no idea who I am"#]]
+    expect!["trap: trapped: in `describe`: panicked at tests/misbehaving/src/lib.rs:28:35: no idea who I am"]
         .assert_eq(&refused("trap-in-describe"));
-    expect![[r#"out-of-fuel: used up its 100000000 units of fuel: it loops or does too much"#]]
+    expect!["out-of-fuel: used up its 100000000 units of fuel: it loops, or needs more `limits.fuel`"]
         .assert_eq(&refused("loop-in-describe"));
     expect![[r#"bad-config: rejects its configuration: do.this: is not a number; there is no `do.that`"#]]
         .assert_eq(&refused("problems"));

@@ -52,16 +52,16 @@ fn exporting(version: &str, memory_pages: u32) -> String {
 fn what_is_no_webassembly() {
     let files: [&[u8]; 3] = [b"", b"#!/bin/sh\necho hello\n", b"\0asm and more"];
     expect![[r#"
-        not-a-component: is not a WebAssembly policy (the file is empty): build it with `cargo build --release --target wasm32-unknown-unknown`
-        not-a-component: is not a WebAssembly policy (it does not begin with \0asm): build it with `cargo build --release --target wasm32-unknown-unknown`
-        not-a-component: is not a WebAssembly policy (unknown binary version: 0x646e6120 (at offset 0x4)): build it with `cargo build --release --target wasm32-unknown-unknown`
+        not-a-component: is not a WebAssembly policy (the file is empty): build it with `cargo build --release --target wasm32-unknown-unknown` and copy the whole file
+        not-a-component: is not a WebAssembly policy (it does not begin with \0asm): build it with `cargo build --release --target wasm32-unknown-unknown` and copy the whole file
+        not-a-component: is not a WebAssembly policy (unknown binary version: 0x646e6120 (at offset 0x4)): build it with `cargo build --release --target wasm32-unknown-unknown` and copy the whole file
     "#]].assert_eq(&files.map(load).concat());
     let noise: Vec<u8> = (0..5000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
     expect![[r#"
-        not-a-component: is not a WebAssembly policy (it does not begin with \0asm): build it with `cargo build --release --target wasm32-unknown-unknown`
+        not-a-component: is not a WebAssembly policy (it does not begin with \0asm): build it with `cargo build --release --target wasm32-unknown-unknown` and copy the whole file
     "#]].assert_eq(&load(&noise));
     expect![[r#"
-        not-a-component: is not a WebAssembly policy (unexpected end-of-file (at offset 0xb)): build it with `cargo build --release --target wasm32-unknown-unknown`
+        not-a-component: is not a WebAssembly policy (unexpected end-of-file (at offset 0xb)): build it with `cargo build --release --target wasm32-unknown-unknown` and copy the whole file
     "#]].assert_eq(&load(&[b"\0asm\x01\0\0\0", &noise[..]].concat()));
 }
 
@@ -72,11 +72,11 @@ fn what_is_cut_short_or_damaged() {
     let lengths = [4, 8, 100, module.len() / 2, module.len() - 1];
     let cut: String = lengths.iter().map(|length| load(&module[..*length])).collect();
     expect![[r#"
-        not-a-component: is not a WebAssembly policy (unexpected end-of-file (at offset 0x4)): build it with `cargo build --release --target wasm32-unknown-unknown`
+        not-a-component: is not a WebAssembly policy (unexpected end-of-file (at offset 0x4)): build it with `cargo build --release --target wasm32-unknown-unknown` and copy the whole file
         wrong-world: does not fit jettison:policy@0.1 (it does not export `jettison:policy/policy@0.1.0`): build it with jettison-sdk 0.1
-        not-a-component: is not a WebAssembly policy (unexpected end-of-file (at offset 0xa)): build it with `cargo build --release --target wasm32-unknown-unknown`
-        not-a-component: is not a WebAssembly policy (unexpected end-of-file (at offset 0x6f12)): build it with `cargo build --release --target wasm32-unknown-unknown`
-        not-a-component: is not a WebAssembly policy (unexpected end-of-file (at offset 0xd6a2)): build it with `cargo build --release --target wasm32-unknown-unknown`
+        not-a-component: is not a WebAssembly policy (unexpected end-of-file (at offset 0xa)): build it with `cargo build --release --target wasm32-unknown-unknown` and copy the whole file
+        not-a-component: is not a WebAssembly policy (unexpected end-of-file (at offset 0x6f12)): build it with `cargo build --release --target wasm32-unknown-unknown` and copy the whole file
+        not-a-component: is not a WebAssembly policy (unexpected end-of-file (at offset 0xd6a2)): build it with `cargo build --release --target wasm32-unknown-unknown` and copy the whole file
     "#]].assert_eq(&cut);
     let mut damaged = module.to_vec();
     for byte in damaged.iter_mut().skip(3000).step_by(997) {
@@ -132,7 +132,7 @@ fn what_was_built_for_another_version() {
 #[test]
 fn what_is_too_large() {
     expect![[r#"
-        out-of-memory: wanted more than its 32 MiB of memory
+        out-of-memory: wanted more than its 32 MiB of memory: it must do with less, or `limits.memory_mib` is set too low
     "#]]
     .assert_eq(&load_texts(&[&exporting("0.1.0", 600)]));
     expect![[r#"

@@ -85,14 +85,14 @@ fn what_is_no_value_of_its_type() {
     let answers: String = answers.iter().map(|answer| Raw { answer, ..GOOD }.answer()).collect();
     expect![[r#"
         a ballot of 0 entries
-        trap: trapped: what it handed over cannot be taken: invalid expected discriminant
-        trap: trapped: what it handed over cannot be taken: list pointer/length out of bounds of memory
-        trap: trapped: what it handed over cannot be taken: list pointer/length out of bounds of memory
-        trap: trapped: what it handed over cannot be taken: list pointer is not aligned
-        trap: trapped: what it handed over cannot be taken: list pointer/length out of bounds of memory
-        trap: trapped: what it handed over cannot be taken: unexpected discriminant: 9
-        trap: trapped: what it handed over cannot be taken: invalid utf-8 sequence of 1 bytes from index 0
-        trap: trapped: what it handed over cannot be taken: string pointer/length out of bounds of memory
+        trap: trapped: in `rank`: what it handed over is invalid, or more than 8 MiB (invalid expected discriminant): build it with jettison-sdk, and answer less
+        trap: trapped: in `rank`: what it handed over is invalid, or more than 8 MiB (list pointer/length out of bounds of memory): build it with jettison-sdk, and answer less
+        trap: trapped: in `rank`: what it handed over is invalid, or more than 8 MiB (list pointer/length out of bounds of memory): build it with jettison-sdk, and answer less
+        trap: trapped: in `rank`: what it handed over is invalid, or more than 8 MiB (list pointer is not aligned): build it with jettison-sdk, and answer less
+        trap: trapped: in `rank`: what it handed over is invalid, or more than 8 MiB (list pointer/length out of bounds of memory): build it with jettison-sdk, and answer less
+        trap: trapped: in `rank`: what it handed over is invalid, or more than 8 MiB (unexpected discriminant: 9): build it with jettison-sdk, and answer less
+        trap: trapped: in `rank`: what it handed over is invalid, or more than 8 MiB (invalid utf-8 sequence of 1 bytes from index 0): build it with jettison-sdk, and answer less
+        trap: trapped: in `rank`: what it handed over is invalid, or more than 8 MiB (string pointer/length out of bounds of memory): build it with jettison-sdk, and answer less
     "#]]
     .assert_eq(&answers);
 }
@@ -120,12 +120,12 @@ fn what_lies_to_the_functions_that_it_calls() {
     ];
     expect![[r#"
         a ballot of 0 entries
-        trap: trapped: what it handed over cannot be taken: realloc return: beyond end of memory
-        trap: trapped: it panicked without a message (`unreachable` was executed)
-        out-of-fuel: used up its 100000000 units of fuel: it loops or does too much
-        trap: trapped: what it handed over cannot be taken: pointer out of bounds
-        trap: trapped: what it handed over cannot be taken: invalid utf-8 sequence of 1 bytes from index 0
-        trap: trapped: what it handed over cannot be taken: string pointer/length out of bounds of memory
+        trap: trapped: in `rank`: what it handed over is invalid, or more than 8 MiB (realloc return: beyond end of memory): build it with jettison-sdk, and answer less
+        trap: trapped: in `rank`: it ended without a word (`unreachable`), as `abort` or a panic without a hook does
+        out-of-fuel: used up its 100000000 units of fuel: it loops, or needs more `limits.fuel`
+        trap: trapped: in `rank`: what it handed over is invalid, or more than 8 MiB (pointer out of bounds): build it with jettison-sdk, and answer less
+        trap: trapped: in `rank`: what it handed over is invalid, or more than 8 MiB (invalid utf-8 sequence of 1 bytes from index 0): build it with jettison-sdk, and answer less
+        trap: trapped: in `rank`: what it handed over is invalid, or more than 8 MiB (string pointer/length out of bounds of memory): build it with jettison-sdk, and answer less
     "#]]
     .assert_eq(&answers.concat());
 }
@@ -143,13 +143,13 @@ fn what_takes_at_its_start_or_of_another_kind() {
     ];
     let answers: String = more.iter().map(|more| Raw { more, ..GOOD }.answer()).collect();
     expect![[r#"
-        not loaded: out-of-fuel: used up its 100000000 units of fuel: it loops or does too much
-        not loaded: trap: trapped: it panicked without a message (`unreachable` was executed)
+        not loaded: out-of-fuel: used up its 100000000 units of fuel: it loops, or needs more `limits.fuel`
+        not loaded: trap: trapped: in its start function: it ended without a word (`unreachable`), as `abort` or a panic without a hook does
         not loaded: compile: does not compile: it has a table of 1000000 elements, at most 16384 are taken
         not loaded: compile: does not compile: it has 5 tables, at most 4 are taken
         not loaded: compile: does not compile: failed to parse WebAssembly module: multiple memories (at offset 0x2b)
         not loaded: compile: does not compile: failed to compile: wasm[0]::function[4]: WebAssembly translation error: Invalid input WebAssembly code at offset 276: relaxed SIMD support is not enabled
-        not loaded: out-of-fuel: used up its 100000000 units of fuel: it loops or does too much
+        not loaded: out-of-fuel: used up its 100000000 units of fuel: it loops, or needs more `limits.fuel`
     "#]]
     .assert_eq(&answers);
 }

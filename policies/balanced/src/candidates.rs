@@ -1,6 +1,6 @@
 //! Whom to give up, the most valuable first.
 
-use std::cmp::Reverse;
+use std::cmp::Ordering;
 
 use jettison_sdk::{Process, Target};
 
@@ -70,10 +70,11 @@ pub(crate) fn candidates<'s>(field: &Field<'s>) -> Vec<Candidate<'s>> {
         .filter(|(terms, _)| terms.bytes >= BYTES_MIN)
         .map(|(terms, p)| (terms.value(config), p))
         .collect();
-    keep_first(&mut singles, |&(value, p)| order(value, p));
+    keep_first(&mut singles, |&a, &b| by_value(a, b));
     found.extend(singles.into_iter().map(|(_, p)| candidate(p, Unit::Alone, alone(p), field)));
-    keep_first(&mut found, |candidate| order(candidate.value, candidate.process));
-    found.sort_by_key(|candidate| order(candidate.value, candidate.process));
+    let order = |a: &Candidate<'_>, b: &Candidate<'_>| by_value((a.value, a.process), (b.value, b.process));
+    keep_first(&mut found, order);
+    found.sort_by(order);
     found
 }
 
@@ -99,14 +100,15 @@ fn bytes_at_most(p: Process<'_>) -> u64 {
     p.anon_and_swap_bytes().saturating_add(p.rss_shmem_bytes().unwrap_or(0))
 }
 
-fn order(value: u64, p: Process<'_>) -> (Reverse<u64>, u64, Reverse<u32>) {
-    (Reverse(value), p.age_ms(), Reverse(p.pid()))
+/// Of equal value the younger, then the one with the higher pid goes first.
+fn by_value(a: (u64, Process<'_>), b: (u64, Process<'_>)) -> Ordering {
+    b.0.cmp(&a.0).then_with(|| a.1.age_ms().cmp(&b.1.age_ms())).then_with(|| b.1.pid().cmp(&a.1.pid()))
 }
 
 /// Drops all but the first, without sorting ten thousand for the sake of a few dozen.
-fn keep_first<T, K: Ord>(items: &mut Vec<T>, key: impl FnMut(&T) -> K) {
+fn keep_first<T>(items: &mut Vec<T>, order: impl FnMut(&T, &T) -> Ordering) {
     if items.len() > CANDIDATES_MAX {
-        items.select_nth_unstable_by_key(CANDIDATES_MAX, key);
+        items.select_nth_unstable_by(CANDIDATES_MAX, order);
         items.truncate(CANDIDATES_MAX);
     }
 }

@@ -37,6 +37,7 @@ pub(crate) fn wrong(name: &str) -> Option<Ballot> {
         "long-reason" => one(|entry| entry.reason = "because ".repeat(100)),
         "bad-utf8" => one(|entry| entry.reason = not_utf8()),
         "many-entries" => (0..5000).map(good).collect(),
+        "large" => (0..4096).map(|row| Entry { reason: "x".repeat(512), ..good(row) }).collect(),
         "huge-reasons" => (0..4000).map(|row| Entry { reason: "x".repeat(4000), ..good(row) }).collect(),
         _ => return None,
     };

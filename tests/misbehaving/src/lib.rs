@@ -1,4 +1,4 @@
-//! A hostile policy. Its configuration, `{"do": "…"}`, says what it does wrong.
+//! A hostile policy. Its configuration, `{"do": "…"}`, says what it does wrong, or else the module itself ([`TO_DO`]).
 //!
 //! It is written against the bare contract and not with the SDK, which would not let it do most of this.
 
@@ -13,6 +13,8 @@ mod bindings {
         world: "guest",
     });
 }
+
+use std::hint::black_box;
 
 use bindings::exports::jettison::policy::policy::{Ballot, Description, Guest, Problem};
 use bindings::jettison::policy::{log, request};
@@ -63,7 +65,16 @@ impl Guest for Misbehaving {
 
 bindings::export!(Misbehaving with_types_in bindings);
 
-/// The value of the only key in the configuration; empty if there is none.
+/// What to do where the configuration does not say. Whoever wants a module that does one thing, whatever its configuration,
+/// writes it over the dots.
+static TO_DO: [u8; 52] = *b"it does so: ........................................";
+
+/// The value of the only key in the configuration, or else what the module was told.
 fn asked() -> String {
-    request::config().split('"').nth(3).unwrap_or_default().to_owned()
+    let config = request::config();
+    let written = black_box(&TO_DO).iter().skip(12).take_while(|byte| **byte != b'.');
+    match config.split('"').nth(3) {
+        Some(asked) => asked.to_owned(),
+        None => written.map(|byte| char::from(*byte)).collect(),
+    }
 }

@@ -23,9 +23,15 @@ pub(crate) fn wasted(asked: &str) -> Option<Ballot> {
         "log-without-end" => flood(u32::MAX),
         "grow" => grow(),
         "recurse" => {
-            black_box(recurse(1));
+            black_box(recurse(u64::MAX));
         }
-        "bloat" => bloat(),
+        "bloat" => hoard(usize::MAX),
+        // The same within bounds: what each of these is measured against.
+        "count" => count(1_000_000),
+        "recurse-a-little" => {
+            black_box(recurse(1_000));
+        }
+        "hoard" => hoard(28),
         "log" => flood(3),
         "log-flood" => flood(1000),
         "log-flood-then-trap" => {
@@ -46,17 +52,24 @@ pub(crate) fn spin() -> ! {
     }
 }
 
-fn recurse(depth: u64) -> u64 {
-    let frame = black_box([depth; 4]);
+fn count(turns: u64) {
+    for turn in 0..turns {
+        black_box(turn);
+    }
+}
+
+fn recurse(turns: u64) -> u64 {
+    let frame = black_box([turns; 4]);
     if frame[0] == 0 {
         return 0;
     }
-    recurse(frame[1] + 1) + frame[3]
+    recurse(frame[1] - 1) + frame[3]
 }
 
-fn bloat() {
+/// Takes and fills so many MiB.
+fn hoard(mib: usize) {
     let mut hoard: Vec<Vec<u8>> = Vec::new();
-    loop {
+    while hoard.len() < mib {
         hoard.push(vec![1; 1 << 20]);
         black_box(&hoard);
     }

@@ -62,7 +62,8 @@ fn of_machine(args: &cli::Explain, config: Config) -> Result<Explained, Failure>
     let scope = args.scope.clone().or(config.scope.clone());
     let sensor = Sensor::new(root, scope.as_deref()).map_err(|error| Failure::Usage(error.to_string()))?;
     let (policies, mut settings) = policies(args, config);
-    settings.own_pid = std::process::id();
+    // On another machine that number is somebody else's.
+    settings.own_pid = if is_live { std::process::id() } else { 0 };
     settings.scope = scope;
     let mut pipeline = Pipeline::new(sensor, policies, settings);
     if is_live {

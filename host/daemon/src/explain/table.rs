@@ -14,6 +14,8 @@ use crate::units::bytes;
 
 /// Columns that stand before the reason.
 const BEFORE_REASON: usize = 59;
+/// Columns that stand before everything else.
+const BEFORE_WORDS: usize = 10;
 
 pub(super) fn print(out: &mut (impl Write + IsTerminal), explained: &Explained, top: usize) -> Result<()> {
     let Explained { snapshot, policies: asked, decision, sense_us, .. } = explained;
@@ -79,8 +81,9 @@ fn policies(out: &mut impl Write, asked: &Policies, decision: &Decision, paint: 
                 ballot.entries.len()
             )?,
             (_, Err(fault)) | (Err(fault), _) => {
-                let line = format!("{} {fault}", loaded.config.source);
-                writeln!(out, "{}    {}: {line}", paint.red("fault "), vote.policy)?;
+                let text = format!("{}: {} {fault}", vote.policy, loaded.config.source);
+                let lines = wrap(&text, WIDTH - BEFORE_WORDS).join(&format!("\n{:BEFORE_WORDS$}", ""));
+                writeln!(out, "{}    {lines}", paint.red("fault "))?;
             }
         }
     }

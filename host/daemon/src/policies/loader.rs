@@ -73,9 +73,9 @@ impl Loader {
         let unread = |error: std::io::Error| missing(error.to_string());
         let size = std::fs::metadata(path).map_err(unread)?.len();
         if size > MODULE_BYTES_MAX {
-            return Err(missing(format!(
-                "{size} bytes, more than the {MODULE_BYTES_MAX} that a module may have"
-            )));
+            return Err(Fault::Compile {
+                detail: format!("it has {size} bytes, at most {MODULE_BYTES_MAX} are taken"),
+            });
         }
         if self.is_wary
             && let Some(why) = distrust(path).map_err(unread)?

@@ -30,12 +30,20 @@ pub(crate) fn compiler() -> Compiler {
 /// The hostile policy's module, built once.
 pub(crate) fn misbehaving_module() -> &'static [u8] {
     static MODULE: OnceLock<Vec<u8>> = OnceLock::new();
-    MODULE.get_or_init(|| {
-        let root = guest::workspace_root(Path::new(env!("CARGO_MANIFEST_DIR")));
-        let module = guest::build(&root.join("tests/misbehaving"), &root.join("target/guests"))
-            .unwrap_or_else(|problem| panic!("{problem}"));
-        std::fs::read(module).expect("the module that was just built")
-    })
+    MODULE.get_or_init(|| built("tests/misbehaving"))
+}
+
+/// A small policy, as a site would have it; built once.
+pub(crate) fn keep_postgres_module() -> &'static [u8] {
+    static MODULE: OnceLock<Vec<u8>> = OnceLock::new();
+    MODULE.get_or_init(|| built("examples/policies/keep-postgres"))
+}
+
+fn built(crate_dir: &str) -> Vec<u8> {
+    let root = guest::workspace_root(Path::new(env!("CARGO_MANIFEST_DIR")));
+    let module = guest::build(&root.join(crate_dir), &root.join("target/guests"))
+        .unwrap_or_else(|problem| panic!("{problem}"));
+    std::fs::read(module).expect("the module that was just built")
 }
 
 fn misbehaving_compiled() -> &'static Compiled {
