@@ -123,6 +123,9 @@ impl Guests {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut guests = Self { directory, expected: Vec::new() };
+        let machine = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/machines/plain-v2");
+        let mut snapshot = Command::new(env!("CARGO_BIN_EXE_jettison"));
+        done(snapshot.args(["snapshot", "--root"]).arg(machine).arg("-o").arg(guests.machine()));
         for (what, kind) in DEEDS {
             guests.add(if what.is_empty() { "untold" } else { what }, &told(what), kind);
         }
@@ -144,6 +147,10 @@ impl Guests {
         guests.add("too-large", &vec![0; (16 << 20) + 1], "compile");
         guests.expected.push((guests.directory.path().join("absent.wasm"), "missing"));
         guests
+    }
+
+    fn machine(&self) -> PathBuf {
+        self.directory.path().join("machine.json")
     }
 
     fn add(&mut self, name: &str, bytes: &[u8], kind: &'static str) {
@@ -172,16 +179,21 @@ fn told(what: &str) -> Vec<u8> {
     module
 }
 
-/// What is said of a machine in a file tree, with these policies.
-fn explain(policies: &[&Path]) -> Value {
-    let machine = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/machines/plain-v2");
+/// What is said of a machine in a file tree, as it was when [`Guests`] came, with these policies: a process must not get
+/// older from one look to the next.
+fn explain(guests: &Guests, policies: &[&Path]) -> Value {
     let mut command = Command::new(env!("CARGO_BIN_EXE_jettison"));
-    command.args(["explain", "--json", "--root"]).arg(machine);
+    command.args(["explain", "--json", "--snapshot"]).arg(guests.machine());
     policies.iter().for_each(|policy| _ = command.arg("--policy").arg(policy));
+    serde_json::from_slice(&done(&mut command)).unwrap()
+}
+
+/// What it printed; it ends with 0, and complains of nothing.
+fn done(command: &mut Command) -> Vec<u8> {
     let output = command.output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!((output.status.code(), &*said), (Some(0), ""), "{policies:?}");
-    serde_json::from_slice(&output.stdout).unwrap()
+    assert_eq!((output.status.code(), &*said), (Some(0), ""), "{command:?}");
+    output.stdout
 }
 
 /// Whom to give up, and why, to the byte.
@@ -197,10 +209,10 @@ fn kind(policy: &Value) -> &str {
 #[test]
 fn alone_each_leaves_the_built_in_ranking() {
     let guests = Guests::new();
-    let builtin = ranking(&explain(&[Path::new("/nonexistent.wasm")]));
+    let builtin = ranking(&explain(&guests, &[Path::new("/nonexistent.wasm")]));
     assert!(builtin.contains(r#""policy": "built-in""#), "{builtin}");
     for (path, expected) in &guests.expected {
-        let explained = explain(&[path]);
+        let explained = explain(&guests, &[path]);
         assert_eq!(kind(&explained["policies"][0]), *expected, "{}", path.display());
         if *expected != "ok" {
             assert_eq!(ranking(&explained), builtin, "{}", path.display());
@@ -212,10 +224,10 @@ fn alone_each_leaves_the_built_in_ranking() {
 fn a_good_policy_beside_all_of_them_is_not_disturbed_and_each_fault_reads_well() {
     let guests = Guests::new();
     let good = Path::new("builtin:balanced");
-    let undisturbed = ranking(&explain(&[good]));
+    let undisturbed = ranking(&explain(&guests, &[good]));
     let everybody: Vec<&Path> =
         guests.expected.iter().map(|(path, _)| path.as_path()).chain([good]).collect();
-    let explained = explain(&everybody);
+    let explained = explain(&guests, &everybody);
     assert_eq!(ranking(&explained), undisturbed);
     let policies = explained["policies"].as_array().unwrap();
     let mut said =
