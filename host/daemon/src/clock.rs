@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use jettison_sense::Now;
+use jettison_sense::{Now, Root};
 use rustix::io::Errno;
 use rustix::time::{
     ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime,
@@ -18,6 +18,16 @@ impl Clock {
     /// Milliseconds since boot, suspension included, and since 1970.
     pub(crate) fn now(self) -> Now {
         Now { boot_ms: millis(ClockId::Boottime), wall_ms: millis(ClockId::Realtime) }
+    }
+
+    /// The same for a machine: one from files has the time of its own `uptime`, so that how old its processes are does not
+    /// depend on when somebody looks. It is now where that is not said.
+    pub(crate) fn now_at(self, root: &Root) -> Now {
+        let now = self.now();
+        match root.uptime_ms() {
+            Some(boot_ms) if !root.is_live() => Now { boot_ms, ..now },
+            _ => now,
+        }
     }
 
     /// For durations within a tick.

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::parse::{cut, number};
+
 const PROC: &str = "/proc";
 const SYS: &str = "/sys";
 const DEV: &str = "/dev";
@@ -36,6 +38,16 @@ impl Root {
         *self == Self::live()
     }
 
+    /// How long the machine has been up, milliseconds, suspension included (`uptime`, proc_uptime(5)). `None` if it does not
+    /// say.
+    #[must_use]
+    pub fn uptime_ms(&self) -> Option<u64> {
+        let text = std::fs::read(self.proc.join("uptime")).ok()?;
+        let seconds = text.split(|&byte| byte == b' ').next()?.trim_ascii();
+        let (whole, hundredths) = cut(seconds, b'.')?;
+        number(whole)?.checked_mul(1_000)?.checked_add(number(hundredths)?.checked_mul(10)?)
+    }
+
     /// Where a path that the kernel names (a mount point) is in this machine; `None` if it is in none of the trees.
     pub(crate) fn locate(&self, absolute: &Path) -> Option<PathBuf> {
         let trees = [(PROC, &self.proc), (SYS, &self.sys), (DEV, &self.dev)];
@@ -48,6 +60,21 @@ impl Root {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_uptime_is_the_machines_own() {
+        let machine = tempfile::tempdir().unwrap();
+        let root = Root::below(machine.path());
+        assert_eq!(root.uptime_ms(), None);
+        std::fs::create_dir(&root.proc).unwrap();
+        for (text, expected) in
+            [("12.34 99.00\n", Some(12_340)), ("5.00\n", Some(5_000)), ("", None), ("x.y 1.00", None)]
+        {
+            std::fs::write(root.proc.join("uptime"), text).unwrap();
+            assert_eq!(root.uptime_ms(), expected, "{text:?}");
+        }
+        assert!(Root::live().uptime_ms() > Some(0));
+    }
 
     #[test]
     fn a_fixture_machine_never_leads_back_to_the_live_one() {

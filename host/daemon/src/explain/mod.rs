@@ -70,7 +70,8 @@ fn of_machine(args: &cli::Explain, config: Config) -> Result<Explained, Failure>
         pipeline.sense(Clock.now());
         Clock.wait(BETWEEN_SCANS);
     }
-    let sense_us = pipeline.sense(Clock.now());
+    let now = Clock.now_at(pipeline.sensor.root());
+    let sense_us = pipeline.sense(now);
     let sense_faults = pipeline.sensor.faults_total();
     Ok(explained(pipeline, sense_us, sense_faults))
 }

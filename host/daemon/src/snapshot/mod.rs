@@ -41,7 +41,8 @@ pub(crate) fn snapshot(args: &cli::Snapshot) -> Result<(), Failure> {
         sensor.sense(NEEDS, Clock.now(), &mut snapshot);
         Clock.wait(BETWEEN_SCANS);
     }
-    sensor.sense(NEEDS, Clock.now(), &mut snapshot);
+    let now = Clock.now_at(sensor.root());
+    sensor.sense(NEEDS, now, &mut snapshot);
     let mut file = write::file(&snapshot, sensor.faults());
     if args.redact {
         redact::redact(&mut file, &salt()?);
