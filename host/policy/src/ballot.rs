@@ -2,11 +2,10 @@
 
 use std::ops::RangeInclusive;
 
-use jettison_model::limits::{
-    BALLOT_ENTRIES_MAX, REASON_BYTES_MAX, SHUTDOWN_STEPS_MAX, STEP_WAIT_MS_MAX, STRENGTH_MAX,
-};
+use jettison_model::limits::{SHUTDOWN_STEPS_MAX, STEP_WAIT_MS_MAX, STRENGTH_MAX};
 use jettison_model::{Ballot, Entry, Fault, Snapshot, Stance, Step, Target};
 
+use crate::limits::Limits;
 use crate::raw;
 use crate::text::{one_line, short_line};
 
@@ -17,28 +16,27 @@ const SIGNALS_OF_THE_HOST: [(u8, &str); 3] = [(9, "KILL"), (18, "CONT"), (19, "S
 /// What a policy may have held; -1000 would take a process away from the kernel's OOM killer.
 const ADJS: RangeInclusive<i16> = -999..=1000;
 
-/// What a ballot may speak of: this many rows, these hooks.
+/// What a ballot may speak of, and how much: this many rows, these hooks, so many entries.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scope<'a> {
     pub(crate) processes: usize,
     pub(crate) memcgs: usize,
     pub(crate) hooks: &'a [String],
+    pub(crate) limits: &'a Limits,
 }
 
 impl<'a> Scope<'a> {
-    pub(crate) fn of(snapshot: &Snapshot, hooks: &'a [String]) -> Self {
-        Self { processes: snapshot.processes.len(), memcgs: snapshot.memcgs.len(), hooks }
+    pub(crate) fn of(snapshot: &Snapshot, hooks: &'a [String], limits: &'a Limits) -> Self {
+        Self { processes: snapshot.processes.len(), memcgs: snapshot.memcgs.len(), hooks, limits }
     }
 }
 
 /// Takes the whole ballot or none of it: half a ballot is not trusted.
 pub(crate) fn checked(ballot: raw::Ballot, scope: Scope<'_>) -> Result<Ballot, Fault> {
     let given = ballot.entries.len();
-    if given > BALLOT_ENTRIES_MAX {
-        return Err(bad(
-            BALLOT_ENTRIES_MAX,
-            format!("{given} entries, at most {BALLOT_ENTRIES_MAX} are taken"),
-        ));
+    let most = scope.limits.ballot_entries;
+    if given > most {
+        return Err(bad(most, format!("{given} entries, at most {most} are taken")));
     }
     let entries = ballot
         .entries
@@ -56,8 +54,9 @@ fn bad(index: usize, problem: String) -> Fault {
 
 fn entry(raw: raw::Entry, scope: Scope<'_>) -> Result<Entry, String> {
     let reason = raw.reason;
-    if reason.len() > REASON_BYTES_MAX {
-        return Err(format!("its reason has {} bytes, at most {REASON_BYTES_MAX} are taken", reason.len()));
+    let most = scope.limits.reason_bytes;
+    if reason.len() > most {
+        return Err(format!("its reason has {} bytes, at most {most} are taken", reason.len()));
     }
     if let Some(adj) = raw.oom_score_adj.filter(|adj| !ADJS.contains(adj)) {
         return Err(format!("oom-score-adj {adj} is not in {}..={}", ADJS.start(), ADJS.end()));

@@ -7,12 +7,12 @@ use wasmtime::component::{ComponentType, Instance, Lift, TypedFunc};
 use crate::fault;
 use crate::fuse::Armed;
 use crate::guest::{Guest, LogLine};
-use crate::limits::{LIFTED_BYTES_MAX, Limits};
+use crate::limits::Limits;
 use crate::policy::Policy;
 use crate::world::Export;
 
 /// What runs before any function that is called.
-const START: &str = "its start function";
+pub(crate) const START: &str = "its start function";
 
 /// What one consultation brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,12 +38,12 @@ impl<'a> Call<'a> {
         let engine = policy.engine();
         let armed = engine.fuse().arm()?;
         let limits = engine.limits();
-        let guest = Guest::new(snapshot, policy.config(), limits.memory_bytes);
+        let guest = Guest::new(snapshot, policy.config(), *limits);
         let mut store = Store::try_new(engine.wasm(), guest)
             .map_err(|error| fault::host("no memory for a store", &error))?;
         store.limiter(|guest| guest);
         store.set_epoch_deadline(1);
-        store.set_hostcall_fuel(LIFTED_BYTES_MAX);
+        store.set_hostcall_fuel(limits.answer_bytes);
         store.set_fuel(limits.fuel).map_err(|error| fault::host("no fuel can be given", &error))?;
         Ok(Self { store, policy, _armed: armed })
     }

@@ -6,7 +6,6 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use jettison_model::Fault;
-use jettison_model::limits::GUEST_MEMORY_BYTES_MAX;
 use wasmtime::InstanceAllocationStrategy;
 
 use crate::fault;
@@ -33,8 +32,9 @@ impl Engine {
     /// # Errors
     /// [`Fault::Host`] if the host has no memory or no thread to give.
     pub fn new(limits: Limits) -> Result<Self, Fault> {
-        let limits = Limits { memory_bytes: limits.memory_bytes.min(GUEST_MEMORY_BYTES_MAX), ..limits };
+        let limits = limits.bounded();
         let mut config = settings();
+        config.max_wasm_stack(limits.stack_bytes);
         config.enable_compiler(false).allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
         let wasm = wasmtime::Engine::new(&config)
             .map_err(|error| fault::host("the WebAssembly runtime does not start", &error))?;

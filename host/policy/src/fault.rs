@@ -3,8 +3,9 @@
 use jettison_model::Fault;
 use wasmtime::{Error, Trap};
 
+use crate::call::START;
 use crate::guest::Guest;
-use crate::limits::{LIFTED_BYTES_MAX, Limits, STACK_BYTES_MAX};
+use crate::limits::Limits;
 
 /// A fault of the host: what was tried, and the error with its causes.
 pub(crate) fn host(tried: &str, error: &Error) -> Fault {
@@ -19,6 +20,10 @@ pub(crate) fn of_call(error: &Error, place: &str, guest: &Guest, limits: &Limits
         Some(Trap::OutOfFuel) => Fault::OutOfFuel { budget: limits.fuel },
         Some(Trap::Interrupt) => Fault::OutOfTime { budget_ms: limits.epoch_ms },
         _ if guest.denied => Fault::OutOfMemory { budget_bytes: limits.memory_bytes as u64 },
+        _ if let Some(wanted) = guest.table_denied => trapped(&format!(
+            "it wanted a table of {wanted} elements, and may have {} (`limits.table_elements`)",
+            limits.table_elements
+        )),
         Some(Trap::UnreachableCodeReached) => match &guest.last_error {
             Some(message) => trapped(message),
             None => {
@@ -26,13 +31,16 @@ pub(crate) fn of_call(error: &Error, place: &str, guest: &Guest, limits: &Limits
             }
         },
         Some(Trap::StackOverflow) => {
-            trapped(&format!("it recurses deeper than its stack of {} KiB", STACK_BYTES_MAX >> 10))
+            trapped(&format!("it recurses deeper than its stack of {} KiB", limits.stack_bytes >> 10))
         }
         Some(trap) => trapped(&trap.to_string()),
+        None if place == START => {
+            trapped(&format!("it cannot begin ({}): see `limits.tables` if it has many", causes(error)))
+        }
         // No trap of the guest's own: the host could not read what was handed over.
         None => trapped(&format!(
             "what it handed over is invalid, or more than {} MiB ({}): build it with jettison-sdk, and answer less",
-            LIFTED_BYTES_MAX >> 20,
+            limits.answer_bytes >> 20,
             causes(error)
         )),
     }

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use jettison_model::Snapshot;
-use jettison_model::limits::LOG_LINES_MAX;
 use wasmtime::ResourceLimiter;
 
-use crate::limits::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX};
+use crate::limits::{CORE_INSTANCES_MAX, Limits, MEMORIES_MAX};
 use crate::text::short_line;
 
 /// The level of a log line that a panicking guest leaves.
@@ -29,21 +28,31 @@ pub(crate) struct Guest {
     pub(crate) log: Vec<LogLine>,
     /// The last line, if it was an error: a panic's message, should a trap follow.
     pub(crate) last_error: Option<String>,
-    pub(crate) memory_bytes_max: usize,
-    /// Whether the guest was refused memory or table elements.
+    limits: Limits,
+    /// Whether the guest was refused memory.
     pub(crate) denied: bool,
+    /// How large a table it wanted and was refused.
+    pub(crate) table_denied: Option<usize>,
 }
 
 impl Guest {
-    pub(crate) fn new(snapshot: Snapshot, config: Arc<str>, memory_bytes_max: usize) -> Self {
-        Self { snapshot, config, log: Vec::new(), last_error: None, memory_bytes_max, denied: false }
+    pub(crate) fn new(snapshot: Snapshot, config: Arc<str>, limits: Limits) -> Self {
+        Self {
+            snapshot,
+            config,
+            log: Vec::new(),
+            last_error: None,
+            limits,
+            denied: false,
+            table_denied: None,
+        }
     }
 
     /// Keeps a line, cut to its limit, unless there are too many already.
     pub(crate) fn emit(&mut self, level: u32, message: &str) {
         let message = short_line(message);
         self.last_error = (level == LEVEL_ERROR).then(|| message.clone());
-        if self.log.len() < LOG_LINES_MAX {
+        if self.log.len() < self.limits.log_lines {
             self.log.push(LogLine { level, message });
         }
     }
@@ -56,7 +65,7 @@ impl ResourceLimiter for Guest {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let allowed = desired <= self.memory_bytes_max && maximum.is_none_or(|max| desired <= max);
+        let allowed = desired <= self.limits.memory_bytes && maximum.is_none_or(|max| desired <= max);
         self.denied |= !allowed;
         Ok(allowed)
     }
@@ -67,8 +76,8 @@ impl ResourceLimiter for Guest {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let allowed = desired <= TABLE_ELEMENTS_MAX && maximum.is_none_or(|max| desired <= max);
-        self.denied |= !allowed;
+        let allowed = desired <= self.limits.table_elements && maximum.is_none_or(|max| desired <= max);
+        self.table_denied = (!allowed).then_some(desired).or(self.table_denied);
         Ok(allowed)
     }
 
@@ -77,7 +86,7 @@ impl ResourceLimiter for Guest {
     }
 
     fn tables(&self) -> usize {
-        TABLES_MAX as usize
+        self.limits.tables
     }
 
     fn memories(&self) -> usize {

@@ -113,7 +113,7 @@ impl Policy {
         let answer = call
             .run::<Result<raw::Ballot, String>>(&self.exports.rank)
             .and_then(|answer| answer.map_err(refused))
-            .and_then(|ballot| checked(ballot, Scope::of(snapshot, &self.hooks)));
+            .and_then(|ballot| checked(ballot, Scope::of(snapshot, &self.hooks, self.engine.limits())));
         call.finish(answer)
     }
 

@@ -3,7 +3,7 @@
 use jettison_model::limits::GUEST_MEMORY_BYTES_MAX;
 use wasmtime::{Config, Enabled, PoolingAllocationConfig, WasmBacktraceDetails};
 
-use crate::limits::{CORE_INSTANCES_MAX, MEMORIES_MAX, STACK_BYTES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX};
+use crate::limits::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX};
 
 /// What both sides must have alike.
 pub(crate) fn settings() -> Config {
@@ -11,7 +11,6 @@ pub(crate) fn settings() -> Config {
     config
         .consume_fuel(true)
         .epoch_interruption(true)
-        .max_wasm_stack(STACK_BYTES_MAX)
         // Guests are deterministic, so a replay on another machine says the same.
         .wasm_relaxed_simd(false)
         .wasm_memory64(false)

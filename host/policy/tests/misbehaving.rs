@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use expect_test::{Expect, expect};
 use jettison_model::Fault;
 use jettison_model::limits::{LOG_LINE_BYTES_MAX, LOG_LINES_MAX};
-use jettison_policy::{Engine, Limits};
+use jettison_policy::{Consultation, Engine, Limits};
 use kit::{answer, consult, misbehaving, misbehaving_on, three_processes};
 
 fn check(what: &str, expected: &Expect) {
@@ -209,4 +209,45 @@ fn a_small_limit_on_memory_holds_from_the_start() {
     let engine = Engine::new(limits).unwrap();
     let fault = misbehaving_on(&engine, "good").map(drop).unwrap_err();
     assert_eq!(fault, Fault::OutOfMemory { budget_bytes: 1 << 16 });
+}
+
+/// What a guest comes to on an engine with these limits.
+fn limited(limits: Limits, what: &str) -> (String, usize) {
+    let engine = Engine::new(limits).unwrap();
+    match misbehaving_on(&engine, what) {
+        Ok(policy) => {
+            let Consultation { answer, log, .. } = policy.consult(&three_processes());
+            let answer =
+                answer.map_or_else(|fault| fault.to_string(), |ballot| format!("{}", ballot.entries.len()));
+            (answer, log.len())
+        }
+        Err(fault) => (fault.to_string(), 0),
+    }
+}
+
+#[test]
+fn each_limit_can_be_set_lower_and_says_so() {
+    let most = Limits::default();
+    let of = |limits: Limits, what: &str| limited(limits, what).0;
+    assert_eq!(of(most, "good"), "2");
+    assert!(of(Limits { ballot_entries: 1, ..most }, "good").contains("2 entries, at most 1 are taken"));
+    assert!(of(Limits { reason_bytes: 6, ..most }, "good").contains("7 bytes, at most 6 are taken"));
+    assert!(of(Limits { stack_bytes: 64 << 10, ..most }, "recurse").contains("its stack of 64 KiB"));
+    let answer = of(Limits { answer_bytes: 1 << 10, ..most }, "large");
+    assert!(answer.contains("what it handed over is invalid, or more than"), "{answer}");
+    let table = of(Limits { table_elements: 1, ..most }, "good");
+    assert!(table.contains("elements, and may have 1 (`limits.table_elements`)"), "{table}");
+    assert_eq!(limited(Limits { log_lines: 2, ..most }, "log-flood").1, 2);
+    assert_eq!(limited(most, "log-flood").1, 64);
+    let tables = of(Limits { tables: 1, ..most }, "good");
+    assert!(tables.contains("table count too high at 2") && tables.contains("`limits.tables`"), "{tables}");
+}
+
+#[test]
+fn no_limit_can_be_set_beyond_what_is_set_aside() {
+    let limits =
+        Limits { memory_bytes: usize::MAX, tables: 1_000, ballot_entries: usize::MAX, ..Limits::default() };
+    let answer = limited(limits, "bloat").0;
+    assert!(answer.contains("more than its 32 MiB of memory"), "{answer}");
+    assert!(limited(limits, "many-entries").0.contains("at most 4096"));
 }

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use jettison_decide::settings::Watch;
 use jettison_decide::{Bound, Reach, Rule, Thresholds};
-use jettison_model::limits::{GUEST_MEMORY_BYTES_MAX, WEIGHT_MAX};
+use jettison_model::limits::WEIGHT_MAX;
+use jettison_policy::LIMITS_MAX;
 use jettison_sense::trigger::{PsiKind, PsiSpec};
 
 use super::reader::{File, Problem, Section};
@@ -169,12 +170,27 @@ fn adjust(section: Section<'_>, config: &mut Config) {
 }
 
 fn limits(section: Section<'_>, config: &mut Config) {
-    let most_mib = i64::try_from(GUEST_MEMORY_BYTES_MAX >> 20).unwrap_or(i64::MAX);
-    let fuel = section.number("fuel", 1_000_000..=1_000_000_000_000_i64);
-    set(&mut config.limits.fuel, fuel.and_then(|fuel| u64::try_from(fuel).ok()));
-    let memory_mib = section.number("memory_mib", 1..=most_mib);
-    set(&mut config.limits.memory_bytes, memory_mib.and_then(|mib| usize::try_from(mib << 20).ok()));
-    set(&mut config.limits.epoch_ms, section.number("consultation_ms", 100..=60_000_u32).map(u64::from));
+    let (to, most) = (&mut config.limits, LIMITS_MAX);
+    let fuel = section.number("fuel", 1_000_000..=i64::try_from(most.fuel).unwrap_or(i64::MAX));
+    set(&mut to.fuel, fuel.and_then(|fuel| u64::try_from(fuel).ok()));
+    let epoch_ms = section.number("consultation_ms", 100..=i64::try_from(most.epoch_ms).unwrap_or(i64::MAX));
+    set(&mut to.epoch_ms, epoch_ms.and_then(|ms| u64::try_from(ms).ok()));
+    let sizes = [
+        ("memory_mib", &mut to.memory_bytes, most.memory_bytes, 1, 20),
+        ("stack_kib", &mut to.stack_bytes, most.stack_bytes, 64, 10),
+        ("tables", &mut to.tables, most.tables, 1, 0),
+        ("table_elements", &mut to.table_elements, most.table_elements, 1, 0),
+        ("answer_mib", &mut to.answer_bytes, most.answer_bytes, 1, 20),
+        ("ballot_entries", &mut to.ballot_entries, most.ballot_entries, 1, 0),
+        ("reason_bytes", &mut to.reason_bytes, most.reason_bytes, 16, 0),
+        ("log_lines", &mut to.log_lines, most.log_lines, 0, 0),
+    ];
+    for (key, size, most, least, unit_bits) in sizes {
+        let most = i64::try_from(most >> unit_bits).unwrap_or(i64::MAX);
+        let given =
+            section.number(key, least..=most).and_then(|given| usize::try_from(given << unit_bits).ok());
+        set(size, given);
+    }
     set(&mut config.quarantine_faults, section.number("quarantine_faults", 1..=1_000_u32));
     section.finish();
 }

@@ -35,6 +35,13 @@ interval_ms = 10000
 fuel = 1000000000
 memory_mib = 32
 consultation_ms = 5000
+stack_kib = 256
+tables = 4
+table_elements = 16384
+answer_mib = 8
+ballot_entries = 4096
+reason_bytes = 512
+log_lines = 64
 quarantine_faults = 3
 [[policy]]
 name = "balanced"
@@ -100,6 +107,8 @@ never = [{}]
 name = "site"
 weight = 500
 grants = ["environment"]
+[limits]
+ballot_entries = 5000
 "#,
         expect![[r#"
             j.toml:2: unknown key `trigger.availible_percent`; expected available_percent, available_cap_mib, swap_free_percent, psi
@@ -110,6 +119,7 @@ grants = ["environment"]
             j.toml:9: a [[policy]] needs a `source`: "builtin:balanced" or the path of a .wasm file
             j.toml:11: `policy.weight` must be a whole number from 1 to 100, not 500
             j.toml:12: `grants` knows cmdlines, exes, pss-bytes, not "environment"
+            j.toml:14: `limits.ballot_entries` must be a whole number from 1 to 4096, not 5000
         "#]],
     );
 }
