@@ -45,7 +45,7 @@ impl Sense for Sensor {
 
 /// Stage 2, as the other stages see it: loaded policies, or scripted ones.
 pub(crate) trait Consult {
-    /// What the sensor must read beyond what the host itself needs.
+    /// What the sensor must read for them beyond what the host itself needs.
     fn needs(&self) -> Needs;
     /// Asks each: a vote for each, in the order of the configuration, and what it cost.
     fn consult(&mut self, snapshot: &Snapshot) -> (Vec<Vote>, Vec<Consulted>);
@@ -76,7 +76,7 @@ impl<S: Sense, P: Consult> Pipeline<S, P> {
     /// Stage 1. Returns microseconds.
     pub(crate) fn sense(&mut self, now: Now) -> u64 {
         let stopwatch = Clock.stopwatch();
-        self.sensor.sense(self.policies.needs(), now, &mut self.snapshot);
+        self.sensor.sense(self.policies.needs().or(self.settings.needs()), now, &mut self.snapshot);
         stopwatch.us()
     }
 }

@@ -8,27 +8,53 @@ use jettison_model::{Exclusion, Snapshot, column};
 
 use crate::settings::{Rule, Settings};
 
+/// What the kernel adds to the path of an executable that was replaced since (proc_pid_exe(5)): an update takes no guard away.
+const DELETED: &[u8] = b" (deleted)";
+
 /// The exclusions, by row, with the first reason that applies.
 #[must_use]
 pub fn exclusions(snapshot: &Snapshot, settings: &Settings) -> Vec<(u32, Exclusion)> {
+    let ours = ourselves(snapshot, settings.own_pid);
+    let mut cmdline = Vec::new();
     (0_u32..)
         .zip(0..snapshot.processes.len())
-        .filter_map(|(number, row)| Some((number, exclusion(snapshot, row, settings)?)))
+        .filter_map(|(number, row)| Some((number, exclusion(snapshot, row, &ours, settings, &mut cmdline)?)))
         .collect()
 }
 
-fn exclusion(snapshot: &Snapshot, row: usize, settings: &Settings) -> Option<Exclusion> {
+/// The rows of the daemon and of all its ancestors: a supervisor, a container's shim or a shell that ends takes the
+/// daemon along, or sees to it that another is started.
+fn ourselves(snapshot: &Snapshot, own_pid: u32) -> Vec<usize> {
+    let processes = &snapshot.processes;
+    let mut rows = Vec::new();
+    let mut next = processes.pids.binary_search(&own_pid).ok();
+    // A torn scan can close a cycle.
+    while let Some(row) = next.filter(|row| !rows.contains(row)) {
+        rows.push(row);
+        next = processes.parents.get(row).copied().and_then(column::row);
+    }
+    rows
+}
+
+/// `cmdline` is memory to use again.
+fn exclusion(
+    snapshot: &Snapshot,
+    row: usize,
+    ours: &[usize],
+    settings: &Settings,
+    cmdline: &mut Vec<u8>,
+) -> Option<Exclusion> {
     let processes = &snapshot.processes;
     let pid = processes.pids.get(row).copied()?;
     if pid == 1 {
         Some(Exclusion::Init)
     } else if processes.has(row, flags::KERNEL_THREAD) {
         Some(Exclusion::KernelThread)
-    } else if pid == settings.own_pid {
+    } else if ours.contains(&row) {
         Some(Exclusion::Itself)
     } else if processes.oom_score_adj(row) == -1000 {
         Some(Exclusion::Unkillable)
-    } else if settings.never.iter().any(|rule| matches(rule, snapshot, row)) {
+    } else if settings.never.iter().any(|rule| matches(rule, snapshot, row, cmdline)) {
         Some(Exclusion::Guard)
     } else if processes.has(row, flags::OUT_OF_SCOPE) {
         Some(Exclusion::OutOfScope)
@@ -37,7 +63,7 @@ fn exclusion(snapshot: &Snapshot, row: usize, settings: &Settings) -> Option<Exc
     }
 }
 
-fn matches(rule: &Rule, snapshot: &Snapshot, row: usize) -> bool {
+fn matches(rule: &Rule, snapshot: &Snapshot, row: usize, cmdline: &mut Vec<u8>) -> bool {
     let processes = &snapshot.processes;
     let memcg = processes.memcgs.get(row).copied().and_then(column::row);
     let comm = rule.comm.as_ref().is_none_or(|comm| processes.comms.get(row) == comm.as_bytes());
@@ -49,7 +75,24 @@ fn matches(rule: &Rule, snapshot: &Snapshot, row: usize) -> bool {
     let cgroup = rule.cgroup.as_ref().is_none_or(|path| {
         memcg.is_some_and(|memcg| is_below(snapshot.memcgs.paths.get(memcg), path.as_bytes()))
     });
-    comm && uid && unit && cgroup
+    let exe = rule.exe.as_ref().is_none_or(|path| {
+        let exe = processes.exes.get(row);
+        exe.strip_suffix(DELETED).unwrap_or(exe) == path.as_bytes()
+    });
+    comm && uid && unit && cgroup && exe && {
+        // The costliest comes last.
+        rule.cmdline.as_ref().is_none_or(|pattern| {
+            as_typed(processes.cmdlines.get(row), cmdline);
+            pattern.is_in(cmdline)
+        })
+    }
+}
+
+/// A command line with spaces between its arguments, where the kernel has a NUL after each (proc_pid_cmdline(5)).
+fn as_typed(arguments: &[u8], into: &mut Vec<u8>) {
+    into.clear();
+    let arguments = arguments.strip_suffix(b"\0").unwrap_or(arguments);
+    into.extend(arguments.iter().map(|&byte| if byte == 0 { b' ' } else { byte }));
 }
 
 /// Whether a cgroup path is another one or lies below it.

@@ -22,6 +22,7 @@ pub mod eligible;
 pub mod escalate;
 pub mod gate;
 mod order;
+pub mod pattern;
 pub mod plan;
 mod relief;
 pub mod settings;
@@ -30,6 +31,7 @@ pub mod tally;
 
 pub use eligible::{exclusions, mark};
 pub use gate::{Level, Signals, gate};
+pub use pattern::Pattern;
 pub use plan::{is_critical_for, plan};
 pub use settings::{Bound, Reach, Rule, Settings, Thresholds};
 pub use state::{InFlight, State};

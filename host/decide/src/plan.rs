@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::cell::OnceCell;
 use core::cmp::Reverse;
 
-use jettison_model::column::row as row_of;
+use jettison_model::column::{known_u64, row as row_of};
 use jettison_model::snapshot::flags;
 use jettison_model::{
     Cause, Entry, Exclusion, Hold, Plan, ProcessId, Ranked, Ranking, Snapshot, Stance, Step, Target, Tier,
@@ -111,6 +111,19 @@ fn needed_bytes(snapshot: &Snapshot, state: &State, settings: &Settings) -> Resu
         }
     }
     Ok(needed - on_its_way)
+}
+
+/// The most that any victim's end can give back: all that is in use, of memory and of swap.
+fn in_use_bytes(snapshot: &Snapshot) -> u64 {
+    let host = &snapshot.host;
+    // What is not known bounds nothing.
+    let (Some(total), Some(available)) =
+        (known_u64(host.memory_total_bytes), known_u64(host.memory_available_bytes))
+    else {
+        return u64::MAX;
+    };
+    let swapped = host.swap_total_bytes.saturating_sub(host.swap_free_bytes);
+    total.saturating_sub(available).saturating_add(swapped)
 }
 
 /// The memcg whose own limit is the cause: victims come only from its subtree, and only they help it.
@@ -231,7 +244,9 @@ impl Chooser<'_> {
             .iter()
             .fold(0_u64, |sum, &row| sum.saturating_add(processes.anon_and_swap_bytes(row as usize)));
         let shmem = rows.iter().map(|&row| processes.shmem_bytes(row as usize)).max().unwrap_or(0);
-        let predicted_relief_bytes = private.saturating_add(shmem);
+        // Children that share their pages with their parent each count all of them: a thousand of them seem to hold
+        // more than there is.
+        let predicted_relief_bytes = private.saturating_add(shmem).min(in_use_bytes(self.snapshot));
         if predicted_relief_bytes < limits::RELIEF_BYTES_MIN {
             return None;
         }

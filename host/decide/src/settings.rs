@@ -3,6 +3,10 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use jettison_model::Needs;
+
+use crate::pattern::Pattern;
+
 /// How far down the order the host goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reach {
@@ -57,6 +61,10 @@ pub struct Rule {
     pub cgroup: Option<String>,
     /// The effective user.
     pub uid: Option<u32>,
+    /// The path of the executable.
+    pub exe: Option<String>,
+    /// Somewhere in the command line, its arguments with one space between them.
+    pub cmdline: Option<Pattern>,
 }
 
 /// Which memcgs' own limits are watched.
@@ -98,6 +106,19 @@ pub struct Settings {
     pub never: Vec<Rule>,
     /// The daemon's own process.
     pub own_pid: u32,
+}
+
+impl Settings {
+    /// What the rules of `never` have to be told of every process: columns that nobody else may need.
+    #[must_use]
+    pub fn needs(&self) -> Needs {
+        let any = |names: fn(&Rule) -> bool| self.never.iter().any(names);
+        Needs {
+            cmdlines: any(|rule| rule.cmdline.is_some()),
+            exes: any(|rule| rule.exe.is_some()),
+            pss: false,
+        }
+    }
 }
 
 impl Default for Settings {

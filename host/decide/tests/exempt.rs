@@ -2,7 +2,7 @@
 
 mod kit;
 
-use jettison_decide::{Reach, Rule, Settings};
+use jettison_decide::{Pattern, Reach, Rule, Settings};
 use jettison_model::Target::Process;
 use jettison_model::snapshot::flags;
 use jettison_model::{Cause, Exclusion, Target};
@@ -50,6 +50,48 @@ fn a_rule_matches_when_all_that_it_names_matches() {
     };
     assert_eq!(guarded(rule.clone()), [(0, Exclusion::Guard)]);
     assert_eq!(guarded(Rule { uid: Some(0), ..rule }), []);
+}
+
+#[test]
+fn all_our_ancestors_are_us_and_nobody_else_is() {
+    let rows =
+        [process(9), process(9).child_of(0), process(9).child_of(1), process(9).child_of(1), process(9)];
+    let excluded = |rows: &[kit::Process]| {
+        let settings = Settings { own_pid: 12, ..Settings::default() };
+        jettison_decide::exclusions(&machine(&[], rows), &settings)
+    };
+    assert_eq!(excluded(&rows), [0, 1, 2].map(|row| (row, Exclusion::Itself)));
+    let mut torn = rows;
+    torn[0].parent = 2;
+    assert_eq!(excluded(&torn), [0, 1, 2].map(|row| (row, Exclusion::Itself)), "a cycle");
+}
+
+#[test]
+fn a_rule_may_name_the_executable_and_the_command_line() {
+    let mut machine = machine(&[], &[process(1), process(1), process(1), process(1)]);
+    machine.processes.exes =
+        [b"/usr/bin/java".as_slice(), b"/usr/bin/java (deleted)", b"/opt/java", b""].into_iter().collect();
+    machine.processes.cmdlines =
+        [b"java\0-jar\0shop.jar\0".as_slice(), b"java\0-jar\0other\0", b"shop.jar\0", b""]
+            .into_iter()
+            .collect();
+    let guarded = |rule| {
+        let settings = Settings { never: vec![rule], ..Settings::default() };
+        let rows: Vec<u32> =
+            jettison_decide::exclusions(&machine, &settings).into_iter().map(|(row, _)| row).collect();
+        (rows, settings.needs())
+    };
+    let of = |exe: Option<&str>, cmdline: Option<&str>| {
+        let cmdline = cmdline.map(|pattern| Pattern::new(pattern).unwrap());
+        let (rows, needs) = guarded(Rule { exe: exe.map(Into::into), cmdline, ..Rule::default() });
+        (rows, needs.exes, needs.cmdlines)
+    };
+    assert_eq!(of(Some("/usr/bin/java"), None), (vec![0, 1], true, false), "an update takes no guard away");
+    assert_eq!(of(None, Some("^java -jar shop")), (vec![0], false, true));
+    assert_eq!(of(None, Some("shop\\.jar$")), (vec![0, 2], false, true));
+    assert_eq!(of(Some("/usr/bin/java"), Some("other")), (vec![1], true, true));
+    let (_, needs) = guarded(Rule { uid: Some(0), ..Rule::default() });
+    assert!(!needs.exes && !needs.cmdlines, "what no rule names is not read");
 }
 
 #[test]

@@ -295,7 +295,7 @@ pub struct SenseFault {
     pub what: String,
 }
 
-/// Columns that cost much or are private, read only when some loaded policy imports them.
+/// Columns that cost much or are private, read only when some loaded policy imports them or a guard names them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
     /// `details.cmdlines`

@@ -1,7 +1,7 @@
 //! Columns on demand: command lines, executables, proportional set sizes.
 //!
 //! They cost more than the rest, and the kernel takes the lock of the process's address space for them, for
-//! which a stalled process can make us wait. So they are read only when a policy asks.
+//! which a stalled process can make us wait. So they are read only when a policy or a guard asks.
 
 use std::cmp::Reverse;
 use std::os::fd::{AsFd, BorrowedFd};

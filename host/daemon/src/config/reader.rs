@@ -172,6 +172,11 @@ impl<'t> Section<'t> {
         self.table.get(key).is_some_and(|value| value.get_ref().is_str())
     }
 
+    /// Whether nothing at all is said in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
     pub(crate) fn section(&self, key: &'static str) -> Option<Self> {
         let value = self.get(key)?;
         let table = value.get_ref().as_table();

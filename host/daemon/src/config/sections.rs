@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use jettison_decide::settings::Watch;
-use jettison_decide::{Bound, Reach, Rule, Thresholds};
+use jettison_decide::{Bound, Pattern, Reach, Rule, Thresholds};
 use jettison_model::limits::WEIGHT_MAX;
 use jettison_policy::LIMITS_MAX;
 use jettison_sense::trigger::{PsiKind, PsiSpec};
@@ -202,15 +202,40 @@ fn guard(section: Section<'_>, config: &mut Config) {
             unit: rule.text("unit"),
             cgroup: rule.text("cgroup"),
             uid: rule.number("uid", 0..=u32::MAX),
+            exe: rule.text("exe").filter(|path| is_absolute(&rule, path)),
+            cmdline: rule.text("cmdline").and_then(|pattern| compiled(&rule, &pattern)),
         };
-        if meant == Rule::default() {
-            rule.wrong("comm", "a rule of `guard.never` needs at least one of comm, unit, cgroup, uid");
+        if rule.is_empty() {
+            rule.wrong(
+                "comm",
+                "a rule of `guard.never` needs at least one of comm, unit, cgroup, uid, exe, cmdline",
+            );
         } else {
             config.settings.never.push(meant);
         }
         rule.finish();
     }
     section.finish();
+}
+
+fn is_absolute(rule: &Section<'_>, path: &str) -> bool {
+    let is_absolute = path.starts_with('/');
+    if !is_absolute {
+        rule.wrong("exe", format!("`guard.never.exe` must be an absolute path, not {path:?}"));
+    }
+    is_absolute
+}
+
+fn compiled(rule: &Section<'_>, pattern: &str) -> Option<Pattern> {
+    let compiled = Pattern::new(pattern);
+    compiled
+        .map_err(|bad| {
+            rule.wrong(
+                "cmdline",
+                format!("`guard.never.cmdline` is no regular expression ({bad}): {pattern:?}"),
+            );
+        })
+        .ok()
 }
 
 /// A hook's program. Its name is known to the ballots' check; running it is not part of this version.

@@ -66,7 +66,8 @@ mode = "dry-run"
 [memcgs]
 watch = ["/a", "/b"]
 [guard]
-never = [{ comm = "sshd" }, { unit = "dbus.service" }, { cgroup = "/init.scope", uid = 0 }]
+never = [{ comm = "sshd" }, { unit = "dbus.service" }, { cgroup = "/init.scope", uid = 0 },
+    { exe = "/usr/bin/java", cmdline = "shop\\.jar" }]
 [hooks.drain-ci]
 command = ["/usr/local/bin/drain", "--quick"]
 timeout_ms = 3000
@@ -85,7 +86,7 @@ ports = [5432]
     )
     .unwrap();
     assert_eq!((config.mode, config.scope.as_deref()), (Mode::DryRun, Some("/machine/db42")));
-    assert_eq!(config.settings.never.len(), 3);
+    assert_eq!(config.settings.never.len(), 4);
     let site = &config.policies[0];
     assert_eq!(site.source, Source::File("/etc/jettison/policies.d/site.wasm".into()));
     assert_eq!((site.weight, site.shadow), (3, true));
@@ -102,7 +103,7 @@ psi = [{ kind = "some", stall_ms = 3000, window_ms = 1000 }]
 mode = "enforced"
 grace_ms = -1
 [guard]
-never = [{}]
+never = [{}, { cmdline = "java (-jar" }, { exe = "sshd" }]
 [[policy]]
 name = "site"
 weight = 500
@@ -115,7 +116,9 @@ ballot_entries = 5000
             j.toml:3: `stall_ms` (3000) must not exceed `window_ms` (1000)
             j.toml:5: `act.mode` must be "enforce" or "dry-run", not "enforced"
             j.toml:6: `act.grace_ms` must be a whole number from 0 to 600000, not -1
-            j.toml:8: a rule of `guard.never` needs at least one of comm, unit, cgroup, uid
+            j.toml:8: `guard.never.cmdline` is no regular expression (unclosed group): "java (-jar"
+            j.toml:8: `guard.never.exe` must be an absolute path, not "sshd"
+            j.toml:8: a rule of `guard.never` needs at least one of comm, unit, cgroup, uid, exe, cmdline
             j.toml:9: a [[policy]] needs a `source`: "builtin:balanced" or the path of a .wasm file
             j.toml:11: `policy.weight` must be a whole number from 1 to 100, not 500
             j.toml:12: `grants` knows cmdlines, exes, pss-bytes, not "environment"
