@@ -8,6 +8,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -222,8 +223,16 @@ fn one_that_keeps_faulting_goes_into_quarantine_until_it_changes_or_is_lifted() 
     let line = site.daemon.says("is in quarantine");
     assert!(line.contains("after 3 faults in a row") && line.contains("is_builtin=true"), "{line}");
     assert_eq!(site.status()["policies"][0]["consultations"], 3);
-    let why = ask_json(&site.state(), &["why", &std::process::id().to_string()]);
-    assert_eq!(why["ranked"]["reasons"][0]["policy"], "built-in");
+    let mut other = Command::new("sleep").arg("600").spawn().unwrap();
+    let pid = other.id().to_string();
+    let why = wait_for("a tick that sees it", || {
+        let (status, why) = ask(&site.state(), &["why", &pid, "--json"]);
+        (status == Some(0)).then_some(why)
+    });
+    other.kill().unwrap();
+    other.wait().unwrap();
+    let why: Value = serde_json::from_str(&why).unwrap();
+    assert_eq!(why["ranked"]["reasons"][0]["policy"], "built-in", "{why}");
     assert_eq!(ask(&site.state(), &["reload", "--lift"]).0, Some(0));
     wait_for("another three", || (site.status()["policies"][0]["consultations"] == 6).then_some(()));
     file(site.directory.path(), "jettison.toml", &Site::config(&site.path("site.wasm"), "good"));
