@@ -1,5 +1,7 @@
 //! What happened in the machine: one line of JSON.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// What happened in one run. Times are milliseconds from the moment when everything stood.
@@ -29,6 +31,8 @@ pub struct Report {
     pub daemon: Option<Cost>,
     /// What the daemon's log has of what the scenario expects in it.
     pub said: Vec<String>,
+    /// What `jettison doctor` finds, if the scenario asks: `STATUS: FOUND` of each check.
+    pub doctor: BTreeMap<String, String>,
     /// How long it ran.
     pub took_ms: u64,
 }

@@ -1,5 +1,7 @@
 //! A scenario: what runs in the machine, and what should come of it. One TOML file each.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 /// A scenario. Times count from the moment when everything that is to be there before stands.
@@ -89,6 +91,9 @@ pub struct Expected {
     /// What stands in the daemon's log, once it watches.
     #[serde(default)]
     pub says: Vec<String>,
+    /// What `jettison doctor` finds, once the daemon watches: a check, and how its `STATUS: FOUND` begins.
+    #[serde(default)]
+    pub doctor: BTreeMap<String, String>,
 }
 
 impl Scenario {

@@ -29,6 +29,12 @@ pub(super) fn judge(scenario: &Scenario, report: &Report) -> Vec<String> {
         wrong.push(format!("{name} is not alive"));
     }
     wrong.extend(oom_kills(expected, report));
+    for (check, found) in &expected.doctor {
+        let said = report.doctor.get(check).map_or("nothing", String::as_str);
+        if !said.starts_with(found.as_str()) {
+            wrong.push(format!("the doctor says of {check} {said:?}, not {found:?}"));
+        }
+    }
     for what in expected.says.iter().filter(|what| !report.said.contains(what)) {
         wrong.push(format!("the daemon never said {what:?}"));
     }

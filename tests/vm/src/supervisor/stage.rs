@@ -1,5 +1,6 @@
 //! One run: starts everybody at their time, watches, and writes down what happens.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::symlink;
 use std::process::{Child, Command, Stdio};
@@ -61,6 +62,9 @@ impl<'s> Stage<'s> {
         }
         if has_jettison {
             stage.start_daemon()?;
+            if !scenario.with.doctor.is_empty() {
+                stage.report.doctor = doctor()?;
+            }
         }
         Ok(stage)
     }
@@ -195,6 +199,18 @@ impl<'s> Stage<'s> {
         let pid = i32::try_from(daemon.id()).ok().and_then(Pid::from_raw).context("its pid")?;
         kill_process(pid, signal).context("the daemon cannot be signalled")
     }
+}
+
+/// Everything that the doctor finds.
+fn doctor() -> Result<BTreeMap<String, String>> {
+    let output = Command::new("/bin/jettison").args(["doctor", "--json"]).output().context("the doctor")?;
+    let diagnosis: serde_json::Value = serde_json::from_slice(&output.stdout).context("its JSON")?;
+    let word = |check: &serde_json::Value, key: &str| check[key].as_str().unwrap_or_default().to_owned();
+    let checks = diagnosis["checks"].as_array().context("no checks")?;
+    Ok(checks
+        .iter()
+        .map(|check| (word(check, "name"), format!("{}: {}", word(check, "status"), word(check, "found"))))
+        .collect())
 }
 
 /// As an operator does it: written beside it, then renamed.
