@@ -2,3 +2,4 @@
 //! bytes are; a panic is the find. How to run them, and how to add one, is in docs/testing.md.
 
 pub mod policy;
+pub mod sense;

@@ -43,6 +43,8 @@ pub use error::SenseError;
 pub use hierarchy::{Hierarchy, Version};
 pub use limit_watch::Left;
 pub use memory::Memory;
+#[doc(hidden)]
+pub use parse::every::parse_with_every;
 pub use root::Root;
 pub use sensor::{Now, Sensor};
 pub use survey::Survey;

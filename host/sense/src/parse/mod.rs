@@ -2,6 +2,7 @@
 
 pub(crate) mod arcstats;
 pub(crate) mod cgroup;
+pub(crate) mod every;
 pub(crate) mod keyed;
 pub(crate) mod meminfo;
 pub(crate) mod mounts;
