@@ -1,7 +1,7 @@
 //! A warm scan of 5,000 processes, beside its floor and beside earlyoom's scan of the same processes.
 //!
-//! The processes sleep in a memcg of their own. The floor opens each file that a scan needs by its path, reads it
-//! once into memory that is used again, and closes it: no listing, no parsing, no table. Scan and floor take turns, and
+//! The processes sleep in a memcg of their own. The floor opens each file that a scan needs of them by its
+//! path, reads it into memory that is used again, and closes it: no listing, no parsing, no table. Scan and floor take turns, and
 //! the figures are medians. earlyoom in its dry run, told to act below 99 % of memory, looks for a victim each time it
 //! wakes and says so in a line, which counts its scans. What it costs beside them is what a second one costs for each wake-up that is
 //! told to act below 1 %. CPU time is the scheduler's account (`schedstat`, Documentation/scheduler/sched-stats.rst).
@@ -22,8 +22,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use jettison_model::snapshot::flags;
-use jettison_model::{Needs, Processes, Snapshot};
-use jettison_sense::{Now, Root, Sensor};
+use jettison_model::{Needs, Snapshot};
+use jettison_sense::{Hierarchy, Now, Root, Sensor};
 use jettison_tests::Memcg;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
@@ -61,22 +61,31 @@ fn wake_ups(pid: u32) -> u64 {
     value.split_whitespace().next().and_then(|word| word.parse().ok()).expect("a number")
 }
 
-/// The files that a scan needs, by their paths, a NUL behind each: of a kernel thread only `stat`.
-fn files_of(table: &Processes) -> Vec<Vec<u8>> {
-    let files: [&[&str]; 2] = [&["stat", "status", "oom_score_adj", "cgroup"], &["stat"]];
+/// The paths of the files that a warm scan needs of each process (what else there is to know is known from the last scan), and the
+/// lists of the memcgs' processes.
+fn files_of(snapshot: &Snapshot, hierarchy: &Hierarchy) -> Vec<Vec<u8>> {
+    let table = &snapshot.processes;
+    let files: [&[&str]; 2] = [&["status", "oom_score_adj"], &["stat"]];
     let of_row = |row: usize| {
         let files = files[usize::from(table.has(row, flags::KERNEL_THREAD))];
         files.iter().map(move |file| format!("/proc/{}/{file}", table.pids[row]).into_bytes())
     };
-    (0..table.len()).flat_map(of_row).collect()
+    let memcgs = (0..snapshot.memcgs.len()).map(|row| {
+        let path = String::from_utf8_lossy(snapshot.memcgs.paths.get(row));
+        hierarchy.directory_of(&path).join("cgroup.procs").into_os_string().into_encoded_bytes()
+    });
+    (0..table.len()).flat_map(of_row).chain(memcgs).collect()
 }
 
 /// Opens, reads and closes.
 fn floor(files: &[Vec<u8>], buffer: &mut [u8]) {
     for file in files {
-        let opened = openat(CWD, file.as_slice(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
-        let read = opened.and_then(|file| rustix::io::read(file, &mut *buffer));
-        black_box(read).expect("they all sleep");
+        // Ours all sleep; a kernel worker may have ended.
+        let Ok(opened) = openat(CWD, file.as_slice(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) else {
+            continue;
+        };
+        let is_list = file.ends_with(b".procs");
+        while black_box(rustix::io::read(&opened, &mut *buffer)).is_ok_and(|count| is_list && count > 0) {}
     }
 }
 
@@ -97,6 +106,7 @@ fn ours() -> Ours {
     let mut sensor = Sensor::new(Root::live(), None).expect("/proc is there");
     let mut snapshot = Snapshot::default();
     let mut boot_ms = 0;
+    let hierarchy = sensor.hierarchy().expect("there is a memcg").clone();
     let mut scan = |snapshot: &mut Snapshot| {
         boot_ms += 2_000;
         sensor.sense(Needs::default(), Now { boot_ms, wall_ms: boot_ms }, snapshot);
@@ -104,7 +114,7 @@ fn ours() -> Ours {
     };
     // Two generations of columns take turns.
     (0..3).for_each(|_| scan(&mut snapshot));
-    let files = files_of(&snapshot.processes);
+    let files = files_of(&snapshot, &hierarchy);
     let mut buffer = vec![0; 16 << 10];
     let (mut scans, mut floors, mut cpus) = (Vec::new(), Vec::new(), Vec::new());
     let own = std::process::id();

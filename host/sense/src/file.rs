@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use jettison_model::limits::KERNEL_FILE_BYTES_MAX;
-use rustix::fs::{CWD, Mode, OFlags, openat, readlinkat_raw};
+use rustix::fs::{CWD, Mode, OFlags, fstat, openat, readlinkat_raw};
 use rustix::io::{Errno, pread, read, retry_on_intr};
 
 use crate::error::SenseError;
@@ -29,12 +29,33 @@ impl Buffer {
     /// Opens, reads and closes `path` below `directory`.
     pub(crate) fn read_file(&mut self, directory: BorrowedFd<'_>, path: &CStr) -> Result<&[u8], Errno> {
         let file = open(directory, path)?;
-        self.fill(|into, _| read(&file, into))
+        self.fill(|into, _| read(&file, into), End::Short)
+    }
+
+    /// Likewise a file that the kernel hands out in pieces, such as the list of a memcg's processes.
+    pub(crate) fn read_list(&mut self, directory: BorrowedFd<'_>, path: &CStr) -> Result<&[u8], Errno> {
+        let file = open(directory, path)?;
+        self.fill(|into, _| read(&file, into), End::Empty)
+    }
+
+    /// Likewise, and says which inode it was. With `only`, another inode is not read, and what is read of it is nothing.
+    pub(crate) fn read_inode(
+        &mut self,
+        directory: BorrowedFd<'_>,
+        path: &CStr,
+        only: Option<u64>,
+    ) -> Result<(u64, &[u8]), Errno> {
+        let file = open(directory, path)?;
+        let inode = fstat(&file)?.st_ino;
+        if only.is_some_and(|only| only != inode) {
+            return Ok((inode, &[]));
+        }
+        Ok((inode, self.fill(|into, _| read(&file, into), End::Short)?))
     }
 
     /// Reads an open file again, from its start.
     fn read_again(&mut self, file: &OwnedFd) -> Result<&[u8], Errno> {
-        self.fill(|into, at| pread(file, into, at as u64))
+        self.fill(|into, at| pread(file, into, at as u64), End::Short)
     }
 
     /// Opens `path`, reads no more than `most` bytes of it and closes it.
@@ -57,22 +78,42 @@ impl Buffer {
         Ok(self.bytes.get(..count).unwrap_or_default())
     }
 
-    /// The kernel makes each of these files in one piece, so a read that leaves room has all of it, and asking
-    /// once more for the end would be one system call in four.
     fn fill(
         &mut self,
         mut read_at: impl FnMut(&mut [u8], usize) -> Result<usize, Errno>,
+        end: End,
     ) -> Result<&[u8], Errno> {
         let mut filled = 0;
         loop {
             let room = self.bytes.get_mut(filled..).unwrap_or_default();
             let count = retry_on_intr(|| read_at(room, filled))?;
-            let has_room_left = count < room.len();
+            let (is_end, is_full) = (end.is_reached(count, room.len()), count == room.len());
             filled += count;
-            if has_room_left || self.bytes.len() >= GROWN_BYTES_MAX {
+            if is_end || is_full && self.bytes.len() >= GROWN_BYTES_MAX {
                 return Ok(self.bytes.get(..filled).unwrap_or_default());
             }
-            self.bytes.resize(self.bytes.len() * 2, 0);
+            if is_full {
+                self.bytes.resize(self.bytes.len() * 2, 0);
+            }
+        }
+    }
+}
+
+/// How the end of a file is known.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    /// The kernel makes most of these files in one piece, so a read that leaves room has all of it, and asking once
+    /// more for the end would be one system call in four.
+    Short,
+    /// A list comes in pieces of a page or less: nothing more comes after its end.
+    Empty,
+}
+
+impl End {
+    fn is_reached(self, count: usize, room: usize) -> bool {
+        match self {
+            Self::Short => count < room,
+            Self::Empty => count == 0 && room > 0,
         }
     }
 }
@@ -89,7 +130,13 @@ pub(crate) fn open_directory(directory: BorrowedFd<'_>, path: &CStr) -> Result<O
     retry_on_intr(|| openat(directory, path, flags, Mode::empty()))
 }
 
-/// Likewise, by its full path.
+/// Opens a directory to open files below it, and for nothing else, which costs less.
+pub(crate) fn open_place(directory: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    retry_on_intr(|| openat(directory, path, flags, Mode::empty()))
+}
+
+/// Opens it to list it, by its full path.
 pub(crate) fn open_root(path: &Path) -> Result<OwnedFd, SenseError> {
     let opened = CString::new(path.as_os_str().as_bytes())
         .map_or(Err(Errno::INVAL), |name| open_directory(CWD, &name));

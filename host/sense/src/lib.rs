@@ -6,8 +6,8 @@
 //!
 //! ```text
 //! root ─▶ hierarchy ─▶ sensor ─┬─▶ memory      host (corrected) and scope (kept open)
-//!                              ├─▶ memcg       one row per cgroup ─▶ limit_watch (kept open)
-//!                              └─▶ process     one row per process ─▶ growth, details
+//!                              ├─▶ memcg       one row per cgroup ─▶ members; limit_watch (kept open)
+//!                              └─▶ process     one row per process ─▶ known, growth, details
 //!                        parse: total functions of bytes
 //! ```
 #![forbid(unsafe_code)]
@@ -25,12 +25,15 @@ mod file;
 mod growth;
 mod hierarchy;
 mod host_memory;
+mod known;
 mod limit_watch;
 mod listing;
+mod members;
 mod memcg;
 mod memcg_row;
 mod memory;
 mod parse;
+mod place;
 mod process;
 mod root;
 mod row;

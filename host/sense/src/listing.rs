@@ -71,6 +71,30 @@ impl Name {
     }
 }
 
+/// A file in the directory of a number, without the heap: `123/status`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NameBelow {
+    bytes: [u8; 32],
+}
+
+impl NameBelow {
+    /// `file` has up to 20 bytes.
+    pub(crate) fn of(number: u32, file: &CStr) -> Self {
+        let mut bytes = [0; 32];
+        let directory = Name::of(number);
+        let path = directory.as_c_str().to_bytes().iter().chain(b"/").chain(file.to_bytes());
+        // The last one stays NUL.
+        for (slot, byte) in bytes.iter_mut().take(31).zip(path) {
+            *slot = *byte;
+        }
+        Self { bytes }
+    }
+
+    pub(crate) fn as_c_str(&self) -> &CStr {
+        CStr::from_bytes_until_nul(&self.bytes).unwrap_or_default()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,6 +104,8 @@ mod tests {
         for number in [0, 1, 9, 10, 4_194_304, u32::MAX] {
             let name = Name::of(number);
             assert_eq!(name.as_c_str().to_str(), Ok(number.to_string().as_str()));
+            let below = NameBelow::of(number, c"oom_score_adj");
+            assert_eq!(below.as_c_str().to_str(), Ok(format!("{number}/oom_score_adj").as_str()));
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::error::Faults;
 use crate::file::{Buffer, is_gone, open_directory};
 use crate::hierarchy::{Hierarchy, Version};
 use crate::listing::Listing;
+use crate::members::Members;
 use crate::memcg_row::{MemcgFiles, MemcgFill};
 
 /// The paths of a snapshot's memcgs, which are in order.
@@ -23,6 +24,11 @@ use crate::memcg_row::{MemcgFiles, MemcgFill};
 pub(crate) struct MemcgPaths<'a>(pub(crate) &'a TextColumn);
 
 impl MemcgPaths<'_> {
+    /// The path of a row.
+    pub(crate) fn path(&self, row: u32) -> &[u8] {
+        self.0.get(row as usize)
+    }
+
     /// The row of a path, or [`NONE_U32`].
     pub(crate) fn row_of(self, path: &[u8]) -> u32 {
         let (mut low, mut high) = (0, self.0.len());
@@ -46,6 +52,7 @@ pub(crate) struct MemcgWalk {
     directory: OwnedFd,
     listing: Listing,
     found: Paths,
+    members: Members,
 }
 
 impl MemcgWalk {
@@ -56,12 +63,20 @@ impl MemcgWalk {
             directory,
             listing: Listing::new(),
             found: Paths::default(),
+            members: Members::default(),
         }
     }
 
-    /// Fills the table.
-    pub(crate) fn walk(&mut self, buffer: &mut Buffer, faults: &mut Faults, into: &mut Memcgs) {
+    /// Who is in which memcg, as far as the last walk asked.
+    pub(crate) fn members(&self) -> &Members {
+        &self.members
+    }
+
+    /// Fills the table. `known` processes need their memcgs: where these are fewer, they are asked for their members.
+    pub(crate) fn walk(&mut self, known: usize, buffer: &mut Buffer, faults: &mut Faults, into: &mut Memcgs) {
         self.list(faults);
+        self.members.clear();
+        let asks_members = self.found.places.len() < known;
         let mut fill = MemcgFill::of(into);
         for place in &self.found.places {
             let path = self.found.path(place);
@@ -74,6 +89,11 @@ impl MemcgWalk {
                         buffer,
                         faults,
                     };
+                    // A list that cannot be read costs nothing: its processes are asked themselves.
+                    if asks_members && let Ok(list) = files.buffer.read_list(files.directory, c"cgroup.procs")
+                    {
+                        self.members.add(fill.len(), list);
+                    }
                     fill.push(path, &files.row(self.version));
                 }
                 Err(errno) if is_gone(errno) => {}
@@ -83,6 +103,7 @@ impl MemcgWalk {
                 }
             }
         }
+        self.members.sort();
         let paths = MemcgPaths(&into.paths);
         let parent_of = |row| paths.row_of(parent(into.paths.get(row)).unwrap_or_default());
         refill(&mut into.parents).extend((0..into.paths.len()).map(parent_of));

@@ -173,6 +173,11 @@ impl<'a> MemcgFill<'a> {
         }
     }
 
+    /// How many rows there are so far.
+    pub(crate) fn len(&self) -> usize {
+        self.current_bytes.len()
+    }
+
     pub(crate) fn push(&mut self, path: &[u8], row: &MemcgRow) {
         let or_unknown = |bytes: Option<u64>| bytes.unwrap_or(UNKNOWN_U64);
         self.current_bytes.push(row.current_bytes);

@@ -1,31 +1,38 @@
 //! The walk over the processes: one row each, in ascending order of pid.
 //!
-//! A process is read through its own directory, opened once: when it ends and its pid is used again, that
-//! directory stays dead, so that no row is put together from two processes.
+//! No row is put together from two processes, even where a pid is used again:
+//!
+//! ```text
+//! a new process, a kernel thread   stat, status, oom_score_adj, cgroup: all below its own directory, opened once, which
+//!                                  stays dead when the process ends
+//! one that is known (known.rs)     oom_score_adj, its memcg (members.rs, else cgroup), status: by the pid. The last one tells
+//!                                  that it is the process of the last scan, so it was so all the while
+//! ```
 
 use std::ffi::CStr;
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use jettison_model::column::NONE_U32;
 use jettison_model::limits::PROCESSES_MAX;
 use jettison_model::snapshot::flags;
-use jettison_model::{Needs, Processes};
+use jettison_model::{Needs, ProcessId, Processes};
 use rustix::io::Errno;
 
 use crate::details::{self, Candidate};
 use crate::error::Faults;
-use crate::file::{Buffer, is_gone, open_directory};
+use crate::file::{Buffer, is_gone, open_directory, open_place};
 use crate::growth::Growth;
 use crate::hierarchy::Hierarchy;
-use crate::listing::{Listing, Name};
+use crate::known::Known;
+use crate::listing::{Listing, Name, NameBelow};
+use crate::members::Members;
 use crate::memcg::MemcgPaths;
 use crate::parse::Malformed;
-use crate::parse::cgroup::{is_within, memcg_path};
 use crate::parse::stat::stat;
 use crate::parse::status::status;
 use crate::parse::value::oom_score_adj;
+use crate::place::Place;
 use crate::row::{Fill, Row};
 use crate::sensor::Now;
 
@@ -39,6 +46,7 @@ pub(crate) struct Terms<'a> {
     pub(crate) needs: Needs,
     pub(crate) hierarchy: Option<&'a Hierarchy>,
     pub(crate) memcgs: MemcgPaths<'a>,
+    pub(crate) members: Option<&'a Members>,
     pub(crate) scope: Option<&'a [u8]>,
 }
 
@@ -52,6 +60,7 @@ pub(crate) struct ProcessWalk {
     pids: Vec<u32>,
     parent_pids: Vec<u32>,
     largest: Vec<Candidate>,
+    known: Known,
     growth: Growth,
     vanished: u64,
 }
@@ -59,6 +68,7 @@ pub(crate) struct ProcessWalk {
 impl ProcessWalk {
     pub(crate) fn new(proc: PathBuf, directory: OwnedFd) -> Self {
         Self {
+            known: Known::new(directory.as_fd(), &proc),
             proc,
             directory,
             ticks_per_s: rustix::param::clock_ticks_per_second().max(1),
@@ -69,6 +79,11 @@ impl ProcessWalk {
             growth: Growth::default(),
             vanished: 0,
         }
+    }
+
+    /// How many processes are known from the last scan.
+    pub(crate) fn known(&self) -> usize {
+        self.known.len()
     }
 
     /// How many processes ended during the last scan.
@@ -86,11 +101,13 @@ impl ProcessWalk {
     ) {
         self.list(faults);
         self.vanished = 0;
+        self.known.begin();
         self.growth.begin(terms.now.boot_ms);
         let mut reads = Reads {
             proc: &self.proc,
             directory: self.directory.as_fd(),
             ticks_per_s: self.ticks_per_s,
+            known: &mut self.known,
             listing: &mut self.listing,
             buffer,
             faults,
@@ -102,12 +119,15 @@ impl ProcessWalk {
                     let bytes = row.anon_and_swap_bytes();
                     row.growth_bytes_per_s = self.growth.rate(row.id, row.age_ms, bytes);
                     fill.push(&row);
-                    details::texts(&mut reads, pid, process.as_fd(), terms.needs, &mut fill);
+                    if let Some(process) = process {
+                        details::texts(&mut reads, pid, process.as_fd(), terms.needs, &mut fill);
+                    }
                 }
                 Ok(None) => {}
                 Err(Vanished) => self.vanished += 1,
             }
         }
+        reads.known.end();
         self.growth.end();
         fill.finish();
         if terms.needs.pss {
@@ -143,6 +163,7 @@ pub(crate) struct Reads<'a> {
     proc: &'a Path,
     directory: BorrowedFd<'a>,
     ticks_per_s: u64,
+    known: &'a mut Known,
     listing: &'a mut Listing,
     pub(crate) buffer: &'a mut Buffer,
     faults: &'a mut Faults,
@@ -151,7 +172,7 @@ pub(crate) struct Reads<'a> {
 impl Reads<'_> {
     /// The directory of a process; `None` after a fault.
     pub(crate) fn open(&mut self, pid: u32) -> Result<Option<OwnedFd>, Vanished> {
-        match open_directory(self.directory, Name::of(pid).as_c_str()) {
+        match open_place(self.directory, Name::of(pid).as_c_str()) {
             Ok(process) => Ok(Some(process)),
             Err(errno) => self.refused(pid, c"", errno).map(|()| None),
         }
@@ -189,11 +210,84 @@ impl Reads<'_> {
         self.faults.add(self.proc, &parts, what);
     }
 
-    /// Reads one process, and hands back its directory for details. `None` after a fault without which there is no row.
-    fn row(&mut self, pid: u32, terms: Terms<'_>) -> Result<Option<(Row, OwnedFd)>, Vanished> {
-        let Some(mut process) = self.open(pid)? else {
+    /// Reads one process, and hands back its directory for details, where they are needed. `None` after a fault without which
+    /// there is no row.
+    fn row(&mut self, pid: u32, terms: Terms<'_>) -> Result<Option<(Row, Option<OwnedFd>)>, Vanished> {
+        if let Some((start_time, inode)) = self.known.take(pid)
+            && let Some(found) = self.known_row(ProcessId { pid, start_time }, inode, terms)?
+        {
+            self.known.keep(found.0.id, inode);
+            return Ok(Some(found));
+        }
+        let Some(process) = self.open(pid)? else {
             return Ok(None);
         };
+        let found = self.new_row(pid, process, terms)?;
+        Ok(found.map(|(row, process)| (row, Some(process))))
+    }
+
+    /// A process of the last scan, which is no kernel thread. `None` if it is another one by now, if `stat` tells more, and after
+    /// an error: all is tried again in the other way.
+    fn known_row(
+        &mut self,
+        id: ProcessId,
+        inode: u64,
+        terms: Terms<'_>,
+    ) -> Result<Option<(Row, Option<OwnedFd>)>, Vanished> {
+        let Needs { cmdlines, exes, .. } = terms.needs;
+        let process = (cmdlines || exes).then(|| open_place(self.directory, Name::of(id.pid).as_c_str()));
+        let Ok(process) = process.transpose() else {
+            return Ok(None);
+        };
+        let Some(adj) = self.read_known(id.pid, c"oom_score_adj", oom_score_adj)? else {
+            return Ok(None);
+        };
+        let place = match terms.members.and_then(|members| members.row_of(id.pid)) {
+            Some(memcg) => Some(Place::of_row(memcg, terms)),
+            None if terms.hierarchy.is_none() => Some(Place::unknown(terms)),
+            None => self.read_known(id.pid, c"cgroup", |text| Place::of_file(text, terms).ok())?,
+        };
+        let name = NameBelow::of(id.pid, c"status");
+        let (found_inode, text) = match self.buffer.read_inode(self.directory, name.as_c_str(), Some(inode)) {
+            Ok(found) => found,
+            Err(errno) => return if is_gone(errno) { Err(Vanished) } else { Ok(None) },
+        };
+        if found_inode != inode {
+            return Ok(None);
+        }
+        let (Some(place), Ok(found)) = (place, status(text)) else {
+            return Ok(None);
+        };
+        let age_ms = age_ms(id.start_time, self.ticks_per_s, terms.now);
+        Ok(found.as_stat(id.start_time).map(|stat| {
+            let mut row = Row::new(id.pid, &stat, age_ms);
+            row.set_status(&found);
+            row.oom_score_adj = adj;
+            row.set_place(place);
+            (row, process)
+        }))
+    }
+
+    /// A file of a process of the last scan. `None` after an error.
+    fn read_known<T>(
+        &mut self,
+        pid: u32,
+        file: &CStr,
+        parse: impl FnOnce(&[u8]) -> Option<T>,
+    ) -> Result<Option<T>, Vanished> {
+        match self.buffer.read_file(self.directory, NameBelow::of(pid, file).as_c_str()) {
+            Ok(text) => Ok(parse(text)),
+            Err(errno) if is_gone(errno) => Err(Vanished),
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn new_row(
+        &mut self,
+        pid: u32,
+        mut process: OwnedFd,
+        terms: Terms<'_>,
+    ) -> Result<Option<(Row, OwnedFd)>, Vanished> {
         let ticks_per_s = self.ticks_per_s;
         let found = self.read(pid, process.as_fd(), c"stat", |text| {
             let found = stat(text)?;
@@ -207,26 +301,35 @@ impl Reads<'_> {
         if is_headless && let Some(thread) = self.live_thread(process.as_fd()) {
             process = thread;
         }
-        let mut is_in_scope = terms.scope.is_none_or(|scope| scope == b"/");
-        if row.flags & flags::KERNEL_THREAD == 0 {
-            is_in_scope |= self.complete(&mut row, process.as_fd(), terms)?;
-        }
-        if !is_in_scope {
-            row.flags |= flags::OUT_OF_SCOPE;
-        }
+        let place = if row.flags & flags::KERNEL_THREAD == 0 {
+            let has_leader = !is_headless && row.flags & flags::ZOMBIE == 0;
+            self.complete(&mut row, process.as_fd(), has_leader)?;
+            let place = match terms.hierarchy {
+                Some(_) => self.read(pid, process.as_fd(), c"cgroup", |text| Place::of_file(text, terms))?,
+                None => None,
+            };
+            place.unwrap_or_else(|| Place::unknown(terms))
+        } else {
+            Place::unknown(terms)
+        };
+        row.set_place(place);
         Ok(Some((row, process)))
     }
 
-    /// Reads what `stat` does not tell, and says whether the process is in the scope.
-    fn complete(
-        &mut self,
-        row: &mut Row,
-        process: BorrowedFd<'_>,
-        terms: Terms<'_>,
-    ) -> Result<bool, Vanished> {
+    /// Reads what `stat` does not tell. Where that fails the row has unknowns, and a fault says so.
+    fn complete(&mut self, row: &mut Row, process: BorrowedFd<'_>, has_leader: bool) -> Result<(), Vanished> {
         let pid = row.id.pid;
-        if let Some(found) = self.read(pid, process, c"status", status)? {
-            row.set_status(&found);
+        let found = self.buffer.read_inode(process, c"status", None);
+        match found.map(|(inode, text)| (inode, status(text))) {
+            Ok((inode, Ok(found))) => {
+                row.set_status(&found);
+                // Of a dead leader `stat` tells more.
+                if has_leader {
+                    self.known.keep(row.id, inode);
+                }
+            }
+            Ok((_, Err(what))) => self.fault(pid, c"status", &what),
+            Err(errno) => self.refused(pid, c"status", errno)?,
         }
         let adj = self.read(pid, process, c"oom_score_adj", |text| {
             oom_score_adj(text).ok_or(Malformed("not a number of -1000 to 1000"))
@@ -234,22 +337,7 @@ impl Reads<'_> {
         if let Some(adj) = adj {
             row.oom_score_adj = adj;
         }
-        let Some(hierarchy) = terms.hierarchy else {
-            return Ok(false);
-        };
-        let found = self.read(pid, process, c"cgroup", |text| {
-            let path = memcg_path(text, hierarchy.version);
-            let path = path.ok_or(Malformed("no line for the memory hierarchy"))?;
-            let Some(path) = hierarchy.below_mount(path) else {
-                return Ok((NONE_U32, false));
-            };
-            let is_in_scope = terms.scope.is_some_and(|scope| is_within(path, scope));
-            Ok((terms.memcgs.row_of(path), is_in_scope))
-        })?;
-        Ok(found.is_some_and(|(memcg, is_in_scope)| {
-            row.memcg = memcg;
-            is_in_scope
-        }))
+        Ok(())
     }
 
     /// When the leader has ended and other threads live on, its files say nothing about their memory: those of

@@ -6,6 +6,7 @@ use jettison_model::{ProcessId, Processes};
 
 use crate::parse::stat::Stat;
 use crate::parse::status::Status;
+use crate::place::Place;
 
 /// The kernel's names have 15 bytes, those of its workers up to 63 (`WQ_WORKER_ID_LEN`, `do_task_stat`).
 const COMM_BYTES_MAX: usize = 64;
@@ -83,7 +84,7 @@ impl Row {
     }
 
     /// What `status` tells.
-    pub(crate) fn set_status(&mut self, status: &Status) {
+    pub(crate) fn set_status(&mut self, status: &Status<'_>) {
         let or_unknown = |bytes: Option<u64>| bytes.unwrap_or(UNKNOWN_U64);
         self.uid = status.uid;
         self.rss_anon_bytes = or_unknown(status.rss_anon_bytes);
@@ -91,6 +92,14 @@ impl Row {
         self.rss_shmem_bytes = or_unknown(status.rss_shmem_bytes);
         self.swap_bytes = or_unknown(status.swap_bytes);
         self.page_table_bytes = or_unknown(status.page_table_bytes);
+    }
+
+    /// Which memcg it is in, and whether that is in the scope.
+    pub(crate) fn set_place(&mut self, place: Place) {
+        self.memcg = place.memcg;
+        if !place.is_in_scope {
+            self.flags |= flags::OUT_OF_SCOPE;
+        }
     }
 
     /// What grows, if both parts are known.

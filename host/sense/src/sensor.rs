@@ -87,7 +87,10 @@ impl Sensor {
         into.now_ms = now.boot_ms;
         into.host = self.sense_host();
         match &mut self.memcgs {
-            Some(memcgs) => memcgs.walk(&mut self.buffer, &mut self.faults, &mut into.memcgs),
+            Some(memcgs) => {
+                let known = self.processes.known();
+                memcgs.walk(known, &mut self.buffer, &mut self.faults, &mut into.memcgs);
+            }
             None if into.memcgs.is_empty() => {}
             None => into.memcgs = Memcgs::default(),
         }
@@ -96,6 +99,7 @@ impl Sensor {
             needs,
             hierarchy: self.hierarchy.as_ref(),
             memcgs: MemcgPaths(&into.memcgs.paths),
+            members: self.memcgs.as_ref().map(MemcgWalk::members),
             scope: self.scope.as_ref().map(Scope::path),
         };
         self.processes.walk(terms, &mut self.buffer, &mut self.faults, &mut into.processes);

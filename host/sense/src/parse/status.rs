@@ -1,10 +1,17 @@
 //! `/proc/PID/status` (proc_pid_status(5)). The kernel escapes the name in its first line, so no process can forge one.
 
+use super::stat::Stat;
 use super::{Malformed, cut, kib, lines, number};
 
 /// What of `status` is used. `None`: the kernel did not say (before Linux 4.5 it knew only the sum).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Status {
+pub(crate) struct Status<'a> {
+    /// As the kernel escapes it: a newline is `\\n`, a backslash two.
+    pub(crate) name: &'a [u8],
+    /// One letter, as in `stat`.
+    pub(crate) state: Option<u8>,
+    pub(crate) parent_pid: Option<u32>,
+    pub(crate) threads: Option<u32>,
     /// The effective one.
     pub(crate) uid: u32,
     pub(crate) rss_anon_bytes: Option<u64>,
@@ -15,7 +22,7 @@ pub(crate) struct Status {
 }
 
 /// A process whose memory is gone (a zombie, one that is exiting) has no lines about it: all it has is 0.
-pub(crate) fn status(text: &[u8]) -> Result<Status, Malformed> {
+pub(crate) fn status(text: &[u8]) -> Result<Status<'_>, Malformed> {
     let mut uid = None;
     let mut has_memory = false;
     let mut found = Status::default();
@@ -24,6 +31,18 @@ pub(crate) fn status(text: &[u8]) -> Result<Status, Malformed> {
             continue;
         };
         let slot = match key {
+            b"Name" => {
+                found.name = value.strip_prefix(b"\t").unwrap_or(value);
+                continue;
+            }
+            b"State" => {
+                found.state = value.trim_ascii_start().first().copied();
+                continue;
+            }
+            b"PPid" => {
+                found.parent_pid = small(value);
+                continue;
+            }
             b"Uid" => {
                 uid = effective(value);
                 continue;
@@ -31,6 +50,10 @@ pub(crate) fn status(text: &[u8]) -> Result<Status, Malformed> {
             b"VmSize" => {
                 has_memory = true;
                 continue;
+            }
+            b"Threads" => {
+                found.threads = small(value);
+                break;
             }
             b"RssAnon" => &mut found.rss_anon_bytes,
             b"RssFile" => &mut found.rss_file_bytes,
@@ -40,26 +63,41 @@ pub(crate) fn status(text: &[u8]) -> Result<Status, Malformed> {
             _ => continue,
         };
         *slot = Some(kib(value).ok_or(Malformed("a size is not a number of kB"))?);
-        if key == b"VmSwap" {
-            break;
-        }
     }
     found.uid = uid.ok_or(Malformed("no line `Uid:` with four numbers"))?;
     Ok(if has_memory { found } else { found.or_zero() })
 }
 
-impl Status {
+impl<'a> Status<'a> {
+    /// What `stat` would tell of a process that is known not to be a kernel thread, and has this start time. `None` where it tells
+    /// more: an escaped name, a dead leader.
+    pub(crate) fn as_stat(&self, start_time: u64) -> Option<Stat<'a>> {
+        let found = Stat {
+            comm: self.name,
+            state: self.state?,
+            parent_pid: self.parent_pid?,
+            is_kernel_thread: false,
+            threads: self.threads?,
+            start_time,
+        };
+        (!found.leader_is_dead() && !self.name.contains(&b'\\')).then_some(found)
+    }
+
     fn or_zero(self) -> Self {
         let zero = |value: Option<u64>| value.or(Some(0));
         Self {
-            uid: self.uid,
             rss_anon_bytes: zero(self.rss_anon_bytes),
             rss_file_bytes: zero(self.rss_file_bytes),
             rss_shmem_bytes: zero(self.rss_shmem_bytes),
             swap_bytes: zero(self.swap_bytes),
             page_table_bytes: zero(self.page_table_bytes),
+            ..self
         }
     }
+}
+
+fn small(value: &[u8]) -> Option<u32> {
+    u32::try_from(number(value.trim_ascii())?).ok()
 }
 
 /// Real, effective, saved, file system.
@@ -77,11 +115,15 @@ mod tests {
 
     #[test]
     fn the_effective_uid_and_the_sizes_are_taken() {
-        let text = b"Name:\tpost\\ngres\nUid:\t1000\t26\t1000\t1000\nVmSize:\t 9 kB\nVmRSS:\t  7 kB\n\
+        let text = b"Name:\tpost\\ngres\nState:\tS (sleeping)\nPPid:\t12\nUid:\t1000\t26\t1000\t1000\nVmSize:\t 9 kB\nVmRSS:\t  7 kB\n\
             RssAnon:\t    1024 kB\nRssFile:\t 2048 kB\nRssShmem:\t 3072 kB\nVmPTE:\t 4 kB\nVmSwap:\t 5120 kB\nThreads:\t1\n";
         assert_eq!(
             status(text),
             Ok(Status {
+                name: b"post\\ngres",
+                state: Some(b'S'),
+                parent_pid: Some(12),
+                threads: Some(1),
                 uid: 26,
                 rss_anon_bytes: Some(MIB),
                 rss_file_bytes: Some(2 * MIB),
@@ -90,6 +132,27 @@ mod tests {
                 page_table_bytes: Some(4096),
             })
         );
+    }
+
+    #[test]
+    fn it_stands_for_stat_unless_stat_tells_more() {
+        let text = |name: &str, state: &str| {
+            format!("Name:\t{name}\nState:\t{state}\nPPid:\t12\nUid:\t0\t0\t0\t0\nThreads:\t3\n")
+        };
+        let (plain, escaped, dead) =
+            (text("a b", "S (sleeping)"), text("a\\nb", "S (sleeping)"), text("a", "Z (zombie)"));
+        let expected = Stat {
+            comm: b"a b",
+            state: b'S',
+            parent_pid: 12,
+            is_kernel_thread: false,
+            threads: 3,
+            start_time: 5,
+        };
+        assert_eq!(status(plain.as_bytes()).unwrap().as_stat(5), Some(expected));
+        assert_eq!(status(escaped.as_bytes()).unwrap().as_stat(5), None);
+        assert_eq!(status(dead.as_bytes()).unwrap().as_stat(5), None);
+        assert_eq!(status(b"Uid:\t0\t0\t0\t0\n").unwrap().as_stat(5), None);
     }
 
     #[test]
@@ -135,6 +198,7 @@ mod tests {
                 rss_shmem_bytes: bytes(shmem),
                 swap_bytes: bytes(swap),
                 page_table_bytes: bytes(pte),
+                ..Status::default()
             }));
         }
     }
