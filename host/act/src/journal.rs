@@ -20,6 +20,9 @@ pub(crate) struct Line {
     pub(crate) start_time: u64,
     pub(crate) original: i16,
     pub(crate) value: i16,
+    /// What is there until `value` is written, if that is a value of ours, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) until_then: Option<i16>,
     pub(crate) since_ms: u64,
 }
 

@@ -63,9 +63,12 @@ pub struct Recovered {
 #[derive(Debug, Default)]
 pub struct Ledger {
     held: BTreeMap<ProcessId, Held>,
-    /// Held by a daemon before us and put back; their children may have inherited.
-    recovered: BTreeMap<ProcessId, Held>,
+    /// Values that we, or a daemon before us, have put back or replaced since the last scan. Who was forked before
+    /// that may have inherited one, and no scan has seen him yet.
+    former: BTreeMap<ProcessId, Held>,
     journal: Option<Journal>,
+    /// The journal names somebody whose value is not ours any more.
+    is_journal_stale: bool,
     now_ms: u64,
 }
 
@@ -86,10 +89,14 @@ impl Ledger {
         let mut ledger = Self { journal: Some(journal), ..Self::default() };
         let mut restored = Vec::new();
         for line in lines {
-            let Line { original, value, since_ms, .. } = line;
+            let Line { original, value, until_then, since_ms, .. } = line;
             let held = Held { original, value, wanted: value, since_ms, is_missing: false };
-            ledger.recovered.insert(line.id(), held);
-            match put_back(kernel, line.id(), original, |now| is_between(now, original, value)) {
+            ledger.former.insert(line.id(), held);
+            let is_ours = |now| {
+                is_between(now, original, value)
+                    || until_then.is_some_and(|then| is_between(now, original, then))
+            };
+            match put_back(kernel, line.id(), original, is_ours) {
                 Ok(true) => {
                     restored.push(HoldReport { id: line.id(), wanted: original, outcome: Outcome::Done })
                 }
@@ -115,11 +122,11 @@ impl Ledger {
     /// Puts into the column `oom_score_adjs` what each process had before us.
     pub fn originals(&mut self, snapshot: &mut Snapshot) {
         self.now_ms = snapshot.now_ms;
-        if self.held.is_empty() && self.recovered.is_empty() {
+        if self.held.is_empty() && self.former.is_empty() {
             return;
         }
         self.adopt(snapshot);
-        self.recovered.clear();
+        self.former.clear();
         let processes = &mut snapshot.processes;
         let mut theirs = Vec::new();
         for (&id, held) in &mut self.held {
@@ -136,6 +143,7 @@ impl Ledger {
                 None => {}
             }
         }
+        self.is_journal_stale |= !theirs.is_empty();
         theirs.iter().for_each(|id| _ = self.held.remove(id));
     }
 
@@ -146,15 +154,16 @@ impl Ledger {
             let mut adopted = Vec::new();
             for (at, &parent) in processes.parents.iter().enumerate() {
                 let Some(parent) = row(parent).and_then(|parent| processes.id(parent)) else { continue };
-                let Some(held) = self.held.get(&parent).or_else(|| self.recovered.get(&parent)) else {
-                    continue;
-                };
                 let started_ms =
                     processes.ages_ms.get(at).map_or(0, |age| snapshot.now_ms.saturating_sub(*age));
-                let is_heir = held.value != held.original
-                    && processes.oom_score_adjs_now.get(at) == Some(&held.value)
-                    && started_ms + INHERITED_WITHIN_MS >= held.since_ms;
-                if let Some(id) = processes.id(at).filter(|id| is_heir && !self.held.contains_key(id)) {
+                let is_left = |held: &&Held| {
+                    held.value != held.original
+                        && processes.oom_score_adjs_now.get(at) == Some(&held.value)
+                        && started_ms + INHERITED_WITHIN_MS >= held.since_ms
+                };
+                let mut of_parent = self.held.get(&parent).into_iter().chain(self.former.get(&parent));
+                let id = processes.id(at).filter(|id| !self.held.contains_key(id));
+                if let (Some(id), Some(held)) = (id, of_parent.find(is_left)) {
                     adopted.push((id, Held { wanted: held.value, ..*held }));
                 }
             }
@@ -172,6 +181,10 @@ impl Ledger {
     pub fn reconcile<K: Kernel>(&mut self, holds: &[Hold], actuator: &mut Actuator<K>) -> Vec<HoldReport> {
         let Some(kernel) = actuator.holding() else { return Vec::new() };
         self.forget_the_dead(kernel);
+        if self.is_journal_stale {
+            // Else the next daemon would put back over what is theirs. Failing that, the next tick tries again.
+            self.is_journal_stale = self.store().is_err();
+        }
         let mut reports = self.let_go(holds, kernel);
         let before = self.held.clone();
         let changed: Vec<ProcessId> =
@@ -219,13 +232,15 @@ impl Ledger {
             let result = put_back(kernel, id, held.original, |now| now == held.value);
             // Whom we may not put back now we may not later either; the report is all that can be done.
             self.held.remove(&id);
+            self.former.insert(id, held);
             if !matches!(result, Ok(false)) {
                 let outcome = outcome(result.map(|_| ()));
                 reports.push(HoldReport { id, wanted: held.original, outcome });
             }
         }
-        // If the journal cannot be replaced, the old one names values that are already back: harmless.
+        // The old one names values that are back already, which is harmless until somebody else writes one.
         if let Err(error) = self.store() {
+            self.is_journal_stale = true;
             tracing::warn!(%error, "the journal of held values is out of date");
         }
         reports
@@ -255,6 +270,7 @@ impl Ledger {
         let wanted = held.wanted;
         let outcome = match result {
             Ok(value) => {
+                self.former.insert(id, *held);
                 (held.value, held.since_ms) = (value, self.now_ms);
                 if value == wanted { Outcome::Done } else { Outcome::Capped(value) }
             }
@@ -273,6 +289,7 @@ impl Ledger {
             start_time: id.start_time,
             original: held.original,
             value: held.wanted,
+            until_then: (held.value != held.wanted && held.value != held.original).then_some(held.value),
             since_ms: held.since_ms,
         };
         journal.store(self.held.iter().map(line).collect())

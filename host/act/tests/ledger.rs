@@ -233,3 +233,50 @@ fn a_dry_run_writes_nothing() {
     assert_eq!(ledger.restore_all(&mut actuator), []);
     assert_eq!(actuator.kernel().writes(), 0);
 }
+
+#[test]
+fn a_child_that_was_forked_just_before_its_parents_value_was_put_back_gets_its_parents_original() {
+    let (mut ledger, _directory) = ledger();
+    let mut actuator = actuator(Scripted::with(&[(10, 0), (30, 0)]));
+    sensed(&mut ledger, actuator.kernel(), 10_000, &[]);
+    ledger.reconcile(&[hold(10, 0, -500), hold(30, 0, -500)], &mut actuator);
+    sensed(&mut ledger, actuator.kernel(), 11_000, &[]);
+    // After the scan and before the values change.
+    for pid in [20, 40] {
+        actuator.kernel_mut().processes.insert(id(pid), Process { adj: -500, ..Process::default() });
+    }
+    ledger.reconcile(&[hold(30, 0, -300)], &mut actuator);
+    let snapshot = sensed(&mut ledger, actuator.kernel(), 12_000, &[(20, 10), (40, 30)]);
+    assert_eq!(*snapshot.processes.oom_score_adjs, [0; 4]);
+    ledger.reconcile(&[hold(30, 0, -300)], &mut actuator);
+    assert_eq!([10, 20, 30, 40].map(|pid| actuator.kernel().adj(pid)), [0, 0, -300, 0]);
+}
+
+#[test]
+fn a_crash_between_the_journal_and_the_write_of_another_value_leaves_nothing_behind() {
+    let (mut ledger, directory) = ledger();
+    let mut actuator = actuator(Scripted::with(&[(10, 0)]));
+    ledger.reconcile(&[hold(10, 0, 500)], &mut actuator);
+    actuator.kernel_mut().change(10).fails = Some(Errno::IO);
+    ledger.reconcile(&[hold(10, 0, 300)], &mut actuator);
+    let mut kernel = actuator.kernel().clone();
+    kernel.change(10).fails = None;
+    assert_eq!(kernel.adj(10), 500);
+    assert_eq!(outcomes(&recover(directory.path(), &mut kernel).restored), [(10, Outcome::Done)]);
+    assert_eq!(kernel.adj(10), 0);
+}
+
+#[test]
+fn what_is_theirs_is_not_in_the_journal_any_more() {
+    let (mut ledger, directory) = ledger();
+    let mut actuator = actuator(Scripted::with(&[(10, 0), (20, 0)]));
+    let holds = [hold(10, 0, 500), hold(20, 0, 500)];
+    ledger.reconcile(&holds, &mut actuator);
+    // Between the original and ours, as a value that the kernel capped would be.
+    actuator.kernel_mut().change(10).adj = 70;
+    sensed(&mut ledger, actuator.kernel(), 10_000, &[]);
+    ledger.reconcile(&holds[1..], &mut actuator);
+    let mut kernel = actuator.kernel().clone();
+    recover(directory.path(), &mut kernel);
+    assert_eq!((kernel.adj(10), kernel.adj(20)), (70, 0));
+}

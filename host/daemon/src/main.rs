@@ -22,6 +22,8 @@ mod pipeline;
 mod policies;
 mod reload;
 mod run;
+#[cfg(test)]
+mod simulation;
 mod snapshot;
 mod tick;
 mod units;

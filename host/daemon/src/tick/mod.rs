@@ -131,11 +131,16 @@ impl<S: Sense, P: Consult, K: Kernel> Core<S, P, K> {
         sensor.watch_limits(&snapshot.memcgs, |path| gate::is_watched(path, settings));
     }
 
-    /// Puts back whatever is held. A last look finds the children that have inherited since the last tick.
+    /// Puts back whatever is held. A look before finds the children that have inherited since the last tick, and one
+    /// after it those that were forked meanwhile.
     pub(crate) fn finish(&mut self, now: Now) -> Vec<HoldReport> {
-        self.pipeline.sense(now);
-        self.ledger.originals(&mut self.pipeline.snapshot);
-        self.ledger.restore_all(&mut self.actuator)
+        let mut reports = Vec::new();
+        for _ in 0..2 {
+            self.pipeline.sense(now);
+            self.ledger.originals(&mut self.pipeline.snapshot);
+            reports.extend(self.ledger.restore_all(&mut self.actuator));
+        }
+        reports
     }
 
     /// Starts to shut down whom the plan names.
@@ -161,7 +166,10 @@ impl<S: Sense, P: Consult, K: Kernel> Core<S, P, K> {
         let snapshot = &self.pipeline.snapshot;
         let mut underway = std::mem::take(&mut self.underway);
         underway.retain_mut(|unit| {
-            unit.rescan(snapshot, &decision.ranking);
+            for member in unit.rescan(snapshot, &decision.ranking) {
+                info!(pid = member.pid, "is a victim no more: it is excluded by now");
+                self.actuator.forget(member);
+            }
             let is_critical = is_critical_for(snapshot, &unit.members, &self.pipeline.settings);
             // Whom this very tick has named was just seen; to look at hundreds again would only hold up the first signal.
             let alive = match unit.escalation.has_signalled() {

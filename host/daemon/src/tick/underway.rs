@@ -36,8 +36,26 @@ impl Underway {
         }
     }
 
+    /// Which one it is: its root, and when it was named.
+    #[cfg(test)]
+    pub(crate) fn key(&self) -> (ProcessId, u64) {
+        (self.victim.root, self.named_at_ms)
+    }
+
+    /// What it is, in rows of the snapshot in which it was named.
+    #[cfg(test)]
+    pub(crate) fn unit(&self) -> Target {
+        self.victim.unit
+    }
+
+    /// How it goes.
+    #[cfg(test)]
+    pub(crate) fn steps(&self) -> &[jettison_model::Step] {
+        &self.victim.shutdown
+    }
+
     /// What the next decision must know of it.
-    pub(super) fn in_flight(&self) -> InFlight {
+    pub(crate) fn in_flight(&self) -> InFlight {
         InFlight {
             members: self.members.clone(),
             predicted_relief_bytes: self.victim.predicted_relief_bytes,
@@ -66,9 +84,14 @@ impl Underway {
     }
 
     /// Takes in the members that a tree has forked, or that have entered a memcg, since the last scan.
-    /// Whoever is excluded, never or protected by now stays out.
-    pub(super) fn rescan(&mut self, snapshot: &Snapshot, ranking: &Ranking) {
+    /// Whoever is excluded, never or protected by now stays out. Whoever is in and excluded by now, because a guard was
+    /// added or somebody gave it -1000, is let off and returned: no policy, and no signal that it has had, overrides that.
+    pub(super) fn rescan(&mut self, snapshot: &Snapshot, ranking: &Ranking) -> Vec<ProcessId> {
         let processes = &snapshot.processes;
+        let is_excluded = |member: &mut ProcessId| {
+            processes.row_of(*member).is_some_and(|row| processes.has(row, flags::EXCLUDED))
+        };
+        let let_off = self.members.extract_if(.., is_excluded).collect();
         let mut is_spared = vec![false; processes.len()];
         for ranked in &ranking.order {
             if let Some(spared) = is_spared.get_mut(ranked.row as usize) {
@@ -81,7 +104,10 @@ impl Underway {
                 *slot = true;
             }
         }
-        let may_join = |row: usize| !is_spared[row] && !processes.has(row, flags::EXCLUDED);
+        // The ranking does not speak of zombies, so that nobody has asked whether they are spared.
+        let may_join = |row: usize| {
+            !is_spared[row] && !processes.has(row, flags::EXCLUDED) && !processes.has(row, flags::ZOMBIE)
+        };
         // A child usually has a higher pid than its parent; where pids have wrapped, the next scan finds it.
         for row in 0..processes.len() {
             let belongs = match self.victim.unit {
@@ -105,5 +131,6 @@ impl Underway {
                 self.members.extend(processes.id(row));
             }
         }
+        let_off
     }
 }

@@ -1,0 +1,93 @@
+//! Faults that take a real kernel and root.
+
+mod kit;
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+
+use jettison_act::{Actuator, Ledger, LiveKernel};
+use jettison_model::{Order, Outcome, ProcessId};
+use jettison_tests::wait_for;
+use kit::{Scripted, hold};
+use rustix::io::Errno;
+
+/// A mounted tmpfs of 16 KiB. Unmounted when dropped.
+struct Tiny(tempfile::TempDir);
+
+impl Tiny {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mount = ["-t", "tmpfs", "-o", "size=16k", "tmpfs"];
+        assert!(Command::new("mount").args(mount).arg(directory.path()).status().unwrap().success());
+        Self(directory)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Tiny {
+    fn drop(&mut self) {
+        // What stays mounted is seen by whoever removes the directory.
+        Command::new("umount").arg(self.path()).status().ok();
+    }
+}
+
+#[test]
+#[ignore = "needs root, to mount a tmpfs"]
+fn on_a_full_disk_no_value_is_taken_and_none_is_lost() {
+    let tiny = Tiny::new();
+    let mut kernel = Scripted::with(&[(10, 0), (20, 0)]);
+    let mut ledger = Ledger::recover(tiny.path(), &mut kernel).ledger;
+    let mut actuator = Actuator::new(kernel, 7, false);
+    ledger.reconcile(&[hold(10, 0, -500)], &mut actuator);
+    let filler = tiny.path().join("filler");
+    // As much as there is room for.
+    std::fs::write(&filler, vec![0; 64 << 10]).unwrap_err();
+    let holds = [hold(10, 0, -500), hold(20, 0, -500)];
+    let reports = ledger.reconcile(&holds, &mut actuator);
+    let outcomes: Vec<Outcome> = reports.iter().map(|report| report.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Failed(Errno::NOSPC.raw_os_error())]);
+    assert_eq!((actuator.kernel().adj(10), actuator.kernel().adj(20)), (-500, 0));
+    // The journal of before is whole, so that a crash now loses nothing.
+    let mut after_a_crash = actuator.kernel().clone();
+    std::fs::remove_file(&filler).unwrap();
+    ledger.reconcile(&holds, &mut actuator);
+    assert_eq!(actuator.kernel().adj(20), -500);
+    Ledger::recover(tiny.path(), &mut after_a_crash);
+    assert_eq!(after_a_crash.adj(10), 0);
+}
+
+/// Ended when dropped, and with it all that lives in its namespace.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        // Both fail if it has ended, as it should.
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+#[test]
+#[ignore = "needs root, to make a pid namespace"]
+fn the_init_of_another_pid_namespace_goes_by_its_pid_in_ours() {
+    let unshare = ["--pid", "--fork", "--kill-child", "sleep", "60"];
+    let mut outside = Ended(Command::new("unshare").args(unshare).spawn().unwrap());
+    let children = format!("/proc/{0}/task/{0}/children", outside.0.id());
+    let pid = wait_for("the init of the namespace", || {
+        let pid: u32 = std::fs::read_to_string(&children).ok()?.trim().parse().ok()?;
+        (std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()? == "sleep\n").then_some(pid)
+    });
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let start_time = stat.rsplit_once(") ").unwrap().1.split(' ').nth(19).unwrap().parse().unwrap();
+    let id = ProcessId { pid, start_time };
+    let mut actuator = Actuator::new(LiveKernel::new(PathBuf::from("/proc")), std::process::id(), false);
+    // As an init it has no handler and does not see SIGTERM (pid_namespaces(7)); SIGKILL from outside it cannot ignore.
+    assert_eq!(actuator.execute(&Order::Signal { id, number: 15 }).outcome, Outcome::Done);
+    assert_eq!(actuator.alive(&[id]), [id]);
+    assert_eq!(actuator.execute(&Order::Kill { id }).outcome, Outcome::Done);
+    wait_for("its end", || actuator.alive(&[id]).is_empty().then_some(()));
+    outside.0.wait().unwrap();
+}
