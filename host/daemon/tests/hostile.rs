@@ -184,6 +184,10 @@ fn told(what: &str) -> Vec<u8> {
 fn explain(guests: &Guests, policies: &[&Path]) -> Value {
     let mut command = Command::new(env!("CARGO_BIN_EXE_jettison"));
     command.args(["explain", "--json", "--snapshot"]).arg(guests.machine());
+    // A busy host may not get through all fuel in the usual time.
+    let config = guests.machine().with_file_name("jettison.toml");
+    std::fs::write(&config, "[limits]\nconsultation_ms = 60000\n").unwrap();
+    command.arg("--config").arg(&config);
     policies.iter().for_each(|policy| _ = command.arg("--policy").arg(policy));
     serde_json::from_slice(&done(&mut command)).unwrap()
 }

@@ -48,10 +48,21 @@ fn parse(line: &str) -> Option<Sent> {
     let name = field("comm=")?.rsplit_once(" pid=").map(|(name, _)| name)?;
     let from = match event.contains(FROM_KERNEL) {
         true => "kernel",
-        false => sender.trim().rsplit_once('-').map_or("?", |(comm, _)| comm),
+        false => &name_of(sender.trim())?,
     };
     let pid = event.rsplit_once(" pid=")?.1.split_whitespace().next()?.parse().ok()?;
     Some(Sent { signal: word("sig=")?, to: name.into(), pid, from: from.into() })
+}
+
+/// The tracer does not always keep the name of a process: then it writes `<...>-70`.
+fn name_of(sender: &str) -> Option<String> {
+    match sender.rsplit_once('-')? {
+        ("<...>", pid) => {
+            let name = std::fs::read_to_string(format!("/proc/{pid}/comm"));
+            Some(name.map_or_else(|_| "?".into(), |name| name.trim_end().into()))
+        }
+        (name, _) => Some(name.into()),
+    }
 }
 
 #[cfg(test)]
@@ -65,6 +76,9 @@ mod tests {
         assert_eq!(parse(line), Some(sent(15, "jettison")));
         let kernel = line.replace("code=0", "code=128").replace("sig=15", "sig=9");
         assert_eq!(parse(&kernel), Some(sent(9, "kernel")));
+        let nameless = line.replace("jettison-70", &format!("<...>-{}", std::process::id()));
+        let ours = std::fs::read_to_string("/proc/self/comm").unwrap();
+        assert_eq!(parse(&nameless), Some(sent(15, ours.trim_end())));
         assert_eq!(parse("# tracer: nop"), None);
     }
 }
