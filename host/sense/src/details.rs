@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use jettison_model::column::{UNKNOWN_U64, refill};
 use jettison_model::limits::{CMDLINE_BYTES_MAX, SMAPS_ROLLUPS_MAX};
 use jettison_model::{Needs, ProcessId, Processes};
+use rustix::io::Errno;
 
 use crate::file::is_gone;
 use crate::parse::Malformed;
@@ -38,6 +39,12 @@ pub(crate) fn texts(
     if needs.exes {
         let read = reads.buffer.read_link(process, c"exe");
         fill.exes.push(read.unwrap_or_default());
+        if let Err(errno) = read
+            && !is_gone(errno)
+            && errno != Errno::ACCESS
+        {
+            reads.fault(pid, c"exe", &format_args!("cannot be read: {errno}"));
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use jettison_model::limits::KERNEL_FILE_BYTES_MAX;
 use rustix::fs::{CWD, Mode, OFlags, fstat, openat, readlinkat_raw};
-use rustix::io::{Errno, pread, read, retry_on_intr};
+use rustix::io::{Errno, pread, read};
 
 use crate::error::SenseError;
 
@@ -46,7 +46,7 @@ impl Buffer {
         only: Option<u64>,
     ) -> Result<(u64, &[u8]), Errno> {
         let file = open(directory, path)?;
-        let inode = fstat(&file)?.st_ino;
+        let inode = call(|| fstat(&file))?.st_ino;
         if only.is_some_and(|only| only != inode) {
             return Ok((inode, &[]));
         }
@@ -68,13 +68,14 @@ impl Buffer {
         let file = open(directory, path)?;
         let most = most.min(self.bytes.len());
         let head = self.bytes.get_mut(..most).unwrap_or_default();
-        let count = retry_on_intr(|| read(&file, &mut *head))?;
+        let count = call(|| read(&file, &mut *head))?;
         Ok(self.bytes.get(..count).unwrap_or_default())
     }
 
     /// Where a symbolic link leads.
     pub(crate) fn read_link(&mut self, directory: BorrowedFd<'_>, path: &CStr) -> Result<&[u8], Errno> {
-        let count = readlinkat_raw(directory, path, self.bytes.as_mut_slice())?;
+        let bytes = self.bytes.as_mut_slice();
+        let count = call(|| readlinkat_raw(directory, path, &mut *bytes))?;
         Ok(self.bytes.get(..count).unwrap_or_default())
     }
 
@@ -86,7 +87,7 @@ impl Buffer {
         let mut filled = 0;
         loop {
             let room = self.bytes.get_mut(filled..).unwrap_or_default();
-            let count = retry_on_intr(|| read_at(room, filled))?;
+            let count = call(|| read_at(room, filled))?;
             let (is_end, is_full) = (end.is_reached(count, room.len()), count == room.len());
             filled += count;
             if is_end || is_full && self.bytes.len() >= GROWN_BYTES_MAX {
@@ -95,6 +96,19 @@ impl Buffer {
             if is_full {
                 self.bytes.resize(self.bytes.len() * 2, 0);
             }
+        }
+    }
+}
+
+/// A system call of a scan: all go through here. Repeated when a signal came in between. Tests let some of them fail.
+pub(crate) fn call<T>(mut system_call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+    loop {
+        #[cfg(test)]
+        let result = crate::injected::due().map_or_else(&mut system_call, Err);
+        #[cfg(not(test))]
+        let result = system_call();
+        if !matches!(result, Err(Errno::INTR)) {
+            return result;
         }
     }
 }
@@ -119,21 +133,19 @@ impl End {
 }
 
 fn open(directory: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd, Errno> {
-    retry_on_intr(|| {
-        openat(directory, path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY, Mode::empty())
-    })
+    call(|| openat(directory, path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY, Mode::empty()))
 }
 
 /// Opens a directory to list it and to open files below it.
 pub(crate) fn open_directory(directory: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    retry_on_intr(|| openat(directory, path, flags, Mode::empty()))
+    call(|| openat(directory, path, flags, Mode::empty()))
 }
 
 /// Opens a directory to open files below it, and for nothing else, which costs less.
 pub(crate) fn open_place(directory: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd, Errno> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    retry_on_intr(|| openat(directory, path, flags, Mode::empty()))
+    call(|| openat(directory, path, flags, Mode::empty()))
 }
 
 /// Opens it to list it, by its full path.

@@ -25,6 +25,8 @@ mod file;
 mod growth;
 mod hierarchy;
 mod host_memory;
+#[cfg(test)]
+mod injected;
 mod known;
 mod limit_watch;
 mod listing;

@@ -4,7 +4,9 @@ use std::ffi::CStr;
 use std::os::fd::BorrowedFd;
 
 use rustix::fs::{FileType, RawDir, SeekFrom, seek};
-use rustix::io::{Errno, retry_on_intr};
+use rustix::io::Errno;
+
+use crate::file::call;
 
 /// What one getdents64(2) returns at most: some thousand names.
 const LISTING_BYTES: usize = 32 * 1024;
@@ -26,18 +28,23 @@ impl Listing {
         directory: BorrowedFd<'_>,
         mut each: impl FnMut(&CStr, FileType),
     ) -> Result<(), Errno> {
-        retry_on_intr(|| seek(directory, SeekFrom::Start(0)))?;
+        call(|| seek(directory, SeekFrom::Start(0)))?;
         let mut entries = RawDir::new(directory, self.memory.spare_capacity_mut());
-        while let Some(entry) = entries.next() {
-            match entry {
-                Ok(entry) if !matches!(entry.file_name().to_bytes(), b"." | b"..") => {
+        loop {
+            #[cfg(test)]
+            if entries.is_buffer_empty() {
+                // The next one is a system call; it borrows the memory, so it cannot go through there itself.
+                call(|| Ok(()))?;
+            }
+            match entries.next() {
+                Some(Ok(entry)) if !matches!(entry.file_name().to_bytes(), b"." | b"..") => {
                     each(entry.file_name(), entry.file_type());
                 }
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(errno) => return Err(errno),
+                Some(Ok(_) | Err(Errno::INTR)) => {}
+                Some(Err(errno)) => return Err(errno),
+                None => return Ok(()),
             }
         }
-        Ok(())
     }
 }
 

@@ -13,7 +13,7 @@ use rustix::fs::{AtFlags, FileType, statat};
 use rustix::io::Errno;
 
 use crate::error::Faults;
-use crate::file::{Buffer, is_gone, open_directory};
+use crate::file::{Buffer, call, is_gone, open_directory};
 use crate::hierarchy::{Hierarchy, Version};
 use crate::listing::Listing;
 use crate::members::Members;
@@ -136,7 +136,7 @@ impl MemcgWalk {
         const LINKS_OF_A_LEAF: u64 = 2;
         let at = self.directory.as_fd();
         let path = self.found.c_path(place);
-        if statat(at, path, AtFlags::empty())?.st_nlink == LINKS_OF_A_LEAF {
+        if call(|| statat(at, path, AtFlags::empty()))?.st_nlink == LINKS_OF_A_LEAF {
             return Ok(());
         }
         let directory = open_directory(at, path)?;
@@ -152,7 +152,7 @@ impl MemcgWalk {
 /// Not every file system tells the type in its listings.
 fn is_directory(parent: BorrowedFd<'_>, name: &CStr, file_type: FileType) -> bool {
     match file_type {
-        FileType::Unknown => statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)
+        FileType::Unknown => call(|| statat(parent, name, AtFlags::SYMLINK_NOFOLLOW))
             .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_dir()),
         known => known.is_dir(),
     }

@@ -12,7 +12,7 @@ use rustix::fs::{AtFlags, statat};
 use rustix::io::Errno;
 
 use crate::error::{Faults, SenseError};
-use crate::file::{Buffer, KeptFile, is_gone};
+use crate::file::{Buffer, KeptFile, call, is_gone};
 use crate::hierarchy::{Hierarchy, Version};
 use crate::parse::Malformed;
 use crate::parse::keyed::memcg_stat;
@@ -251,7 +251,7 @@ impl Scope {
     }
 
     pub(crate) fn exists(&self) -> bool {
-        statat(&self.hierarchy.directory, &self.directory, AtFlags::empty()).is_ok()
+        call(|| statat(&self.hierarchy.directory, &self.directory, AtFlags::empty())).is_ok()
     }
 
     /// What of the host's memory the scope can have. An error if it has vanished.

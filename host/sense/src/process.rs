@@ -58,6 +58,7 @@ pub(crate) struct ProcessWalk {
     ticks_per_s: u64,
     listing: Listing,
     pids: Vec<u32>,
+    last_pids: Vec<u32>,
     parent_pids: Vec<u32>,
     largest: Vec<Candidate>,
     known: Known,
@@ -74,6 +75,7 @@ impl ProcessWalk {
             ticks_per_s: rustix::param::clock_ticks_per_second().max(1),
             listing: Listing::new(),
             pids: Vec::new(),
+            last_pids: Vec::new(),
             parent_pids: Vec::new(),
             largest: Vec::new(),
             growth: Growth::default(),
@@ -135,7 +137,9 @@ impl ProcessWalk {
         }
     }
 
+    /// Where the kernel refuses to list them, for want of memory say, those of the last scan are looked at.
     fn list(&mut self, faults: &mut Faults) {
+        std::mem::swap(&mut self.pids, &mut self.last_pids);
         let pids = &mut self.pids;
         pids.clear();
         let listed = self.listing.of(self.directory.as_fd(), |name, _| {
@@ -143,8 +147,10 @@ impl ProcessWalk {
         });
         if let Err(errno) = listed {
             faults.add(&self.proc, &[], &format_args!("cannot be listed: {errno}"));
+            pids.extend_from_slice(&self.last_pids);
         }
         pids.sort_unstable();
+        pids.dedup();
         if pids.len() > PROCESSES_MAX {
             let what = format_args!("over {PROCESSES_MAX} processes: the rest is not looked at");
             faults.add(&self.proc, &[], &what);
@@ -298,7 +304,7 @@ impl Reads<'_> {
         let Some((mut row, is_headless)) = found else {
             return Ok(None);
         };
-        if is_headless && let Some(thread) = self.live_thread(process.as_fd()) {
+        if is_headless && let Some(thread) = self.live_thread(pid, process.as_fd()) {
             process = thread;
         }
         let place = if row.flags & flags::KERNEL_THREAD == 0 {
@@ -342,21 +348,36 @@ impl Reads<'_> {
 
     /// When the leader has ended and other threads live on, its files say nothing about their memory: those of
     /// one of the others do.
-    fn live_thread(&mut self, process: BorrowedFd<'_>) -> Option<OwnedFd> {
-        let tasks = open_directory(process, c"task").ok()?;
+    fn live_thread(&mut self, pid: u32, process: BorrowedFd<'_>) -> Option<OwnedFd> {
         let (mut found, mut tried) = (None, 0);
-        let listed = self.listing.of(tasks.as_fd(), |name, _| {
-            if found.is_some() || tried == THREADS_TRIED_MAX {
-                return;
-            }
-            tried += 1;
-            found = open_directory(tasks.as_fd(), name).ok().filter(|thread| {
-                let text = self.buffer.read_file(thread.as_fd(), c"stat");
-                text.is_ok_and(|text| stat(text).is_ok_and(|stat| !stat.leader_is_dead()))
-            });
+        let mut result = Ok(());
+        let listed = open_directory(process, c"task").and_then(|tasks| {
+            self.listing.of(tasks.as_fd(), |name, _| {
+                if found.is_some() || tried == THREADS_TRIED_MAX {
+                    return;
+                }
+                tried += 1;
+                match live(self.buffer, tasks.as_fd(), name) {
+                    Ok(thread) => found = thread,
+                    Err(errno) => result = Err(errno),
+                }
+            })
         });
-        listed.ok().and(found)
+        if let Err(errno) = listed.and(result)
+            && found.is_none()
+            && !is_gone(errno)
+        {
+            self.fault(pid, c"task", &format_args!("no live thread can be looked at: {errno}"));
+        }
+        found
     }
+}
+
+/// The directory of a thread, if it lives.
+fn live(buffer: &mut Buffer, tasks: BorrowedFd<'_>, name: &CStr) -> Result<Option<OwnedFd>, Errno> {
+    let thread = open_place(tasks, name)?;
+    let text = buffer.read_file(thread.as_fd(), c"stat")?;
+    Ok(stat(text).is_ok_and(|stat| !stat.leader_is_dead()).then_some(thread))
 }
 
 fn age_ms(start_time: u64, ticks_per_s: u64, now: Now) -> u64 {

@@ -1,0 +1,207 @@
+//! System calls of a scan that fail on purpose, one at a time: every one of them, with every error that procfs and cgroupfs
+//! are known to give.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Child, Command};
+use std::sync::Arc;
+
+use jettison_model::column::{NONE_U32, row};
+use jettison_model::{Needs, Snapshot};
+use rustix::io::Errno;
+
+use crate::{Now, Root, Sensor};
+
+thread_local! {
+    /// How many calls there were, and which one fails with what.
+    static CALLS: Cell<u64> = const { Cell::new(0) };
+    static PLAN: Cell<Option<(u64, Errno)>> = const { Cell::new(None) };
+}
+
+/// What the next system call of this thread fails with.
+pub(crate) fn due() -> Option<Errno> {
+    let call = CALLS.get();
+    CALLS.set(call + 1);
+    PLAN.get().and_then(|(due, errno)| (due == call).then_some(errno))
+}
+
+const NEEDS: [Needs; 2] =
+    [Needs { cmdlines: false, exes: false, pss: false }, Needs { cmdlines: true, exes: true, pss: true }];
+
+const ERRORS: [Errno; 5] = [Errno::NOENT, Errno::SRCH, Errno::ACCESS, Errno::INTR, Errno::IO];
+/// One that means absence, one that does not.
+const TWO: [Errno; 2] = [Errno::NOENT, Errno::IO];
+
+/// What one scan found, in a form in which the entries that one failure costs can be counted.
+#[derive(Debug, PartialEq, Eq)]
+struct Found {
+    host: String,
+    processes: BTreeMap<u32, String>,
+    memcgs: BTreeMap<Vec<u8>, String>,
+}
+
+fn found(snapshot: &Snapshot) -> Found {
+    let (table, memcgs) = (&snapshot.processes, &snapshot.memcgs);
+    let process = |at: usize| {
+        let memcg = row(table.memcgs[at]).map(|at| memcgs.paths.get(at));
+        let details = (table.cmdlines.len(), table.exes.len(), table.pss_bytes.len());
+        let texts = [&table.comms, &table.cmdlines, &table.exes]
+            .map(|column| if column.is_empty() { b"".as_slice() } else { column.get(at) });
+        let sizes =
+            [&table.rss_anon_bytes, &table.rss_file_bytes, &table.swap_bytes].map(|column| column[at]);
+        let (uid, adj, flags) = (table.uids[at], table.oom_score_adjs[at], table.flags[at]);
+        assert!([0, table.len()].contains(&details.0) && [0, table.len()].contains(&details.1));
+        format!(
+            "{:?} {memcg:?} {texts:?} {sizes:?} {uid} {adj} {flags} {:?}",
+            table.id(at),
+            table.pss_bytes.get(at)
+        )
+    };
+    let memcg = |at: usize| {
+        let sizes = [
+            &memcgs.current_bytes,
+            &memcgs.max_bytes,
+            &memcgs.anon_bytes,
+            &memcgs.file_bytes,
+            &memcgs.oom_kills,
+            &memcgs.swap_bytes,
+        ];
+        format!("{:?}", sizes.map(|column| column[at]))
+    };
+    Found {
+        host: format!("{:?}", snapshot.host),
+        processes: (0..table.len()).map(|at| (table.pids[at], process(at))).collect(),
+        memcgs: (0..memcgs.len()).map(|at| (memcgs.paths.get(at).to_vec(), memcg(at))).collect(),
+    }
+}
+
+/// How many entries of `whole` are absent or other ones in `part`, and how many of `part` are made up.
+fn lost<K: Ord>(whole: &BTreeMap<K, String>, part: &BTreeMap<K, String>) -> usize {
+    assert!(part.keys().all(|key| whole.contains_key(key)), "nothing is made up");
+    whole.iter().filter(|&(key, value)| part.get(key) != Some(value)).count()
+}
+
+struct Scan {
+    found: Found,
+    calls: u64,
+    faults: u64,
+    vanished: u64,
+}
+
+/// The second scan of a machine, in which one call fails.
+fn scan(root: &Root, scope: Option<&str>, needs: Needs, plan: Option<(u64, Errno)>) -> Scan {
+    let mut sensor = Sensor::new(root.clone(), scope).unwrap();
+    let mut snapshot = Snapshot::default();
+    let now = Now { boot_ms: 1 << 40, wall_ms: 0 };
+    sensor.sense(needs, now, &mut snapshot);
+    CALLS.set(0);
+    PLAN.set(plan);
+    sensor.sense(needs, now, &mut snapshot);
+    PLAN.set(None);
+    Scan {
+        found: found(&snapshot),
+        calls: CALLS.get(),
+        faults: sensor.faults_total(),
+        vanished: sensor.vanished_total(),
+    }
+}
+
+fn every_call_fails_once(machine: &str, scope: Option<&str>, errors: &[Errno]) {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/machines").join(machine);
+    let root = Root::below(&directory);
+    for needs in NEEDS {
+        let clean = scan(&root, scope, needs, None);
+        assert!(clean.calls > 50, "{machine}: the calls are counted");
+        for call in 0..clean.calls {
+            // An executable that we may not see is no fault.
+            for &errno in errors.iter().filter(|&&errno| !(needs.exes && errno == Errno::ACCESS)) {
+                let scan = scan(&root, scope, needs, Some((call, errno)));
+                let what = format!("{machine} {scope:?} {needs:?} call {call} {errno:?}");
+                if errno == Errno::INTR {
+                    assert_eq!((&scan.found, scan.faults), (&clean.found, clean.faults), "{what}");
+                }
+                judge(&clean, &scan, errno, &what);
+            }
+        }
+    }
+}
+
+fn judge(clean: &Scan, scan: &Scan, errno: Errno, what: &str) {
+    let (processes, memcgs) =
+        (lost(&clean.found.processes, &scan.found.processes), lost(&clean.found.memcgs, &scan.found.memcgs));
+    // A memcg that cannot be listed hides those below it, and their processes have none.
+    let hidden = clean.found.memcgs.len() - scan.found.memcgs.len();
+    assert!(processes <= 1 || hidden > 0, "{what}: {processes} processes");
+    assert!(memcgs <= 1 + hidden, "{what}: {memcgs} memcgs");
+    let is_whole = scan.found == clean.found;
+    let is_told = scan.faults + scan.vanished > clean.faults + clean.vanished;
+    let is_absence = matches!(errno, Errno::NOENT | Errno::SRCH);
+    assert!(is_whole || is_told || is_absence, "{what}: silently lost");
+}
+
+#[test]
+fn every_call_of_a_scan_fails_once_on_v2() {
+    every_call_fails_once("plain-v2", None, &ERRORS);
+    every_call_fails_once("plain-v2", Some("/system.slice"), &TWO);
+    every_call_fails_once("hostile-names", None, &TWO);
+}
+
+#[test]
+fn every_call_of_a_scan_fails_once_on_kubernetes() {
+    every_call_fails_once("kubernetes", None, &[Errno::IO]);
+}
+
+#[test]
+fn every_call_of_a_scan_fails_once_on_v1() {
+    every_call_fails_once("plain-v1", None, &ERRORS);
+    every_call_fails_once("plain-v1", Some("/"), &TWO);
+}
+
+#[test]
+fn every_call_of_a_scan_fails_once_where_the_truth_is_corrected() {
+    every_call_fails_once("zfs", None, &TWO);
+    every_call_fails_once("zram", None, &TWO);
+}
+
+/// Ended when dropped, after a failure too.
+struct Sleeper(Child);
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        // Both fail if it has ended already.
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+/// Known processes are read in a shorter way, and only on the kernel's own procfs. What others do there is not ours to compare.
+#[test]
+fn every_call_of_a_live_scan_fails_once() {
+    let sleeper = || Sleeper(Command::new("sleep").arg("600").spawn().unwrap());
+    let sleepers: Vec<Sleeper> = (0..10).map(|_| sleeper()).collect();
+    let pids: Vec<u32> = sleepers.iter().map(|sleeper| sleeper.0.id()).collect();
+    let mut sensor = Sensor::new(Root::live(), None).unwrap();
+    let mut snapshot = Snapshot::default();
+    let mut scan = |plan| {
+        CALLS.set(0);
+        PLAN.set(plan);
+        sensor.sense(Needs::default(), Now { boot_ms: 1 << 40, wall_ms: 0 }, &mut snapshot);
+        PLAN.set(None);
+        // Without their memcgs: when one of these cannot be listed, all below it are hidden.
+        snapshot.processes.memcgs = Arc::new(vec![NONE_U32; snapshot.processes.len()]);
+        let mut processes = found(&snapshot).processes;
+        processes.retain(|pid, _| pids.contains(pid));
+        (processes, CALLS.get(), sensor.faults_total() + sensor.vanished_total())
+    };
+    scan(None);
+    let (whole, calls, _) = scan(None);
+    assert_eq!(whole.len(), pids.len());
+    for (call, errno) in (0..calls).zip(TWO.into_iter().cycle()) {
+        let (processes, _, told) = scan(Some((call, errno)));
+        let lost = lost(&whole, &processes);
+        let what = format!("call {call} {errno:?}: {lost} lost, {told} told");
+        assert!(lost <= 1 && (lost == 0 || told > 0), "{what}");
+        assert_eq!(scan(None).0, whole, "{what}, and so it stays");
+    }
+}
