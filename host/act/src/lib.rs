@@ -12,6 +12,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod actuator;
+mod helpers;
 mod journal;
 mod kernel;
 mod ledger;
@@ -19,6 +20,7 @@ mod live;
 mod reaper;
 
 pub use actuator::Actuator;
+pub use helpers::{Ended, Helpers, Task, TaskId};
 pub use journal::JournalError;
 pub use kernel::Kernel;
 pub use ledger::{HoldReport, Ledger, Recovered};
