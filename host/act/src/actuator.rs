@@ -10,6 +10,7 @@ use crate::kernel::{Kernel, outcome};
 
 /// Numbers of signal(7).
 const SIGKILL: u8 = 9;
+const SIGCONT: u8 = 18;
 const SIGSTOP: u8 = 19;
 
 /// Carries out orders and keeps the handles of those it is about.
@@ -38,13 +39,20 @@ impl<K: Kernel> Actuator<K> {
         if self.is_dry {
             return Report { id, outcome: Outcome::Dry };
         }
-        let result = self.with(id, |kernel, process| match *order {
-            Order::Signal { number, .. } => kernel.signal(process, number),
-            Order::Stop { .. } => kernel.signal(process, SIGSTOP),
-            Order::Kill { .. } => kernel.signal(process, SIGKILL),
-            Order::Reap { .. } => kernel.reap(process),
-        });
+        let result = match order {
+            Order::KillMemcg { memcg, .. } => self.kernel.kill_memcg(memcg),
+            Order::Signal { number, .. } => self.with(id, |kernel, process| kernel.signal(process, *number)),
+            Order::Stop { .. } => self.with(id, |kernel, process| kernel.signal(process, SIGSTOP)),
+            Order::Resume { .. } => self.with(id, |kernel, process| kernel.signal(process, SIGCONT)),
+            Order::Kill { .. } => self.with(id, |kernel, process| kernel.signal(process, SIGKILL)),
+            Order::Reap { .. } => self.with(id, K::reap),
+        };
         Report { id, outcome: outcome(result) }
+    }
+
+    /// Whether a memcg can be killed as one.
+    pub fn can_kill_memcg(&self, memcg: &[u8]) -> bool {
+        self.kernel.can_kill_memcg(memcg)
     }
 
     /// Who of them lives. A process that cannot be looked at for want of rights does.

@@ -98,3 +98,42 @@ impl AsFd for Ends {
         self.bell.as_fd()
     }
 }
+
+/// Those of this host.
+#[derive(Debug)]
+pub struct LiveHelpers {
+    teller: Teller,
+    ends: Ends,
+}
+
+impl LiveHelpers {
+    /// Nothing is started before it is needed.
+    ///
+    /// # Errors
+    /// As eventfd(2) has them.
+    pub fn new() -> Result<Self, Errno> {
+        let (teller, ends) = ends()?;
+        Ok(Self { teller, ends })
+    }
+}
+
+impl Helpers for LiveHelpers {
+    fn start(&mut self, id: TaskId, task: Task) {
+        let what = match task {
+            Task::Hook { name, .. } => format!("hook {name}"),
+            Task::StopUnit { unit } => unit,
+        };
+        self.teller.tell(id, Err(format!("{what}: not part of this version")));
+    }
+
+    fn take_ended(&mut self) -> Vec<Ended> {
+        self.ends.take()
+    }
+}
+
+impl AsFd for LiveHelpers {
+    /// Readable when something has ended.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.ends.as_fd()
+    }
+}

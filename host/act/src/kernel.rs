@@ -32,6 +32,15 @@ pub trait Kernel {
     /// As the manual page has them, as far as they are known at once.
     fn reap(&mut self, process: &Self::Handle) -> Result<(), Errno>;
 
+    /// Whether a memcg can be killed as one: Linux 5.14, v2.
+    fn can_kill_memcg(&self, memcg: &[u8]) -> bool;
+
+    /// Kills everybody in and below a memcg (`cgroup.kill`, Documentation/admin-guide/cgroup-v2.rst).
+    ///
+    /// # Errors
+    /// `ENOENT` if it is gone, or has no such file.
+    fn kill_memcg(&mut self, memcg: &[u8]) -> Result<(), Errno>;
+
     /// Whether it has ended; a zombie has.
     fn is_gone(&mut self, process: &Self::Handle) -> bool;
 

@@ -20,7 +20,7 @@ mod live;
 mod reaper;
 
 pub use actuator::Actuator;
-pub use helpers::{Ended, Helpers, Task, TaskId};
+pub use helpers::{Ended, Helpers, LiveHelpers, Task, TaskId};
 pub use journal::JournalError;
 pub use kernel::Kernel;
 pub use ledger::{HoldReport, Ledger, Recovered};

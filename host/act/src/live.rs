@@ -1,13 +1,16 @@
 //! The Linux we run on.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use jettison_model::ProcessId;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Access, access};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
@@ -21,6 +24,8 @@ const STAT_BYTES: usize = 1024;
 #[derive(Debug)]
 pub struct LiveKernel {
     proc: PathBuf,
+    /// Where the memcg `/` is, if memcgs can be acted on.
+    memcgs: Option<PathBuf>,
     path: String,
     reaper: Reaper,
 }
@@ -29,7 +34,19 @@ impl LiveKernel {
     /// For the processes of the procfs mounted at `proc`.
     #[must_use]
     pub fn new(proc: PathBuf) -> Self {
-        Self { proc, path: String::new(), reaper: Reaper::default() }
+        Self { proc, memcgs: None, path: String::new(), reaper: Reaper::default() }
+    }
+
+    /// Memcgs are below this directory, where the memory hierarchy is mounted.
+    #[must_use]
+    pub fn with_memcgs(self, mount: PathBuf) -> Self {
+        Self { memcgs: Some(mount), ..self }
+    }
+
+    /// The file that kills a memcg as one. The root has none.
+    fn kill_file(&self, memcg: &[u8]) -> Option<PathBuf> {
+        let below = OsStr::from_bytes(memcg.strip_prefix(b"/")?);
+        Some(self.memcgs.as_ref()?.join(below).join("cgroup.kill")).filter(|_| !below.is_empty())
     }
 
     fn file(&mut self, pid: u32, name: &str, is_for_writing: bool) -> Result<File, Errno> {
@@ -76,6 +93,16 @@ impl Kernel for LiveKernel {
     fn reap(&mut self, process: &OwnedFd) -> Result<(), Errno> {
         let process = process.try_clone().map_err(errno)?;
         self.reaper.take(process)
+    }
+
+    fn can_kill_memcg(&self, memcg: &[u8]) -> bool {
+        self.kill_file(memcg).is_some_and(|file| access(&file, Access::WRITE_OK).is_ok())
+    }
+
+    fn kill_memcg(&mut self, memcg: &[u8]) -> Result<(), Errno> {
+        let file = self.kill_file(memcg).ok_or(Errno::NOENT)?;
+        // Never made anew: a memcg that is gone must stay an error.
+        File::options().write(true).open(file).and_then(|mut file| file.write_all(b"1")).map_err(errno)
     }
 
     fn is_gone(&mut self, process: &OwnedFd) -> bool {

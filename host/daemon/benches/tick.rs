@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use jettison_act::{Actuator, LiveKernel};
-use jettison_decide::escalate::{self, Escalation};
+use jettison_decide::escalate::{self, Due, Escalation, Look};
 use jettison_decide::{Settings, State, exclusions, plan};
 use jettison_model::snapshot::Needs;
 use jettison_model::{Cause, Exclusion, Outcome, Snapshot, Step, Vote, column};
@@ -126,7 +126,9 @@ fn first_signal(criterion: &mut Criterion, policy: &Policy, snapshot: &Snapshot,
             assert!(victim.members.iter().all(|member| pids.contains(&member.pid)), "only ours");
             victim.shutdown = vec![Step::Signal { number: SIGWINCH, wait_ms: 5_000 }];
             let mut actuator = Actuator::new(LiveKernel::new("/proc".into()), std::process::id(), false);
-            let orders = Escalation::new(&victim, &caps, 0).advance(0, &victim.members, false);
+            let look = Look { now_ms: 0, alive: &victim.members, is_critical: false, enclosure: None };
+            let due = Escalation::new(&victim, &caps, 0).advance(&look);
+            let Some(Due::Signals(orders)) = due else { panic!("nobody is asked to go: {due:?}") };
             let first = orders.first().expect("somebody is asked to go");
             assert_eq!(actuator.execute(first).outcome, Outcome::Done);
         });

@@ -5,6 +5,7 @@
 //!          ─▶ eligible ─▶ exclusions     who may never be a victim
 //! Votes ───▶ tally ─▶ Ranking            one order out of several ballots
 //!            plan ─▶ Plan + State        values to hold; victims only if armed
+//!            unit                        what ends as one
 //!            escalate                    how one victim goes, rung by rung
 //! ```
 //!
@@ -28,6 +29,7 @@ mod relief;
 pub mod settings;
 pub mod state;
 pub mod tally;
+mod unit;
 
 pub use eligible::{exclusions, mark};
 pub use gate::{Level, Signals, gate};
@@ -36,3 +38,4 @@ pub use plan::{is_critical_for, plan};
 pub use settings::{Bound, Reach, Rule, Settings, Thresholds};
 pub use state::{InFlight, State};
 pub use tally::tally;
+pub use unit::{enclosure, stoppable};

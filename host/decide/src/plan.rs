@@ -8,10 +8,9 @@ use core::cell::OnceCell;
 use core::cmp::Reverse;
 
 use jettison_model::column::{known_u64, row as row_of};
-use jettison_model::snapshot::flags;
 use jettison_model::{
-    Cause, Entry, Exclusion, Hold, Plan, ProcessId, Ranked, Ranking, Snapshot, Stance, Step, Target, Tier,
-    Tree, Victim, Vote, limits,
+    Addressees, Cause, Entry, Exclusion, Hold, Plan, ProcessId, Ranked, Ranking, Snapshot, Stance, Step,
+    Target, Tier, Tree, Victim, Vote, limits,
 };
 
 use crate::badness::{badness, score};
@@ -19,6 +18,7 @@ use crate::eligible::is_below;
 use crate::settings::{Reach, Settings};
 use crate::state::{InFlight, State};
 use crate::tally::tally_and_shields;
+use crate::unit::rows_of;
 use crate::{border, gate};
 
 /// SIGTERM, the same number on every Linux architecture but those we do not run on (signal(7)).
@@ -237,7 +237,7 @@ impl Chooser<'_> {
         is_spared: impl Fn(usize) -> bool,
     ) -> Option<Victim> {
         let processes = &self.snapshot.processes;
-        let everybody = self.rows_of(ranked.unit, tree);
+        let everybody = rows_of(self.snapshot, ranked.unit, tree);
         let rows: Vec<u32> =
             everybody.iter().copied().filter(|&row| row == ranked.row || !is_spared(row as usize)).collect();
         let private = rows
@@ -256,11 +256,16 @@ impl Chooser<'_> {
         };
         let root = processes.id(root_row as usize)?;
         let mut members: Vec<ProcessId> = rows.iter().filter_map(|&row| processes.id(row as usize)).collect();
+        let addressees = match ranked.unit {
+            Target::Memcg(_) => Addressees::Everybody,
+            Target::Process(_) | Target::Tree(_) => Addressees::These(self.tops(&rows)),
+        };
         members.sort_by_key(|&member| (member != root, member));
         let (policy, reason, shutdown) = self.words(ranked);
         Some(Victim {
             unit: ranked.unit,
             root,
+            addressees,
             comm: processes.comms.get(root_row as usize).to_vec(),
             is_partial: rows.len() < everybody.len(),
             members,
@@ -275,25 +280,16 @@ impl Chooser<'_> {
         })
     }
 
-    /// Who lives in a unit. Zombies have gone: nothing of them is left to be spared or signalled.
-    fn rows_of(&self, unit: Target, tree: &OnceCell<Tree>) -> Vec<u32> {
-        let (processes, memcgs) = (&self.snapshot.processes, &self.snapshot.memcgs);
-        let mut rows = match unit {
-            Target::Process(row) => vec![row],
-            Target::Tree(row) => tree.get_or_init(|| Tree::of(&processes.parents)).subtree(row),
-            Target::Memcg(row) => {
-                let path = memcgs.paths.get(row as usize);
-                let holds: Vec<bool> =
-                    (0..memcgs.len()).map(|row| is_below(memcgs.paths.get(row), path)).collect();
-                (0_u32..)
-                    .zip(processes.memcgs.iter())
-                    .filter(|&(_, &memcg)| holds.get(memcg as usize) == Some(&true))
-                    .map(|(row, _)| row)
-                    .collect()
-            }
+    /// Those whose parent is not among them: of a whole tree the root alone.
+    fn tops(&self, rows: &[u32]) -> Vec<ProcessId> {
+        let processes = &self.snapshot.processes;
+        let mut is_among = vec![false; processes.len()];
+        rows.iter().for_each(|&row| is_among[row as usize] = true);
+        let is_top = |row: u32| {
+            let parent = processes.parents.get(row as usize).copied().and_then(row_of);
+            !parent.and_then(|parent| is_among.get(parent).copied()).unwrap_or(false)
         };
-        rows.retain(|&row| !processes.has(row as usize, flags::ZOMBIE));
-        rows
+        rows.iter().filter(|&&row| is_top(row)).filter_map(|&row| processes.id(row as usize)).collect()
     }
 
     /// Which policy made it the victim, why, and how it likes to go.

@@ -2,8 +2,8 @@
 
 mod kit;
 
-use jettison_decide::escalate::{Escalation, Settings};
-use jettison_model::{Order, ProcessId, Step, Target};
+use jettison_decide::escalate::{Due, Escalation, Look, Settings};
+use jettison_model::{Addressees, Order, ProcessId, Step, Target, Victim};
 use kit::{id, signal, victim};
 
 const SIGINT: u8 = 2;
@@ -18,7 +18,9 @@ fn text(orders: &[Order]) -> String {
     let words = orders.iter().map(|order| match order {
         Order::Signal { id, number } => format!("{number}>{}", id.pid),
         Order::Stop { id } => format!("stop>{}", id.pid),
+        Order::Resume { id } => format!("resume>{}", id.pid),
         Order::Kill { id } => format!("kill>{}", id.pid),
+        Order::KillMemcg { memcg, .. } => format!("kill>{}", memcg.escape_ascii()),
         Order::Reap { id } => format!("reap>{}", id.pid),
     });
     words.collect::<Vec<_>>().join(" ")
@@ -29,18 +31,35 @@ struct Going {
     escalation: Escalation,
     alive: Vec<ProcessId>,
     is_critical: bool,
+    enclosure: Option<&'static [u8]>,
 }
 
 fn going(unit: Target, members: u32, shutdown: &[Step]) -> Going {
     let alive: Vec<ProcessId> = (1..=members).map(id).collect();
     let victim = victim(unit, &alive, shutdown);
     let settings = Settings { grace_ms: 5_000, grace_max_ms: 10_000, critical_grace_ms: 500 };
-    Going { escalation: Escalation::new(&victim, &settings, START_MS), alive, is_critical: false }
+    let escalation = Escalation::new(&victim, &settings, START_MS);
+    Going { escalation, alive, is_critical: false, enclosure: None }
 }
 
 impl Going {
+    /// All that is due then.
     fn at(&mut self, ms: u64) -> String {
-        text(&self.escalation.advance(START_MS + ms, &self.alive, self.is_critical))
+        let Self { escalation, alive, is_critical, enclosure } = self;
+        let (is_critical, enclosure) = (*is_critical, *enclosure);
+        let look = Look { now_ms: START_MS + ms, alive, is_critical, enclosure };
+        let words = std::iter::from_fn(|| escalation.advance(&look)).map(|due| match due {
+            Due::Signals(orders) | Due::Orders(orders) => text(&orders),
+            Due::StopUnit => "stop-unit".into(),
+            Due::Hook(name) => format!("hook:{name}"),
+        });
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    /// A step comes to nothing.
+    fn fails(&mut self, step: usize, ms: u64) -> &mut Self {
+        self.escalation.fail(step, START_MS + ms);
+        self
     }
 
     fn dies(&mut self, pid: u32) -> &mut Self {
@@ -67,9 +86,9 @@ impl Going {
 #[test]
 fn nothing_is_ordered_before_the_first_look() {
     let mut unit = going(TREE, 1, &[signal(SIGTERM, 5_000)]);
-    assert_eq!((unit.next(), unit.escalation.has_signalled()), (Some(0), false));
+    assert_eq!((unit.next(), unit.escalation.has_begun()), (Some(0), false));
     assert_eq!(unit.at(0), "15>1");
-    assert!(unit.escalation.has_signalled());
+    assert!(unit.escalation.has_begun());
 }
 
 #[test]
@@ -172,12 +191,49 @@ fn relief_does_not_give_back_what_critical_has_cut() {
 }
 
 #[test]
-fn children_forked_while_dying_are_killed_too() {
+fn a_tree_that_forks_is_stopped_until_nobody_new_is_found() {
     let mut unit = going(TREE, 1, &[signal(SIGTERM, 1_000)]);
     assert_eq!(unit.at(0), "15>1");
     assert_eq!(unit.forks(7).at(500), "");
-    assert_eq!(unit.at(1_000), "stop>1 stop>7 kill>1 kill>7 reap>1 reap>7");
-    assert_eq!(unit.dies(1).forks(8).at(1_500), "stop>7 stop>8 kill>7 kill>8 reap>7 reap>8");
+    assert_eq!((unit.at(1_000).as_str(), unit.next()), ("stop>1 stop>7", Some(1_001)));
+    assert_eq!(unit.forks(8).at(1_001), "stop>8");
+    assert_eq!(unit.at(1_001), "", "the same look again");
+    assert_eq!(unit.escalation.stopped(), [id(1), id(7), id(8)]);
+    assert_eq!(unit.at(1_002), "stop>1 stop>7 stop>8 kill>1 kill>7 kill>8 reap>1 reap>7 reap>8");
+    assert_eq!(
+        unit.dies(1).forks(9).at(1_502),
+        "stop>7 stop>8 stop>9 kill>7 kill>8 kill>9 reap>7 reap>8 reap>9"
+    );
+}
+
+#[test]
+fn a_tree_that_forks_faster_than_it_is_stopped_is_killed_as_it_is() {
+    let mut unit = going(TREE, 1, &[signal(SIGTERM, 0)]);
+    assert_eq!(unit.forks(2).at(0), "15>1 stop>1 stop>2");
+    for pid in 3..7 {
+        assert_eq!(unit.forks(pid).at(u64::from(pid) * 41), format!("stop>{pid}"));
+    }
+    assert!(unit.forks(7).at(250).ends_with("kill>7 reap>1 reap>2 reap>3 reap>4 reap>5 reap>6 reap>7"));
+}
+
+#[test]
+fn an_enclosure_is_killed_as_one_and_nobody_in_it_is_stopped() {
+    for unit in [TREE, MEMCG] {
+        let mut unit = going(unit, 1, &[signal(SIGTERM, 1_000)]);
+        unit.enclosure = Some(b"/job");
+        assert_eq!(unit.at(0), "15>1");
+        assert_eq!(unit.forks(2).at(1_000).as_str(), "kill>/job kill>1 kill>2 reap>1 reap>2");
+        unit.enclosure = None;
+        assert!(!unit.at(1_500).contains("/job"), "somebody else has moved in");
+    }
+}
+
+#[test]
+fn an_enclosure_that_is_there_only_later_ends_the_stopping() {
+    let mut unit = going(TREE, 1, &[signal(SIGTERM, 0)]);
+    assert_eq!(unit.forks(2).at(0), "15>1 stop>1 stop>2");
+    unit.enclosure = Some(b"/job");
+    assert_eq!(unit.forks(3).at(0), "kill>/job kill>1 kill>2 kill>3 reap>1 reap>2 reap>3");
 }
 
 #[test]
@@ -194,7 +250,7 @@ fn orphans_of_a_tree_are_asked_once() {
 fn a_tree_whose_root_has_gone_before_the_first_look_is_asked_all_the_same() {
     let mut unit = going(TREE, 2, &[signal(SIGINT, 1_000)]);
     assert_eq!(unit.dies(1).at(0), "15>2");
-    assert!(unit.escalation.has_signalled());
+    assert!(unit.escalation.has_begun());
 }
 
 #[test]
@@ -225,15 +281,80 @@ fn the_same_look_twice_orders_nothing_twice() {
 fn once_all_are_gone_it_is_over_for_good() {
     let mut unit = going(TREE, 1, &[signal(SIGTERM, 1_000)]);
     assert_eq!(unit.dies(1).at(0), "");
-    assert!(unit.escalation.is_over() && !unit.escalation.has_signalled());
+    assert!(unit.escalation.is_over());
     assert_eq!(unit.forks(1).at(5_000), "");
 }
 
+fn hook(wait_ms: u32) -> Step {
+    Step::Hook { name: "drain".into(), wait_ms }
+}
+
 #[test]
-fn steps_that_cannot_run_are_skipped_without_their_waits() {
-    let hook = || Step::Hook { name: "drain".into(), wait_ms: 4_000 };
-    let mut unit = going(TREE, 1, &[hook(), signal(SIGINT, 300), Step::StopUnit { wait_ms: 3_000 }]);
-    assert_eq!((unit.at(0).as_str(), unit.next()), ("2>1", Some(300)));
-    let mut unit = going(TREE, 1, &[Step::StopUnit { wait_ms: 3_000 }, hook()]);
-    assert_eq!((unit.at(0).as_str(), unit.next()), ("15>1", Some(5_000)));
+fn hooks_and_the_service_manager_have_their_waits_too() {
+    let mut unit = going(TREE, 1, &[hook(4_000), Step::StopUnit { wait_ms: 3_000 }, signal(SIGINT, 100)]);
+    assert_eq!((unit.at(0).as_str(), unit.next()), ("hook:drain", Some(4_000)));
+    assert!(unit.escalation.has_begun());
+    assert_eq!((unit.at(4_000).as_str(), unit.next()), ("stop-unit", Some(7_000)));
+    assert_eq!(unit.at(7_000), "2>1");
+    assert_eq!(unit.at(7_100), "stop>1 kill>1 reap>1");
+}
+
+#[test]
+fn a_step_that_fails_takes_its_wait_with_it() {
+    let mut unit = going(TREE, 1, &[hook(4_000), signal(SIGINT, 300), Step::StopUnit { wait_ms: 3_000 }]);
+    assert_eq!(unit.at(0), "hook:drain");
+    assert_eq!((unit.fails(0, 40).at(40).as_str(), unit.next()), ("2>1", Some(340)));
+    assert_eq!(unit.at(340), "stop-unit");
+    assert_eq!(unit.fails(2, 350).at(350), "stop>1 kill>1 reap>1", "SIGINT has had its time");
+}
+
+#[test]
+fn when_every_step_has_failed_sigterm_stands_in() {
+    let mut unit = going(TREE, 1, &[Step::StopUnit { wait_ms: 3_000 }, hook(3_000)]);
+    assert_eq!(unit.at(0), "stop-unit");
+    assert_eq!(unit.fails(0, 0).at(0), "hook:drain");
+    assert_eq!((unit.fails(1, 1_000).at(1_000).as_str(), unit.next()), ("15>1", Some(6_000)));
+    assert_eq!(unit.at(6_000), "stop>1 kill>1 reap>1");
+}
+
+#[test]
+fn when_even_that_fails_nobody_is_waited_for() {
+    let mut unit = going(TREE, 1, &[signal(SIGINT, 3_000)]);
+    assert_eq!(unit.at(0), "2>1");
+    assert_eq!(unit.fails(0, 0).at(0), "15>1");
+    assert_eq!(unit.fails(1, 0).at(0), "stop>1 kill>1 reap>1");
+}
+
+#[test]
+fn a_step_that_fails_after_its_wait_changes_nothing_for_the_next() {
+    let mut unit = going(TREE, 1, &[hook(1_000), signal(SIGINT, 2_000)]);
+    unit.at(0);
+    assert_eq!(unit.at(1_000), "2>1");
+    assert_eq!((unit.fails(0, 1_500).at(1_500).as_str(), unit.next()), ("", Some(3_000)));
+    assert_eq!(unit.at(3_000), "stop>1 kill>1 reap>1");
+    assert_eq!(unit.fails(1, 3_001).at(3_001), "", "too late for that");
+}
+
+#[test]
+fn failures_are_no_way_around_the_caps() {
+    let mut unit = going(TREE, 1, &[hook(9_000), hook(9_000)]);
+    unit.at(0);
+    assert_eq!(unit.fails(0, 8_000).at(8_000), "hook:drain");
+    assert_eq!((unit.fails(1, 9_000).at(9_000).as_str(), unit.next()), ("15>1", Some(10_000)));
+    assert_eq!(unit.at(10_000), "stop>1 kill>1 reap>1");
+}
+
+#[test]
+fn of_a_tree_whose_root_stays_all_tops_are_asked() {
+    let alive: Vec<ProcessId> = (1..=3).map(id).collect();
+    let victim = Victim {
+        addressees: Addressees::These(vec![id(1), id(3)]),
+        ..victim(TREE, &alive, &[signal(SIGTERM, 1_000)])
+    };
+    let settings = Settings { grace_ms: 5_000, grace_max_ms: 10_000, critical_grace_ms: 500 };
+    let escalation = Escalation::new(&victim, &settings, START_MS);
+    let mut unit = Going { escalation, alive, is_critical: false, enclosure: None };
+    assert_eq!(unit.at(0), "15>1 15>3");
+    assert_eq!(unit.dies(1).at(10), "", "one of them is there");
+    assert_eq!(unit.dies(3).at(20), "15>2");
 }

@@ -23,6 +23,6 @@ pub use ballot::{Ballot, Entry, Stance, Step, Target, Vote};
 pub use column::{Column, Limit, TextColumn};
 pub use fault::Fault;
 pub use outcome::{Outcome, Report};
-pub use plan::{Hold, Order, Plan, Victim};
+pub use plan::{Addressees, Hold, Order, Plan, Victim};
 pub use ranking::{Exclusion, Ranked, Ranking, Tier};
 pub use snapshot::{Cause, Host, Memcgs, Needs, ProcessId, Processes, Request, SenseFault, Snapshot, Tree};

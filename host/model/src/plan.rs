@@ -17,13 +17,24 @@ pub struct Hold {
     pub value: i16,
 }
 
+/// Whom the graceful signals of a victim go to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Addressees {
+    /// Every member, those that join later too: a memcg.
+    Everybody,
+    /// The process, or the root of the tree. Of a tree whose root stays, those whose parent is no member.
+    These(Vec<ProcessId>),
+}
+
 /// A unit to shut down.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Victim {
     /// The unit, in rows of the snapshot of this plan: valid within the tick.
     pub unit: Target,
-    /// The process that graceful signals go to; for a memcg its highest-ranked member.
+    /// The process that it is known by; for a memcg, and for a tree whose root stays, its highest-ranked member.
     pub root: ProcessId,
+    /// Whom graceful signals go to.
+    pub addressees: Addressees,
     /// The root's name, for the log. Bytes.
     pub comm: Vec<u8>,
     /// Everybody that goes, root first: the unit minus its never and protected members.
@@ -63,8 +74,13 @@ pub enum Order {
         /// Its number.
         number: u8,
     },
-    /// Freeze the process (SIGSTOP), so that it cannot fork while its family is killed.
+    /// SIGSTOP, so that it cannot fork while its family is killed.
     Stop {
+        /// Whom.
+        id: ProcessId,
+    },
+    /// SIGCONT, for one who was stopped and is let off.
+    Resume {
         /// Whom.
         id: ProcessId,
     },
@@ -72,6 +88,14 @@ pub enum Order {
     Kill {
         /// To whom.
         id: ProcessId,
+    },
+    /// SIGKILL to everybody in and below a memcg at once, those that are being forked included (`cgroup.kill`,
+    /// Documentation/admin-guide/cgroup-v2.rst).
+    KillMemcg {
+        /// The victim's root.
+        id: ProcessId,
+        /// The memcg's path. Bytes.
+        memcg: Vec<u8>,
     },
     /// `process_mrelease`, after SIGKILL only.
     Reap {
@@ -85,7 +109,12 @@ impl Order {
     #[must_use]
     pub fn id(&self) -> ProcessId {
         match self {
-            Self::Signal { id, .. } | Self::Stop { id } | Self::Kill { id } | Self::Reap { id } => *id,
+            Self::Signal { id, .. }
+            | Self::Stop { id }
+            | Self::Resume { id }
+            | Self::Kill { id }
+            | Self::KillMemcg { id, .. }
+            | Self::Reap { id } => *id,
         }
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Scripted {
     /// `pid what`, in order.
     pub(crate) calls: Vec<String>,
     pub(crate) boot: &'static str,
+    /// Those that can be killed as one.
+    pub(crate) memcgs: Vec<&'static str>,
 }
 
 pub(crate) fn id(pid: u32) -> ProcessId {
@@ -103,6 +105,15 @@ impl Kernel for Scripted {
     fn reap(&mut self, &id: &ProcessId) -> Result<(), Errno> {
         self.calls.push(format!("{} reap", id.pid));
         self.process(id).map(|_| ())
+    }
+
+    fn can_kill_memcg(&self, memcg: &[u8]) -> bool {
+        self.memcgs.iter().any(|path| path.as_bytes() == memcg)
+    }
+
+    fn kill_memcg(&mut self, memcg: &[u8]) -> Result<(), Errno> {
+        self.calls.push(format!("{} kill", memcg.escape_ascii()));
+        self.can_kill_memcg(memcg).then_some(()).ok_or(Errno::NOENT)
     }
 
     fn is_gone(&mut self, id: &ProcessId) -> bool {

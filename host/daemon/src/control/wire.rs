@@ -167,6 +167,9 @@ pub(crate) struct Past {
     pub(crate) reason: String,
     /// Whether it took SIGKILL.
     pub(crate) killed: bool,
+    /// What was done, in order: signals by their names, `hook NAME`, `stop-unit UNIT`, `... failed: WHY`.
+    #[serde(default)]
+    pub(crate) steps: Vec<String>,
     pub(crate) took_ms: u64,
     pub(crate) predicted_relief_bytes: u64,
     pub(crate) measured_relief_bytes: u64,

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use jettison_act::{Actuator, Ledger, LiveKernel, Recovered};
+use jettison_act::{Actuator, Ledger, LiveHelpers, LiveKernel, Recovered};
 use jettison_sense::{Root, Sensor};
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
@@ -43,6 +43,9 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
         );
     }
     let mut kernel = LiveKernel::new(root.proc.clone());
+    if let Some(hierarchy) = sensor.hierarchy() {
+        kernel = kernel.with_memcgs(hierarchy.mount.clone());
+    }
     let ledger = ledger(&args.state_dir, config.mode, &mut kernel);
     let hooks: Vec<String> = config.hooks.keys().cloned().collect();
     let loader =
@@ -67,7 +70,10 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
             Failure::Failed(format!("{}: the control socket cannot be made: {error}", socket.display()))
         })?;
         let reloading = Reloading::new(at_start, watcher(&events), &pipeline.policies);
-        let core = Core::new(pipeline, ledger, actuator, &config, config.mode == Mode::DryRun);
+        let helpers = LiveHelpers::new()
+            .map_err(|error| Failure::Failed(format!("hooks cannot be awaited: {error}")))?;
+        let core =
+            Core::new(pipeline, ledger, actuator, Box::new(helpers), &config, config.mode == Mode::DryRun);
         Daemon::new(core, events, &config, reloading).run().await;
         // Nobody is behind it any more; one that stays is removed by the next daemon.
         std::fs::remove_file(&socket).ok();

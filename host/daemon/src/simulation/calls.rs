@@ -1,11 +1,14 @@
 //! The system calls that the machine answers, or refuses.
 
+use jettison_act::{Ended, Task, TaskId};
 use jettison_model::ProcessId;
 use rustix::io::Errno;
 
 use super::machine::{Call, Crash, Machine, Manner, Process, What};
 
 const KILL: u8 = 9;
+const TERM: u8 = 15;
+const CONT: u8 = 18;
 const STOP: u8 = 19;
 
 impl Machine {
@@ -46,12 +49,17 @@ impl Machine {
             self.killed.insert(id);
         }
         let process = self.of(id)?.clone();
-        if self.is_forbidden(&process) {
+        // Whom we have stopped we may wake, whoever he is by now.
+        let is_amends = number == CONT && process.is_stopped;
+        if self.is_forbidden(&process) && !is_amends {
             self.wronged.insert(id);
         }
         let process = self.of(id)?;
         let process = match process.refuses {
-            Some(errno) => return Err(errno),
+            Some(errno) => {
+                self.refused.insert(id);
+                return Err(errno);
+            }
             None => process,
         };
         match number {
@@ -63,6 +71,7 @@ impl Machine {
                 }
             }
             STOP => process.is_stopped = true,
+            CONT => process.is_stopped = false,
             _ => match process.manner {
                 Manner::EndsWithin(ms) if !process.is_stopped => process.ends_at_ms = Some(now_ms + ms),
                 Manner::Forks => self.fork(id.pid),
@@ -70,6 +79,60 @@ impl Machine {
             },
         }
         Ok(())
+    }
+
+    /// Takes whoever is in the memcg by now. Those that no scan has seen yet are nobody's mistake.
+    pub(super) fn kill_memcg(&mut self) {
+        self.interfere();
+        self.memcg_kills += 1;
+        for id in self.inside() {
+            let Some(process) = self.processes.get_mut(&id.pid) else { continue };
+            let is_new = process.is_new;
+            (process.is_killed, process.ends_at_ms) = (true, Some(self.now_ms));
+            let is_stuck = process.is_stuck;
+            if !is_new {
+                self.calls.push(Call { id, what: What::Signal(KILL) });
+            }
+            self.killed.insert(id);
+            if !is_stuck {
+                self.end(id.pid);
+            }
+        }
+    }
+
+    /// A helper is asked: it fails at once, or later, or does what it is there for, or never comes back.
+    pub(super) fn help(&mut self, id: TaskId, task: &Task) {
+        let (kind, takes_ms) = (self.dice.below(4), self.dice.below(6_000));
+        let (at_ms, result) = match kind {
+            0 => (self.now_ms, Err("it is not there".to_owned())),
+            1 => (self.now_ms + takes_ms, Err("it took too long".to_owned())),
+            2 => (u64::MAX, Ok(())),
+            _ => (self.now_ms + takes_ms, Ok(())),
+        };
+        self.tasks_failed += u64::from(result.is_err());
+        if kind > 1 && matches!(task, Task::StopUnit { .. }) {
+            self.units_stopped += 1;
+            for id in self.inside() {
+                let Some(process) = self.processes.get_mut(&id.pid) else { continue };
+                process.ends_at_ms = Some(self.now_ms + takes_ms);
+                if !process.is_new {
+                    self.calls.push(Call { id, what: What::Signal(TERM) });
+                }
+            }
+        }
+        self.tasks.push((id, at_ms, result));
+    }
+
+    pub(super) fn take_ended(&mut self) -> Vec<Ended> {
+        let now_ms = self.now_ms;
+        let ended = self.tasks.extract_if(.., |(_, at_ms, _)| *at_ms <= now_ms);
+        ended.map(|(id, _, result)| Ended { id, result }).collect()
+    }
+
+    /// Who lives in the memcg.
+    fn inside(&self) -> Vec<ProcessId> {
+        let is_inside = |process: &&Process| process.memcg == 1 && !process.is_zombie;
+        self.processes.values().filter(is_inside).map(|process| process.id).collect()
     }
 
     pub(super) fn reap(&mut self, id: ProcessId) -> Result<(), Errno> {

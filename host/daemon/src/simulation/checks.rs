@@ -20,6 +20,8 @@ struct Named {
     kill_from_ms: u64,
     /// SIGKILL by then.
     kill_by_ms: u64,
+    /// A tree that has grown is stopped before it is killed.
+    stopped_at_ms: Option<u64>,
     critical_grace_ms: u64,
 }
 
@@ -73,6 +75,7 @@ impl Checks {
         if !is_disk_full {
             machine.processes.values_mut().for_each(|process| process.is_rewritten = false);
         }
+        Self::nobody_is_forgotten(core, machine);
         machine.named = core.underway.iter().flat_map(|unit| unit.members.iter().copied()).collect();
         self.units.retain(|&key, _| core.underway.iter().any(|unit| unit.key() == key));
     }
@@ -120,12 +123,13 @@ impl Checks {
         let now_ms = machine.now_ms;
         for unit in &core.underway {
             self.units.entry(unit.key()).or_insert_with(|| {
-                let waits: u64 = unit.steps().iter().map(wait_ms).sum();
-                let kill_by_ms = now_ms + waits.min(u64::from(self.settings.grace_max_ms));
+                let (certain, at_most) = waits_ms(unit.steps());
+                let [max_ms, grace_ms] = [self.settings.grace_max_ms, self.settings.grace_ms].map(u64::from);
                 Named {
                     members: unit.members.clone(),
-                    kill_from_ms: kill_by_ms,
-                    kill_by_ms,
+                    kill_from_ms: now_ms + certain.min(max_ms),
+                    kill_by_ms: now_ms + (at_most + grace_ms).min(max_ms),
+                    stopped_at_ms: None,
                     critical_grace_ms: u64::from(self.settings.critical_grace_ms),
                 }
             });
@@ -169,8 +173,16 @@ impl Checks {
             assert!(!machine.wronged.contains(&call.id), "signalled, but nobody may: {call:?}");
             let spared = of.filter(|process| process.is_kept && !machine.named.contains(&call.id));
             assert!(spared.is_none(), "a policy says never: {call:?}");
-            let from_ms = self.units.values().filter(|unit| unit.members.contains(&call.id));
-            let from_ms = from_ms.map(|unit| unit.kill_from_ms).min();
+            let of_unit = self.units.values_mut().filter(|unit| unit.members.contains(&call.id));
+            let mut from_ms = None;
+            for unit in of_unit {
+                if signal == STOP {
+                    unit.stopped_at_ms.get_or_insert(machine.now_ms);
+                }
+                let is_refused = unit.members.iter().any(|member| machine.refused.contains(member));
+                let unit_from_ms = if is_refused { 0 } else { unit.kill_from_ms };
+                from_ms = Some(from_ms.map_or(unit_from_ms, |from: u64| from.min(unit_from_ms)));
+            }
             if signal == KILL || signal == STOP {
                 self.totals.kills += u64::from(signal == KILL);
                 assert!(from_ms.is_some_and(|from| machine.now_ms >= from), "{call:?} before {from_ms:?}");
@@ -182,7 +194,8 @@ impl Checks {
     fn deadlines_are_kept(&self, core: &Simulated, machine: &Machine) {
         for unit in core.underway.iter().filter(|_| !self.is_dry) {
             let Some(named) = self.units.get(&unit.key()) else { continue };
-            if machine.now_ms < named.kill_by_ms + KILL_AGAIN_MS {
+            let by_ms = named.stopped_at_ms.map_or(named.kill_by_ms, |at| at.max(named.kill_by_ms));
+            if machine.now_ms < by_ms + KILL_AGAIN_MS {
                 continue;
             }
             let root = unit.key().0;
@@ -192,6 +205,15 @@ impl Checks {
                 .is_some_and(|process| process.id == root && !process.is_zombie);
             let may = lives && unit.members.contains(&root);
             assert!(!may || machine.killed.contains(&root), "{root:?} outlives its deadline");
+        }
+    }
+
+    /// Whoever is stopped is about to be killed.
+    fn nobody_is_forgotten(core: &Simulated, machine: &Machine) {
+        let is_left = |process: &&Process| process.is_stopped && !process.is_killed && !process.is_zombie;
+        for process in machine.processes.values().filter(is_left) {
+            let is_known = core.underway.iter().any(|unit| unit.members.contains(&process.id));
+            assert!(is_known, "stopped, and nobody's victim: {:?}", process.id);
         }
     }
 
@@ -209,6 +231,8 @@ impl Checks {
         self.totals.crashes += 1;
         for process in machine.processes.values_mut() {
             process.is_kept = false;
+            // Nobody knows any more that it was us.
+            process.is_stopped = false;
             if is_known(process) && process.is_written && !process.is_rewritten {
                 assert_eq!(process.adj, process.original, "not put back after a crash: {:?}", process.id);
             }
@@ -234,6 +258,10 @@ impl Checks {
     }
 
     pub(super) fn finished(&self, machine: &Machine) {
+        let is_left = |process: &&Process| process.is_stopped && !process.is_killed && !process.is_zombie;
+        let left: Vec<ProcessId> =
+            machine.processes.values().filter(is_left).map(|process| process.id).collect();
+        assert!(left.is_empty(), "stopped for ever: {left:?}");
         for process in machine.processes.values().filter(|&process| is_known(process)) {
             assert_eq!(process.adj, process.original, "not put back at the end: {:?}", process.id);
         }
@@ -245,9 +273,10 @@ fn is_known(process: &Process) -> bool {
     !process.is_excused && !process.is_zombie
 }
 
-fn wait_ms(step: &Step) -> u64 {
-    match step {
-        Step::Signal { wait_ms, .. } => u64::from(*wait_ms),
-        Step::StopUnit { .. } | Step::Hook { .. } => 0,
-    }
+/// The waits of steps: those that nothing cuts short but a refusal, and all.
+fn waits_ms(steps: &[Step]) -> (u64, u64) {
+    steps.iter().fold((0, 0), |(certain, all), step| match step {
+        Step::Signal { wait_ms, .. } => (certain + u64::from(*wait_ms), all + u64::from(*wait_ms)),
+        Step::StopUnit { wait_ms } | Step::Hook { wait_ms, .. } => (certain, all + u64::from(*wait_ms)),
+    })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jettison_act::TaskId;
 use jettison_model::ProcessId;
 use rustix::io::Errno;
 
@@ -9,7 +10,9 @@ use super::dice::Dice;
 
 pub(super) const MIB: u64 = 1 << 20;
 pub(super) const TOTAL_BYTES: u64 = 1000 * MIB;
-/// Of the memcg `/a`.
+/// The memcg with a limit, a unit of the service manager's.
+pub(super) const MEMCG: &[u8] = b"/a.service";
+/// Its limit.
 pub(super) const LIMIT_BYTES: u64 = 400 * MIB;
 /// The daemon, below its supervisor (2), below init (1).
 pub(super) const OWN_PID: u32 = 3;
@@ -32,7 +35,7 @@ pub(super) struct Process {
     /// Who forked it, whoever is its parent now.
     pub(super) forked_by: Option<ProcessId>,
     pub(super) comm: &'static [u8],
-    /// Row of the memcg: 0 is `/`, 1 is `/a`.
+    /// Row of the memcg: 0 is `/`, 1 is [`MEMCG`].
     pub(super) memcg: u32,
     pub(super) adj: i16,
     /// What it would have without us.
@@ -95,7 +98,18 @@ pub(super) struct Machine {
     pub(super) killed: BTreeSet<ProcessId>,
     /// Who was signalled although nobody may.
     pub(super) wronged: BTreeSet<ProcessId>,
+    /// Whose signals were refused, so that nobody waits for them.
+    pub(super) refused: BTreeSet<ProcessId>,
     pub(super) reused_pids: u64,
+    /// Memcgs are of v2 and can be killed as one.
+    pub(super) is_v2: bool,
+    /// Nobody who is spared lives in the memcg.
+    is_apart: bool,
+    pub(super) memcg_kills: u64,
+    /// What helpers are at: which task, until when, and what becomes of it.
+    pub(super) tasks: Vec<(TaskId, u64, Result<(), String>)>,
+    pub(super) tasks_failed: u64,
+    pub(super) units_stopped: u64,
     /// Victims underway, as the last tick left them.
     pub(super) named: BTreeSet<ProcessId>,
     /// Faults happen: calls fail, processes leak and fork, policies fail.
@@ -119,7 +133,14 @@ impl Machine {
             calls: Vec::new(),
             killed: BTreeSet::new(),
             wronged: BTreeSet::new(),
+            refused: BTreeSet::new(),
             reused_pids: 0,
+            is_v2: seed.is_multiple_of(2),
+            is_apart: seed % 4 < 2,
+            memcg_kills: 0,
+            tasks: Vec::new(),
+            tasks_failed: 0,
+            units_stopped: 0,
             named: BTreeSet::new(),
             is_faulty: true,
             crashes: false,
@@ -190,9 +211,12 @@ impl Machine {
             3 => b"locked",
             _ => b"worker",
         };
-        let is_small = comm != b"worker";
+        let (is_small, is_apart) = (comm != b"worker", self.is_apart);
         let process = self.add(pid, 1, comm, if is_small { 3 * MIB } else { large });
         process.memcg = u32::try_from(memcg).expect("0 or 1");
+        if is_small && is_apart {
+            process.memcg = 0;
+        }
         if leaks && !is_small {
             process.growth_bytes_per_ms = pace;
         }
@@ -305,12 +329,15 @@ impl Machine {
             }
             _ => {
                 // Somebody else writes a value; no policy asks for one that 7 divides.
-                let value = if self.dice.one_in(20) {
+                let stopped =
+                    self.processes.values().find(|process| process.is_stopped).map(|one| one.id.pid);
+                let value = if self.dice.one_in(20) || stopped.is_some() {
                     -1000
                 } else {
                     7 * i16::try_from(self.dice.below(100)).unwrap_or(0)
                 };
-                if let Some(process) = self.anybody().and_then(|pid| self.processes.get_mut(&pid)) {
+                let anybody = self.anybody();
+                if let Some(process) = stopped.or(anybody).and_then(|pid| self.processes.get_mut(&pid)) {
                     (process.adj, process.original) = (value, value);
                     (process.is_written, process.is_rewritten) = (false, true);
                 }
@@ -377,7 +404,7 @@ impl Machine {
         TOTAL_BYTES.saturating_sub(self.used_bytes(|_| true))
     }
 
-    /// Below the limit of `/a`.
+    /// Below the limit of [`MEMCG`].
     pub(super) fn left_bytes(&self) -> u64 {
         LIMIT_BYTES.saturating_sub(self.used_bytes(|process| process.memcg == 1))
     }

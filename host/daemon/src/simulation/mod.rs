@@ -59,6 +59,7 @@ fn whatever_happens_nobody_is_wronged_and_everything_is_put_back() {
         assert!(total.ticks >= EPISODES * TICKS_PER_EPISODE, "{total:?}");
         assert!(total.victims > 1_000 && total.kills > 500 && total.crashes > 50, "{total:?}");
         assert!(total.values_held > 10_000 && total.reused_pids > 1_000, "{total:?}");
+        assert!(total.memcg_kills > 50 && total.tasks_failed > 100 && total.units_stopped > 20, "{total:?}");
     }
 }
 
@@ -90,6 +91,9 @@ struct Totals {
     values_held: u64,
     crashes: u64,
     reused_pids: u64,
+    memcg_kills: u64,
+    tasks_failed: u64,
+    units_stopped: u64,
 }
 
 impl Totals {
@@ -101,6 +105,9 @@ impl Totals {
         self.values_held += other.values_held;
         self.crashes += other.crashes;
         self.reused_pids += other.reused_pids;
+        self.memcg_kills += other.memcg_kills;
+        self.tasks_failed += other.tasks_failed;
+        self.units_stopped += other.units_stopped;
     }
 }
 
@@ -115,8 +122,13 @@ fn episode(seed: u64) -> Totals {
     }
     course.recover();
     course.finish();
-    course.checks.totals.reused_pids = course.side.0.borrow().reused_pids;
-    course.checks.totals
+    let Course { side, mut checks, .. } = course;
+    let machine = side.0.borrow();
+    checks.totals.reused_pids = machine.reused_pids;
+    checks.totals.memcg_kills = machine.memcg_kills;
+    checks.totals.tasks_failed = machine.tasks_failed;
+    checks.totals.units_stopped = machine.units_stopped;
+    checks.totals
 }
 
 /// One episode: the machine, the daemon on it, and who watches both.
@@ -227,10 +239,22 @@ impl<'a> Course<'a> {
     /// Faults stop. What is under pressure then is not for long.
     fn recover(&mut self) {
         self.free_the_disk();
+        // Sometimes it is told to end in the middle of all that, while somebody is stopped.
+        let ends_early = self.dice.one_in(2);
+        let is_stopping = |core: &Simulated| core.underway.iter().any(|unit| !unit.stopped().is_empty());
+        for _ in 0..500 {
+            if ends_early && !is_stopping(&self.core) {
+                self.step();
+            }
+        }
+        self.free_the_disk();
         {
             let mut machine = self.side.0.borrow_mut();
             machine.crashes = false;
             machine.calm();
+        }
+        if ends_early {
+            return;
         }
         let until_ms = self.now().boot_ms + RECOVERY_MS;
         while self.now().boot_ms < until_ms {
@@ -252,7 +276,8 @@ fn core(side: &Side, config: &Config, state: &Path, is_dry: bool) -> Simulated {
     settings.own_pid = OWN_PID;
     let pipeline = Pipeline::new(side.clone(), Scripted(side.clone()), settings);
     let ledger = if is_dry { Ledger::in_memory() } else { Ledger::recover(state, &mut side.clone()).ledger };
-    Core::new(pipeline, ledger, Actuator::new(side.clone(), OWN_PID, is_dry), config, is_dry)
+    let actuator = Actuator::new(side.clone(), OWN_PID, is_dry);
+    Core::new(pipeline, ledger, actuator, Box::new(side.clone()), config, is_dry)
 }
 
 fn config(dice: &mut Dice) -> Config {

@@ -4,12 +4,12 @@ use std::cell::RefCell;
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 
-use jettison_act::Kernel;
+use jettison_act::{Ended, Helpers, Kernel, Task, TaskId};
 use jettison_model::{Ballot, Entry, Fault, Memcgs, Needs, ProcessId, Snapshot, Stance, Step, Target, Vote};
 use jettison_sense::{Left, Memory, Now};
 use rustix::io::Errno;
 
-use super::machine::{LIMIT_BYTES, Machine, TOTAL_BYTES};
+use super::machine::{LIMIT_BYTES, MEMCG, Machine, TOTAL_BYTES};
 use crate::pipeline::{Consult, Sense};
 use crate::policies::Consulted;
 
@@ -57,6 +57,15 @@ impl Kernel for Side {
         self.0.borrow_mut().reap(id)
     }
 
+    fn can_kill_memcg(&self, memcg: &[u8]) -> bool {
+        memcg == MEMCG && self.0.borrow().is_v2
+    }
+
+    fn kill_memcg(&mut self, _: &[u8]) -> Result<(), Errno> {
+        self.0.borrow_mut().kill_memcg();
+        Ok(())
+    }
+
     fn is_gone(&mut self, &id: &ProcessId) -> bool {
         self.0.borrow_mut().is_gone(id)
     }
@@ -71,6 +80,16 @@ impl Kernel for Side {
 
     fn set_oom_score_adj(&mut self, &handle: &ProcessId, _: ProcessId, value: i16) -> Result<(), Errno> {
         self.0.borrow_mut().set_adj(handle, value)
+    }
+}
+
+impl Helpers for Side {
+    fn start(&mut self, id: TaskId, task: Task) {
+        self.0.borrow_mut().help(id, &task);
+    }
+
+    fn take_ended(&mut self) -> Vec<Ended> {
+        self.0.borrow_mut().take_ended()
     }
 }
 
@@ -142,7 +161,11 @@ fn wild(machine: &mut Machine, snapshot: &Snapshot) -> Ballot {
         let mut entry = entry(target, Stance::Sacrifice(urgency), asked);
         for _ in 0..machine.dice.below(3) {
             let wait_ms = u32::try_from(machine.dice.below(4_000)).unwrap_or(0);
-            entry.shutdown.push(Step::Signal { number: [2, 15][machine.dice.index(2)], wait_ms });
+            entry.shutdown.push(match machine.dice.below(4) {
+                0 => Step::StopUnit { wait_ms },
+                1 => Step::Hook { name: "drain".into(), wait_ms },
+                _ => Step::Signal { number: [2, 15][machine.dice.index(2)], wait_ms },
+            });
         }
         entries.push(entry);
     }

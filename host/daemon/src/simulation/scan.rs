@@ -6,7 +6,7 @@ use jettison_model::Snapshot;
 use jettison_model::column::{NONE_U32, UNKNOWN_U64, UNLIMITED_U64};
 use jettison_model::snapshot::flags;
 
-use super::machine::{LIMIT_BYTES, Machine, Process, TOTAL_BYTES};
+use super::machine::{LIMIT_BYTES, MEMCG, Machine, Process, TOTAL_BYTES};
 
 impl Machine {
     /// What a scan finds.
@@ -46,8 +46,8 @@ impl Machine {
         table.oom_score_adjs = column(&rows, |process| process.adj);
         table.oom_score_adjs_now = table.oom_score_adjs.clone();
         let memcgs = &mut into.memcgs;
-        memcgs.paths = [b"/".as_slice(), b"/a"].into_iter().collect();
-        memcgs.units = [b"".as_slice(), b""].into_iter().collect();
+        memcgs.paths = [b"/".as_slice(), MEMCG].into_iter().collect();
+        memcgs.units = [b"".as_slice(), b"a.service"].into_iter().collect();
         memcgs.parents = Arc::new(vec![NONE_U32, 0]);
         memcgs.max_bytes = Arc::new(vec![UNLIMITED_U64, LIMIT_BYTES]);
         memcgs.current_bytes = Arc::new(vec![UNKNOWN_U64, LIMIT_BYTES - self.sensed_left_bytes]);

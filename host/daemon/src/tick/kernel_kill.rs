@@ -47,6 +47,7 @@ impl<S, P, K: Kernel> Core<S, P, K> {
             policy: "kernel".into(),
             reason: format!("taken by the kernel's OOM killer: {whose}"),
             killed: true,
+            steps: Vec::new(),
             took_ms: 0,
             predicted_relief_bytes: 0,
             measured_relief_bytes: anon_rss_bytes.unwrap_or(0),

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use jettison_act::HoldReport;
+use jettison_act::{Ended, HoldReport, TaskId};
 use jettison_model::text::Escaped;
 use jettison_model::{Order, Outcome, Snapshot, Victim};
 use tracing::{Level, debug, info, warn};
@@ -50,7 +50,9 @@ pub(super) fn order(order: &Order, outcome: Outcome) {
     let (what, signal) = match order {
         Order::Signal { number, .. } => ("signal", Some(*number)),
         Order::Stop { .. } => ("stop", None),
+        Order::Resume { .. } => ("resume", None),
         Order::Kill { .. } => ("kill", None),
+        Order::KillMemcg { .. } => ("cgroup.kill", None),
         Order::Reap { .. } => ("reap", None),
     };
     match outcome {
@@ -59,6 +61,15 @@ pub(super) fn order(order: &Order, outcome: Outcome) {
         Outcome::Refused => warn!(pid, signal, "{what}: permission denied"),
         Outcome::Capped(_) => {}
         Outcome::Failed(errno) => warn!(pid, signal, errno, "{what} failed"),
+    }
+}
+
+/// A hook has run, or a unit is being stopped; or it came to nothing. Without a pid it was a notification.
+pub(super) fn ended(pid: Option<u32>, ended: &Ended) {
+    let Ended { id: TaskId(task), result } = ended;
+    match result {
+        Ok(()) => debug!(pid, task, "helped"),
+        Err(why) => warn!(pid, task, why, "a step came to nothing, and is not waited for"),
     }
 }
 

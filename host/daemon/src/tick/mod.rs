@@ -7,17 +7,19 @@
 //! It is told the time, and what it senses, asks and acts through is given to it: the loop in `run` gives it the live
 //! machine, a simulation a scripted one.
 
+mod facts;
 mod kernel_kill;
 pub(crate) mod log;
 mod look;
+mod shutdown;
 mod underway;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use jettison_act::{Actuator, HoldReport, Kernel, Ledger};
+use jettison_act::{Actuator, Helpers, HoldReport, Kernel, Ledger};
 use jettison_decide::escalate::Settings as EscalateSettings;
-use jettison_decide::{Settings, Signals, gate, is_critical_for};
-use jettison_model::{Order, ProcessId};
+use jettison_decide::{Settings, Signals, gate};
+use jettison_model::ProcessId;
 use jettison_sense::Now;
 use tracing::{error, info};
 
@@ -38,6 +40,9 @@ pub(crate) struct Core<S, P, K: Kernel> {
     pub(crate) pipeline: Pipeline<S, P>,
     pub(crate) ledger: Ledger,
     pub(crate) actuator: Actuator<K>,
+    pub(crate) helpers: Box<dyn Helpers>,
+    /// How many they have been given.
+    tasks: u64,
     pub(crate) is_dry: bool,
     pub(crate) underway: Vec<Underway>,
     pub(crate) look: Look,
@@ -65,6 +70,7 @@ impl<S: Sense, P: Consult, K: Kernel> Core<S, P, K> {
         pipeline: Pipeline<S, P>,
         ledger: Ledger,
         actuator: Actuator<K>,
+        helpers: Box<dyn Helpers>,
         config: &Config,
         is_dry: bool,
     ) -> Self {
@@ -72,6 +78,8 @@ impl<S: Sense, P: Consult, K: Kernel> Core<S, P, K> {
             pipeline,
             ledger,
             actuator,
+            helpers,
+            tasks: 0,
             is_dry,
             underway: Vec::new(),
             look: Look::default(),
@@ -131,9 +139,10 @@ impl<S: Sense, P: Consult, K: Kernel> Core<S, P, K> {
         sensor.watch_limits(&snapshot.memcgs, |path| gate::is_watched(path, settings));
     }
 
-    /// Puts back whatever is held. A look before finds the children that have inherited since the last tick, and one
+    /// Lets whoever is stopped go on, and puts back whatever is held. A look before finds the children that have inherited since the last tick, and one
     /// after it those that were forked meanwhile.
     pub(crate) fn finish(&mut self, now: Now) -> Vec<HoldReport> {
+        self.resume();
         let mut reports = Vec::new();
         for _ in 0..2 {
             self.pipeline.sense(now);
@@ -159,40 +168,6 @@ impl<S: Sense, P: Consult, K: Kernel> Core<S, P, K> {
             log::victim(snapshot, &victim, false);
             self.underway.push(Underway::new(victim, &self.escalate, snapshot));
         }
-    }
-
-    /// Moves every victim underway up by what is due, and takes leave of those that are gone.
-    fn escalate(&mut self, decision: &Decision) {
-        let snapshot = &self.pipeline.snapshot;
-        let mut underway = std::mem::take(&mut self.underway);
-        underway.retain_mut(|unit| {
-            for member in unit.rescan(snapshot, &decision.ranking) {
-                info!(pid = member.pid, "is a victim no more: it is excluded by now");
-                self.actuator.forget(member);
-            }
-            let is_critical = is_critical_for(snapshot, &unit.members, &self.pipeline.settings);
-            // Whom this very tick has named was just seen; to look at hundreds again would only hold up the first signal.
-            let alive = match unit.escalation.has_signalled() {
-                true => self.actuator.alive(&unit.members),
-                false => unit.members.clone(),
-            };
-            for order in unit.escalation.advance(snapshot.now_ms, &alive, is_critical) {
-                unit.was_killed |= matches!(order, Order::Kill { .. });
-                let report = self.actuator.execute(&order);
-                log::order(&order, report.outcome);
-            }
-            let is_over = unit.escalation.is_over();
-            if is_over {
-                let available = self.pipeline.sensor.probe().map_or(0, |memory| memory.available_bytes);
-                let relief = available.saturating_sub(unit.available_before_bytes);
-                let took_ms = snapshot.now_ms.saturating_sub(unit.named_at_ms);
-                log::gone(&unit.victim, took_ms, relief, unit.was_killed);
-                remember(&mut self.history, unit.past(took_ms, relief));
-                unit.members.iter().for_each(|&member| self.actuator.forget(member));
-            }
-            !is_over
-        });
-        self.underway = underway;
     }
 
     /// Says what changed: faults that came or went, and why an armed tick names nobody.

@@ -1,10 +1,11 @@
 //! Victims underway: named, not yet gone.
 
+use jettison_act::TaskId;
 use jettison_decide::InFlight;
 use jettison_decide::escalate::{Escalation, Settings as EscalateSettings};
 use jettison_model::column::row as row_of;
 use jettison_model::snapshot::flags;
-use jettison_model::{Cause, ProcessId, Ranking, Snapshot, Target, Tier, Victim};
+use jettison_model::{Cause, Order, ProcessId, Ranking, Snapshot, Target, Tier, Victim};
 
 use crate::control::Past;
 
@@ -20,6 +21,19 @@ pub(crate) struct Underway {
     pub(super) named_at_wall_ms: u64,
     pub(super) available_before_bytes: u64,
     pub(super) was_killed: bool,
+    /// What was done, for people, in order.
+    pub(super) steps: Vec<String>,
+    /// What helpers are at.
+    pub(super) running: Vec<Running>,
+}
+
+/// A step that a helper is at.
+pub(super) struct Running {
+    pub(super) id: TaskId,
+    /// Which of the escalation's.
+    pub(super) step: usize,
+    /// What it is, for people.
+    pub(super) what: String,
 }
 
 impl Underway {
@@ -32,6 +46,8 @@ impl Underway {
             named_at_wall_ms: snapshot.taken_at_ms,
             available_before_bytes: snapshot.host.memory_available_bytes,
             was_killed: false,
+            steps: Vec::new(),
+            running: Vec::new(),
             victim,
         }
     }
@@ -46,6 +62,12 @@ impl Underway {
     #[cfg(test)]
     pub(crate) fn unit(&self) -> Target {
         self.victim.unit
+    }
+
+    /// Who is stopped, and not killed yet.
+    #[cfg(test)]
+    pub(crate) fn stopped(&self) -> &[ProcessId] {
+        self.escalation.stopped()
     }
 
     /// How it goes.
@@ -63,6 +85,26 @@ impl Underway {
         }
     }
 
+    /// A step that has ended, if it is one of ours.
+    pub(super) fn ended(&mut self, id: TaskId) -> Option<Running> {
+        let at = self.running.iter().position(|running| running.id == id)?;
+        Some(self.running.swap_remove(at))
+    }
+
+    /// Puts a round of orders on record. SIGKILL is repeated until all are gone, and noted once.
+    pub(super) fn note_orders(&mut self, orders: &[Order], have_arrived: bool) {
+        let word = orders.iter().find_map(|order| match order {
+            Order::Signal { number, .. } => Some(name_of(*number)),
+            Order::KillMemcg { .. } => Some("cgroup.kill".into()),
+            Order::Kill { .. } => Some("SIGKILL".into()),
+            Order::Stop { .. } | Order::Resume { .. } | Order::Reap { .. } => None,
+        });
+        let failed = if have_arrived { "" } else { " failed" };
+        if let Some(word) = word.map(|word| word + failed).filter(|word| self.steps.last() != Some(word)) {
+            self.steps.push(word);
+        }
+    }
+
     /// What is remembered of it once it is gone.
     pub(super) fn past(&self, took_ms: u64, measured_relief_bytes: u64) -> Past {
         let victim = &self.victim;
@@ -77,6 +119,7 @@ impl Underway {
             policy: victim.policy.clone(),
             reason: victim.reason.clone(),
             killed: self.was_killed,
+            steps: self.steps.clone(),
             took_ms,
             predicted_relief_bytes: victim.predicted_relief_bytes,
             measured_relief_bytes,
@@ -133,4 +176,19 @@ impl Underway {
         }
         let_off
     }
+}
+
+/// As people write it; signal(7) has the others, and those of real time have no names.
+fn name_of(signal: u8) -> String {
+    let name = match signal {
+        1 => "SIGHUP",
+        2 => "SIGINT",
+        3 => "SIGQUIT",
+        10 => "SIGUSR1",
+        12 => "SIGUSR2",
+        15 => "SIGTERM",
+        28 => "SIGWINCH",
+        other => return format!("signal {other}"),
+    };
+    name.into()
 }

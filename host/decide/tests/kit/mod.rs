@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use jettison_decide::{Settings, State, exclusions, plan};
 use jettison_model::{
-    Ballot, Cause, Entry, Fault, Plan, ProcessId, Ranked, Ranking, Snapshot, Stance, Step, Target, Tier,
-    Victim, Vote, column,
+    Addressees, Ballot, Cause, Entry, Fault, Plan, ProcessId, Ranked, Ranking, Snapshot, Stance, Step,
+    Target, Tier, Victim, Vote, column,
 };
 
 pub(crate) const MIB: u64 = 1 << 20;
@@ -190,6 +190,10 @@ pub(crate) fn victim(unit: Target, members: &[ProcessId], shutdown: &[Step]) -> 
     Victim {
         unit,
         root: members[0],
+        addressees: match unit {
+            Target::Memcg(_) => Addressees::Everybody,
+            Target::Process(_) | Target::Tree(_) => Addressees::These(vec![members[0]]),
+        },
         comm: b"victim".to_vec(),
         members: members.to_vec(),
         is_partial: false,
