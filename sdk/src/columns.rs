@@ -128,6 +128,7 @@ tables! {
         max_events: Vec<u64>,
         oom_kills: Vec<u64>,
         units: Text,
+        flags: Vec<u32>,
     }
 
     Details from details {

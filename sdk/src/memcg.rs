@@ -7,6 +7,11 @@ use crate::process::known;
 use crate::snapshot::{Snapshot, some};
 use crate::tree::row_of;
 
+/// Bits of the column `flags`.
+pub(crate) mod flags {
+    pub(crate) const OOM_GROUP: u32 = 1;
+}
+
 /// A bound as the kernel states it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
@@ -133,6 +138,15 @@ impl<'s> Memcg<'s> {
     pub fn oom_kills(&self) -> Option<u64> {
         known(self.snapshot.memcgs.oom_kills()[self.row])
     }
+
+    /// Whether the kernel's OOM killer takes all of it or nothing: memory.oom.group. Never on v1.
+    pub fn is_oom_group(&self) -> bool {
+        self.has(flags::OOM_GROUP)
+    }
+
+    fn has(&self, bit: u32) -> bool {
+        some(self.snapshot.memcgs.flags()[self.row]).is_some_and(|flags| flags & bit != 0)
+    }
 }
 
 /// The same memcg of the same snapshot.
@@ -147,5 +161,21 @@ impl Eq for Memcg<'_> {}
 impl fmt::Debug for Memcg<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Memcg").field("row", &self.row).finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use crate::bench::Machine;
+
+    #[test]
+    fn a_bit_of_the_flags_is_told_from_the_others_and_from_none() {
+        let mut machine = Machine::new();
+        machine.memcg("/a").oom_group();
+        machine.memcg("/b");
+        let snapshot = machine.snapshot();
+        let groups: Vec<&[u8]> =
+            snapshot.memcgs().filter(|memcg| memcg.is_oom_group()).map(|memcg| memcg.path()).collect();
+        assert_eq!(groups, [b"/a"]);
     }
 }

@@ -225,6 +225,12 @@ fn adj(column: &[i16], row: usize) -> i16 {
     column.get(row).copied().filter(|&value| value != UNKNOWN_S16).unwrap_or(0)
 }
 
+/// Bits of the column `flags` of memcgs.
+pub mod memcg_flags {
+    /// The kernel's OOM killer takes all of it or nothing: `memory.oom.group` of v2 (admin-guide/cgroup-v2.rst).
+    pub const OOM_GROUP: u32 = 1;
+}
+
 /// One row per memcg: a cgroup as a memory domain, of v1 or v2.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "uniform: each column is documented once, in wit/memcgs.wit")]
@@ -247,6 +253,8 @@ pub struct Memcgs {
     pub max_events: Column<u64>,
     pub oom_kills: Column<u64>,
     pub units: TextColumn,
+    /// Bits of [`memcg_flags`].
+    pub flags: Column<u32>,
 }
 
 impl Memcgs {
@@ -266,6 +274,12 @@ impl Memcgs {
     #[must_use]
     pub fn row_of(&self, path: &[u8]) -> Option<usize> {
         (0..self.len()).find(|&row| self.paths.get(row) == path)
+    }
+
+    /// Whether the row has all the bits of `mask`, which are those of [`memcg_flags`]. Where nobody sensed them it has none.
+    #[must_use]
+    pub fn has(&self, row: usize, mask: u32) -> bool {
+        self.flags.get(row).is_some_and(|&flags| flags != NONE_U32 && flags & mask == mask)
     }
 }
 

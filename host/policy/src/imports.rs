@@ -102,7 +102,8 @@ fn memcgs(to: &mut Offer<'_>) -> Result<()> {
     to.column("pressures-some-avg10", |s| &s.memcgs.pressures_some_avg10)?;
     to.column("max-events", |s| &s.memcgs.max_events)?;
     to.column("oom-kills", |s| &s.memcgs.oom_kills)?;
-    to.text("units", |s| &s.memcgs.units)
+    to.text("units", |s| &s.memcgs.units)?;
+    to.column("flags", |s| &s.memcgs.flags)
 }
 
 fn log(to: &mut Offer<'_>) -> Result<()> {

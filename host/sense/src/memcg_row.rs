@@ -6,6 +6,7 @@ use std::path::Path;
 
 use jettison_model::Memcgs;
 use jettison_model::column::{NONE_U32, TextFill, UNKNOWN_U64, known_u64, refill};
+use jettison_model::snapshot::memcg_flags::OOM_GROUP;
 use rustix::io::Errno;
 
 use crate::error::Faults;
@@ -15,7 +16,7 @@ use crate::parse::Malformed;
 use crate::parse::cgroup::unit;
 use crate::parse::keyed::{MemcgStat, entry, memcg_stat};
 use crate::parse::pressure::pressure;
-use crate::parse::value::limit;
+use crate::parse::value::{boolean, limit};
 
 /// One row. Fields are those of [`Memcgs`], with their sentinels.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +31,7 @@ pub(crate) struct MemcgRow {
     pressure_some_avg10: u32,
     max_events: u64,
     oom_kills: u64,
+    flags: u32,
 }
 
 const UNKNOWN: MemcgRow = MemcgRow {
@@ -43,6 +45,7 @@ const UNKNOWN: MemcgRow = MemcgRow {
     pressure_some_avg10: NONE_U32,
     max_events: UNKNOWN_U64,
     oom_kills: UNKNOWN_U64,
+    flags: 0,
 };
 
 /// The directory of one memcg, open, and where its files go.
@@ -85,7 +88,15 @@ impl MemcgFiles<'_> {
                 .map_or(NONE_U32, |pressure| pressure.some_avg10),
             max_events: max_events.unwrap_or(UNKNOWN_U64),
             oom_kills: oom_kills.unwrap_or(UNKNOWN_U64),
+            flags: self.flags(),
         }
+    }
+
+    /// A bit that cannot be read is not set.
+    fn flags(&mut self) -> u32 {
+        let is_group =
+            self.read(c"memory.oom.group", |text| boolean(text).ok_or(Malformed("neither 0 nor 1")));
+        if is_group == Some(true) { OOM_GROUP } else { 0 }
     }
 
     /// Protection, throttling and PSI came with v2.
@@ -148,6 +159,7 @@ pub(crate) struct MemcgFill<'a> {
     pressures_some_avg10: &'a mut Vec<u32>,
     max_events: &'a mut Vec<u64>,
     oom_kills: &'a mut Vec<u64>,
+    flags: &'a mut Vec<u32>,
     paths: TextFill<'a>,
     units: TextFill<'a>,
 }
@@ -168,6 +180,7 @@ impl<'a> MemcgFill<'a> {
             pressures_some_avg10: refill(&mut table.pressures_some_avg10),
             max_events: refill(&mut table.max_events),
             oom_kills: refill(&mut table.oom_kills),
+            flags: refill(&mut table.flags),
             paths: table.paths.refill(),
             units: table.units.refill(),
         }
@@ -193,6 +206,7 @@ impl<'a> MemcgFill<'a> {
         self.pressures_some_avg10.push(row.pressure_some_avg10);
         self.max_events.push(row.max_events);
         self.oom_kills.push(row.oom_kills);
+        self.flags.push(row.flags);
         self.paths.push(path);
         self.units.push(unit(path));
     }

@@ -256,6 +256,7 @@ impl Machine {
             max_events: column(&rows, |row| row.max_events),
             oom_kills: column(&rows, |row| row.oom_kills),
             units: text(&rows, |row| row.unit.as_bytes()),
+            flags: column(&rows, |row| row.flags),
         }
     }
 

@@ -1,6 +1,7 @@
 //! A process and a memcg of a test machine, each with a setter for every column.
 
 use crate::columns::{NONE_U32, UNKNOWN_S16, UNKNOWN_S64, UNKNOWN_U64, UNLIMITED_U64};
+use crate::memcg::flags;
 
 pub(super) const MIB: u64 = 1 << 20;
 
@@ -233,6 +234,7 @@ pub struct MemcgRow {
     pub(super) max_events: u64,
     pub(super) oom_kills: u64,
     pub(super) unit: String,
+    pub(super) flags: u32,
 }
 
 impl MemcgRow {
@@ -252,6 +254,7 @@ impl MemcgRow {
             max_events: 0,
             oom_kills: 0,
             unit: String::new(),
+            flags: 0,
         }
     }
 
@@ -330,6 +333,12 @@ impl MemcgRow {
     /// Its systemd unit.
     pub fn unit(&mut self, unit: &str) -> &mut Self {
         self.unit = unit.to_owned();
+        self
+    }
+
+    /// The kernel's OOM killer takes all of it or nothing: memory.oom.group.
+    pub fn oom_group(&mut self) -> &mut Self {
+        self.flags |= flags::OOM_GROUP;
         self
     }
 

@@ -50,6 +50,7 @@ fn memcg_columns() -> Vec<(&'static str, Option<usize>)> {
         ("memcgs.max-events", Some(memcgs::max_events().len())),
         ("memcgs.oom-kills", Some(memcgs::oom_kills().len())),
         ("memcgs.units", text(&memcgs::units())),
+        ("memcgs.flags", Some(memcgs::flags().len())),
     ]
 }
 

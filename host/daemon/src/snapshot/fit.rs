@@ -16,6 +16,9 @@ pub(super) fn fits(file: &wire::File) -> Result<(), String> {
     for (name, length) in lengths_of_memcgs(memcgs) {
         same("memcgs", name, length, memcg_rows)?;
     }
+    for (name, length) in later_lengths_of_memcgs(memcgs) {
+        same("memcgs", name, length.unwrap_or(memcg_rows), memcg_rows)?;
+    }
     let optional = [
         ("cmdlines", details.cmdlines.as_ref().map(Vec::len)),
         ("exes", details.exes.as_ref().map(Vec::len)),
@@ -101,4 +104,9 @@ fn lengths_of_memcgs(table: &wire::Memcgs) -> [(&'static str, usize); 15] {
         ("oom-kills", table.oom_kills.len()),
         ("units", table.units.len()),
     ]
+}
+
+/// Those that files of the first release do not have.
+fn later_lengths_of_memcgs(table: &wire::Memcgs) -> [(&'static str, Option<usize>); 1] {
+    [("flags", table.flags.as_ref().map(Vec::len))]
 }

@@ -111,6 +111,7 @@ fn processes(table: wire::Processes, details: wire::Details) -> Processes {
 }
 
 fn memcgs(table: wire::Memcgs) -> Memcgs {
+    let rows = table.paths.len();
     Memcgs {
         paths: texts(&table.paths),
         parents: or(table.parents, NONE_U32),
@@ -128,6 +129,7 @@ fn memcgs(table: wire::Memcgs) -> Memcgs {
         max_events: numbers(&table.max_events),
         oom_kills: numbers(&table.oom_kills),
         units: texts(&table.units),
+        flags: Arc::new(table.flags.unwrap_or_else(|| vec![0; rows])),
     }
 }
 

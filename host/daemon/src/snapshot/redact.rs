@@ -94,6 +94,7 @@ fn reorder_memcgs(table: &mut Memcgs, order: &[usize]) {
         &mut table.oom_kills,
     ];
     numbers.into_iter().for_each(|column| reorder(column, order));
+    table.flags.iter_mut().for_each(|column| reorder(column, order));
 }
 
 fn reorder_attribution(table: &mut Attribution, order: &[usize]) {

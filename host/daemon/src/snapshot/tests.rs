@@ -49,6 +49,21 @@ fn every_machine_comes_back_as_it_was() {
     }
 }
 
+/// The columns of memcgs that files of the first release do not have.
+const LATER: [&str; 1] = ["flags"];
+
+#[test]
+fn a_file_of_the_first_release_is_read_and_one_of_a_later_release_too() {
+    let mut file = plain();
+    let memcgs = file["memcgs"].as_object_mut().unwrap();
+    for column in LATER {
+        memcgs.remove(column).unwrap_or_else(|| panic!("{column} is not there"));
+    }
+    memcgs.insert("of-next-year".into(), json!([1]));
+    let back = read_back(&serde_json::to_vec(&file).unwrap()).unwrap();
+    assert_eq!(*back.memcgs.flags, vec![0; back.memcgs.len()]);
+}
+
 fn plain() -> Value {
     let (snapshot, faults) = sensed(&machines()[0].with_file_name("plain-v2"), NEEDS);
     serde_json::from_slice(&written(&write::file(&snapshot, &faults))).unwrap()
@@ -78,6 +93,7 @@ fn what_is_wrong_with_a_file_is_named() {
         wrong("/details/cmdlines", json!([])),
         wrong("/memcgs/paths/0", "/zzz".into()),
         wrong("/memcgs/parents/1", 4_294_967_295_u32.into()),
+        wrong("/memcgs/flags", json!([0])),
         wrong("/host", json!({})),
     ];
     expect![[r#"
@@ -87,11 +103,12 @@ fn what_is_wrong_with_a_file_is_named() {
         FILE: processes.uids: 1 values for 10 rows
         FILE: processes.memcgs: there is no row 99, only 9
         FILE: processes.oom-score-adjs: -1001 is not -1000 to 1000
-        FILE: invalid value: string "much", expected a number, "max" or null at line 1 column 3083
-        FILE: expected {"hex": "an even number of digits"} at line 1 column 2576
+        FILE: invalid value: string "much", expected a number, "max" or null at line 1 column 3111
+        FILE: expected {"hex": "an even number of digits"} at line 1 column 2604
         FILE: details.cmdlines: 0 values for 10 rows
         FILE: memcgs.paths: not in ascending order of bytes, or one is there twice
         FILE: memcgs.parents: there is no row 4294967295, only 9
+        FILE: memcgs.flags: 1 values for 9 rows
         FILE: missing field `memory-total-bytes` at line 1 column 1005
     "#]]
     .assert_eq(&said.concat());

@@ -99,6 +99,9 @@ pub(super) struct Memcgs {
     pub(super) max_events: Vec<Number>,
     pub(super) oom_kills: Vec<Number>,
     pub(super) units: Vec<Text>,
+    /// Added after the first release: files without it are read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) flags: Option<Vec<u32>>,
 }
 
 /// Whose each memcg is: rows are those of the memcgs.

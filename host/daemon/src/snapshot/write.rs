@@ -82,6 +82,7 @@ fn memcgs(table: &Memcgs) -> wire::Memcgs {
         max_events: numbers(&table.max_events),
         oom_kills: numbers(&table.oom_kills),
         units: texts(&table.units),
+        flags: Some(table.flags.to_vec()),
     }
 }
 

@@ -158,4 +158,5 @@ fn memcgs(snapshot: &mut Snapshot, count: usize) {
         *column = Arc::clone(&bytes);
     }
     table.pressures_some_avg10 = Arc::new(vec![0; count]);
+    table.flags = Arc::new(vec![0; count]);
 }

@@ -1,4 +1,4 @@
-//! Files of one value: `memory.max`, `memory.current`, `memory.limit_in_bytes`, `oom_score_adj`.
+//! Files of one value: `memory.max`, `memory.current`, `memory.limit_in_bytes`, `memory.oom.group`, `oom_score_adj`.
 
 use jettison_model::column::UNLIMITED_U64;
 
@@ -12,6 +12,15 @@ pub(crate) fn limit(text: &[u8]) -> Option<u64> {
     match text.trim_ascii() {
         b"max" => Some(UNLIMITED_U64),
         digits => number(digits).map(|value| if value >= V1_UNLIMITED_MIN { UNLIMITED_U64 } else { value }),
+    }
+}
+
+/// A switch of the kernel: 0 or 1.
+pub(crate) fn boolean(text: &[u8]) -> Option<bool> {
+    match text.trim_ascii() {
+        b"0" => Some(false),
+        b"1" => Some(true),
+        _ => None,
     }
 }
 
@@ -34,6 +43,13 @@ mod tests {
         assert_eq!(limit(b"0\n"), Some(0));
         assert_eq!(limit(b"maximum\n"), None);
         assert_eq!(limit(b""), None);
+    }
+
+    #[test]
+    fn a_switch_is_on_or_off() {
+        assert_eq!(boolean(b"0\n"), Some(false));
+        assert_eq!(boolean(b"1\n"), Some(true));
+        assert_eq!([b"2".as_slice(), b"", b"\n", b"01", b"true"].map(boolean), [None; 5]);
     }
 
     #[test]

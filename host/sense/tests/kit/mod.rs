@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use jettison_model::column::{NONE_U32, UNKNOWN_S16, UNKNOWN_S64, UNKNOWN_U64, UNLIMITED_U64, row};
-use jettison_model::snapshot::flags;
+use jettison_model::snapshot::{flags, memcg_flags};
 use jettison_model::text::Escaped;
 use jettison_model::{Needs, Snapshot};
 use jettison_sense::{Now, Root, Sensor};
@@ -102,7 +102,7 @@ pub(crate) fn memcgs(snapshot: &Snapshot) -> String {
         writeln!(
             text,
             "{}<{at} {} [{}] {} of {} min {} low {} high {} swap {} anon {} file {} shmem {} reclaimable {} \
-             some {} max-events {} oom-kills {}",
+             some {} max-events {} oom-kills {}{}",
             or_none(table.parents[at]),
             Escaped(table.paths.get(at)),
             Escaped(table.units.get(at)),
@@ -119,6 +119,7 @@ pub(crate) fn memcgs(snapshot: &Snapshot) -> String {
             share(table.pressures_some_avg10[at]),
             count(table.max_events[at]),
             count(table.oom_kills[at]),
+            memcg_bits(table.flags[at]),
         )
         .unwrap();
     }
@@ -152,6 +153,15 @@ fn or_none(value: u32) -> String {
 
 fn adj(value: i16) -> String {
     if value == UNKNOWN_S16 { "?".into() } else { value.to_string() }
+}
+
+/// Each with a space before it.
+fn memcg_bits(value: u32) -> &'static str {
+    match value {
+        0 => "",
+        memcg_flags::OOM_GROUP => " oom-group",
+        _ => panic!("{value}: a flag that is not the sensor's"),
+    }
 }
 
 fn bits(value: u32) -> String {
