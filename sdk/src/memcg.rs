@@ -10,6 +10,8 @@ use crate::tree::row_of;
 /// Bits of the column `flags`.
 pub(crate) mod flags {
     pub(crate) const OOM_GROUP: u32 = 1;
+    pub(crate) const OOMD_AVOID: u32 = 2;
+    pub(crate) const OOMD_OMIT: u32 = 4;
 }
 
 /// A bound as the kernel states it.
@@ -67,6 +69,14 @@ impl<'s> Memcg<'s> {
     /// The parent, its parent and so on.
     pub fn ancestors(&self) -> impl Iterator<Item = Self> + Clone + use<'s> {
         std::iter::successors(self.parent(), Self::parent)
+    }
+
+    /// It and the memcgs above it that belong to the same systemd unit. What is asked for a unit holds for the cgroups that it
+    /// makes for itself, and not for other units below.
+    pub fn of_unit(&self) -> impl Iterator<Item = Self> + Clone + use<'s> {
+        let unit = self.unit();
+        let above = self.ancestors().take_while(move |memcg| !unit.is_empty() && memcg.unit() == unit);
+        std::iter::once(*self).chain(above)
     }
 
     /// Whether it is this one or below it.
@@ -144,6 +154,17 @@ impl<'s> Memcg<'s> {
         self.has(flags::OOM_GROUP)
     }
 
+    /// Whether its owner asks for others to go first: `ManagedOOMPreference=avoid` of systemd.resource-control(5). Never on v1.
+    pub fn is_oomd_avoid(&self) -> bool {
+        self.has(flags::OOMD_AVOID)
+    }
+
+    /// Whether its owner asks never to be a victim: `ManagedOOMPreference=omit`. The host excludes the processes of such a unit
+    /// itself. Never on v1.
+    pub fn is_oomd_omit(&self) -> bool {
+        self.has(flags::OOMD_OMIT)
+    }
+
     fn has(&self, bit: u32) -> bool {
         some(self.snapshot.memcgs.flags()[self.row]).is_some_and(|flags| flags & bit != 0)
     }
@@ -166,16 +187,29 @@ impl fmt::Debug for Memcg<'_> {
 
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
+    use super::*;
     use crate::bench::Machine;
 
     #[test]
     fn a_bit_of_the_flags_is_told_from_the_others_and_from_none() {
         let mut machine = Machine::new();
         machine.memcg("/a").oom_group();
-        machine.memcg("/b");
+        machine.memcg("/b").oomd_avoid().oomd_omit();
+        machine.memcg("/c").oomd_omit();
         let snapshot = machine.snapshot();
-        let groups: Vec<&[u8]> =
-            snapshot.memcgs().filter(|memcg| memcg.is_oom_group()).map(|memcg| memcg.path()).collect();
-        assert_eq!(groups, [b"/a"]);
+        let bits = |memcg: Memcg<'_>| [memcg.is_oom_group(), memcg.is_oomd_avoid(), memcg.is_oomd_omit()];
+        let all: Vec<[bool; 3]> = snapshot.memcgs().map(bits).collect();
+        assert_eq!(all, [[false; 3], [true, false, false], [false, true, true], [false, false, true]]);
+    }
+
+    #[test]
+    fn a_unit_ends_where_another_begins() {
+        let mut machine = Machine::new();
+        for (path, unit) in [("/u", "u"), ("/u/in", "u"), ("/u/in/v", "v"), ("/u/x", "")] {
+            machine.memcg(path).unit(unit);
+        }
+        let snapshot = machine.snapshot();
+        let lengths: Vec<usize> = snapshot.memcgs().map(|memcg| memcg.of_unit().count()).collect();
+        assert_eq!(lengths, [1, 1, 2, 1, 1], "of /, /u, /u/in, /u/in/v and /u/x");
     }
 }

@@ -6,7 +6,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::column::{Column, NONE_U32, TextColumn, UNKNOWN_S16, known_u64};
+use crate::column::{self, Column, NONE_U32, TextColumn, UNKNOWN_S16, known_u64};
 
 /// A process (a thread group) that no later process can be mistaken for: pids are reused, start times are not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -229,6 +229,11 @@ fn adj(column: &[i16], row: usize) -> i16 {
 pub mod memcg_flags {
     /// The kernel's OOM killer takes all of it or nothing: `memory.oom.group` of v2 (admin-guide/cgroup-v2.rst).
     pub const OOM_GROUP: u32 = 1;
+    /// Its owner asks for others to go first: the attribute `user.oomd_avoid` of v2 (systemd.resource-control(5),
+    /// `ManagedOOMPreference=`).
+    pub const OOMD_AVOID: u32 = 2;
+    /// Its owner asks never to be a victim: `user.oomd_omit`.
+    pub const OOMD_OMIT: u32 = 4;
 }
 
 /// One row per memcg: a cgroup as a memory domain, of v1 or v2.
@@ -274,6 +279,24 @@ impl Memcgs {
     #[must_use]
     pub fn row_of(&self, path: &[u8]) -> Option<usize> {
         (0..self.len()).find(|&row| self.paths.get(row) == path)
+    }
+
+    /// Whether the row, or one above it of the same systemd unit, has the bit: what is asked for a unit holds for the cgroups
+    /// that it makes for itself, and not for other units below.
+    #[must_use]
+    pub fn unit_has(&self, mut row: usize, bit: u32) -> bool {
+        loop {
+            if self.has(row, bit) {
+                return true;
+            }
+            let unit = self.units.get(row);
+            let above = self.parents.get(row).copied().and_then(column::row);
+            // By path a parent comes first, so the walk ends whatever the column says.
+            match above.filter(|&above| above < row && !unit.is_empty() && self.units.get(above) == unit) {
+                Some(above) => row = above,
+                None => return false,
+            }
+        }
     }
 
     /// Whether the row has all the bits of `mask`, which are those of [`memcg_flags`]. Where nobody sensed them it has none.
@@ -397,6 +420,29 @@ impl Tree {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bit_of_a_unit_holds_for_its_own_cgroups_only() {
+        let table = |parents: [u32; 5]| Memcgs {
+            paths: [b"/".as_slice(), b"/u.service", b"/u.service/a", b"/u.service/a/v.scope", b"/x"]
+                .into_iter()
+                .collect(),
+            units: [b"".as_slice(), b"u.service", b"u.service", b"v.scope", b""].into_iter().collect(),
+            parents: Column::new(parents.to_vec()),
+            flags: Column::new(alloc::vec![2, 6, 0, NONE_U32, 0]),
+            ..Memcgs::default()
+        };
+        let memcgs = table([NONE_U32, 0, 1, 2, 0]);
+        let having = |memcgs: &Memcgs, bit| [0, 1, 2, 3, 4, 5].map(|row| memcgs.unit_has(row, bit));
+        let (avoid, omit) = (memcg_flags::OOMD_AVOID, memcg_flags::OOMD_OMIT);
+        assert_eq!(having(&memcgs, avoid), [true, true, true, false, false, false]);
+        assert_eq!(having(&memcgs, omit), [false, true, true, false, false, false]);
+        assert_eq!(
+            having(&table([4, 2, 2, 9, 4]), omit),
+            [false, true, false, false, false, false],
+            "a cycle"
+        );
+    }
 
     #[test]
     fn a_tree_lists_children_and_survives_rootless_rows_and_cycles() {

@@ -1,7 +1,7 @@
 //! The walk over the memcgs: one row per directory of the memory hierarchy, ordered by path.
 
 use std::cmp::Ordering;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
@@ -50,17 +50,21 @@ pub(crate) struct MemcgWalk {
     mount: PathBuf,
     version: Version,
     directory: OwnedFd,
+    /// The domain that the daemon looks after: its scope or all.
+    domain: CString,
     listing: Listing,
     found: Paths,
     members: Members,
 }
 
 impl MemcgWalk {
-    pub(crate) fn new(hierarchy: &Hierarchy, directory: OwnedFd) -> Self {
+    /// `domain` is relative to `directory`, which is that of the hierarchy, open.
+    pub(crate) fn new(hierarchy: &Hierarchy, directory: OwnedFd, domain: CString) -> Self {
         Self {
             mount: hierarchy.mount.clone(),
             version: hierarchy.version,
             directory,
+            domain,
             listing: Listing::new(),
             found: Paths::default(),
             members: Members::default(),
@@ -76,6 +80,9 @@ impl MemcgWalk {
     pub(crate) fn walk(&mut self, known: usize, buffer: &mut Buffer, faults: &mut Faults, into: &mut Memcgs) {
         self.list(faults);
         self.members.clear();
+        // A domain that has vanished has nobody in it to lean on.
+        let owner = call(|| statat(&self.directory, &self.domain, AtFlags::empty()));
+        let owner = owner.ok().map(|stat| stat.st_uid);
         let asks_members = self.found.places.len() < known;
         let mut fill = MemcgFill::of(into);
         for place in &self.found.places {
@@ -88,6 +95,7 @@ impl MemcgWalk {
                         directory: directory.as_fd(),
                         buffer,
                         faults,
+                        owner,
                     };
                     // A list that cannot be read costs nothing: its processes are asked themselves.
                     if asks_members && let Ok(list) = files.buffer.read_list(files.directory, c"cgroup.procs")

@@ -6,17 +6,18 @@ use std::path::Path;
 
 use jettison_model::Memcgs;
 use jettison_model::column::{NONE_U32, TextFill, UNKNOWN_U64, known_u64, refill};
-use jettison_model::snapshot::memcg_flags::OOM_GROUP;
+use jettison_model::snapshot::memcg_flags::{OOM_GROUP, OOMD_AVOID, OOMD_OMIT};
+use rustix::fs::{fgetxattr, fstat};
 use rustix::io::Errno;
 
 use crate::error::Faults;
-use crate::file::{Buffer, is_gone};
+use crate::file::{Buffer, call, is_gone};
 use crate::hierarchy::Version;
 use crate::parse::Malformed;
 use crate::parse::cgroup::unit;
 use crate::parse::keyed::{MemcgStat, entry, memcg_stat};
 use crate::parse::pressure::pressure;
-use crate::parse::value::{boolean, limit};
+use crate::parse::value::{boolean, is_yes, limit};
 
 /// One row. Fields are those of [`Memcgs`], with their sentinels.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +57,8 @@ pub(crate) struct MemcgFiles<'a> {
     pub(crate) directory: BorrowedFd<'a>,
     pub(crate) buffer: &'a mut Buffer,
     pub(crate) faults: &'a mut Faults,
+    /// The owner of the domain that the daemon looks after, if that is known.
+    pub(crate) owner: Option<u32>,
 }
 
 impl MemcgFiles<'_> {
@@ -71,7 +74,7 @@ impl MemcgFiles<'_> {
     fn v2(&mut self) -> MemcgRow {
         let current = self.bytes(c"memory.current");
         if current == UNKNOWN_U64 && self.memcg != b"/" {
-            return UNKNOWN;
+            return MemcgRow { flags: self.leanings(), ..UNKNOWN };
         }
         let events = self.read(c"memory.events", |text| Ok((entry(text, b"max"), entry(text, b"oom_kill"))));
         let (max_events, oom_kills) = events.unwrap_or_default();
@@ -96,7 +99,46 @@ impl MemcgFiles<'_> {
     fn flags(&mut self) -> u32 {
         let is_group =
             self.read(c"memory.oom.group", |text| boolean(text).ok_or(Malformed("neither 0 nor 1")));
-        if is_group == Some(true) { OOM_GROUP } else { 0 }
+        let group = if is_group == Some(true) { OOM_GROUP } else { 0 };
+        group | self.leanings()
+    }
+
+    /// What systemd was told about the unit. Asked for at every scan: both attributes together cost half of what one of the
+    /// files does, and to look first whether the cgroup has changed would cost as much as one.
+    fn leanings(&mut self) -> u32 {
+        if self.memcg == b"/" {
+            return 0;
+        }
+        let names = [(OOMD_AVOID, c"user.oomd_avoid"), (OOMD_OMIT, c"user.oomd_omit")];
+        let found =
+            names.into_iter().filter(|(_, name)| self.is_set(name)).fold(0, |sum, (bit, _)| sum | bit);
+        if found != 0 && self.has_a_say() { found } else { 0 }
+    }
+
+    fn is_set(&mut self, attribute: &CStr) -> bool {
+        // The longest word for yes has 4 bytes.
+        let mut value = [0; 8];
+        match call(|| fgetxattr(self.directory, attribute, &mut value)) {
+            Ok(length) => is_yes(value.get(..length).unwrap_or_default()),
+            // Not there, of another length, or of a kernel before 5.7.
+            Err(Errno::NODATA | Errno::RANGE | Errno::OPNOTSUPP) => false,
+            Err(errno) => {
+                self.fault(attribute, errno);
+                false
+            }
+        }
+    }
+
+    /// Anybody may set attributes on a cgroup of theirs. Those count that root set, or whoever owns the whole domain
+    /// (systemd.resource-control(5)).
+    fn has_a_say(&mut self) -> bool {
+        match call(|| fstat(self.directory)) {
+            Ok(stat) => stat.st_uid == 0 || Some(stat.st_uid) == self.owner,
+            Err(errno) => {
+                self.fault(c"", errno);
+                false
+            }
+        }
     }
 
     /// Protection, throttling and PSI came with v2.
@@ -133,13 +175,18 @@ impl MemcgFiles<'_> {
         match self.buffer.read_file(self.directory, file).map(parse) {
             Ok(Ok(value)) => return Some(value),
             Ok(Err(what)) => self.faults.add(self.mount, &parts, &what),
-            Err(errno) if is_gone(errno) || errno == Errno::OPNOTSUPP => {}
-            Err(errno) => {
-                let what = format_args!("cannot be read: {errno}");
-                self.faults.add(self.mount, &parts, &what);
-            }
+            Err(errno) if errno == Errno::OPNOTSUPP => {}
+            Err(errno) => self.fault(file, errno),
         }
         None
+    }
+
+    /// What has vanished is none.
+    fn fault(&mut self, file: &CStr, errno: Errno) {
+        if !is_gone(errno) {
+            let what = format_args!("cannot be read: {errno}");
+            self.faults.add(self.mount, &[self.memcg, file.to_bytes()], &what);
+        }
     }
 }
 

@@ -58,7 +58,10 @@ impl Sensor {
             (Some(scope), Some(hierarchy)) => Some(find_scope(scope, hierarchy)?),
         };
         let memcgs = match &hierarchy {
-            Some(hierarchy) => Some(MemcgWalk::new(hierarchy, open_root(&hierarchy.mount)?)),
+            Some(hierarchy) => {
+                let domain = scope.as_ref().map_or(c".", Scope::directory).to_owned();
+                Some(MemcgWalk::new(hierarchy, open_root(&hierarchy.mount)?, domain))
+            }
             None => None,
         };
         let limits = match &hierarchy {

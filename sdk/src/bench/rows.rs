@@ -342,12 +342,26 @@ impl MemcgRow {
         self
     }
 
-    /// As on cgroup v1: no protection, no throttling, no PSI.
+    /// Its owner asks for others to go first: `ManagedOOMPreference=avoid`.
+    pub fn oomd_avoid(&mut self) -> &mut Self {
+        self.flags |= flags::OOMD_AVOID;
+        self
+    }
+
+    /// Its owner asks never to be a victim: `ManagedOOMPreference=omit`. On a real machine the host excludes its processes as well
+    /// ([`ProcessRow::excluded`]).
+    pub fn oomd_omit(&mut self) -> &mut Self {
+        self.flags |= flags::OOMD_OMIT;
+        self
+    }
+
+    /// As on cgroup v1: no protection, no throttling, no PSI, no switches and attributes.
     pub fn version_1(&mut self) -> &mut Self {
         self.min_bytes = UNKNOWN_U64;
         self.low_bytes = UNKNOWN_U64;
         self.high_bytes = UNKNOWN_U64;
         self.pressure_some_avg10 = NONE_U32;
+        self.flags = 0;
         self
     }
 }

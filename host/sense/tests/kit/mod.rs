@@ -156,12 +156,14 @@ fn adj(value: i16) -> String {
 }
 
 /// Each with a space before it.
-fn memcg_bits(value: u32) -> &'static str {
-    match value {
-        0 => "",
-        memcg_flags::OOM_GROUP => " oom-group",
-        _ => panic!("{value}: a flag that is not the sensor's"),
-    }
+fn memcg_bits(value: u32) -> String {
+    let words = [
+        (memcg_flags::OOM_GROUP, " oom-group"),
+        (memcg_flags::OOMD_AVOID, " avoid"),
+        (memcg_flags::OOMD_OMIT, " omit"),
+    ];
+    assert!(value < 8, "{value}: a flag that is not the sensor's");
+    words.iter().filter(|(bit, _)| value & bit != 0).map(|&(_, word)| word).collect()
 }
 
 fn bits(value: u32) -> String {
