@@ -129,6 +129,10 @@ tables! {
         oom_kills: Vec<u64>,
         units: Text,
         flags: Vec<u32>,
+        growth_bytes_per_s: Vec<i64>,
+        refaults_anon: Vec<u64>,
+        refaults_file: Vec<u64>,
+        refaults_per_s: Vec<u64>,
     }
 
     Details from details {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::columns::{UNKNOWN_U64, UNLIMITED_U64};
+use crate::columns::{UNKNOWN_S64, UNKNOWN_U64, UNLIMITED_U64};
 use crate::process::known;
 use crate::snapshot::{Snapshot, some};
 use crate::tree::row_of;
@@ -134,6 +134,29 @@ impl<'s> Memcg<'s> {
         known(self.snapshot.memcgs.shmem_bytes()[self.row])
     }
 
+    /// How fast its anonymous memory and swap grow, bytes per second, over the last one to two seconds or the last tick,
+    /// whichever is longer. Unknown where it was not there before.
+    pub fn growth_bytes_per_s(&self) -> Option<i64> {
+        let growth = self.snapshot.memcgs.growth_bytes_per_s()[self.row];
+        (growth != UNKNOWN_S64).then_some(growth)
+    }
+
+    /// Pages that were read back from swap soon after they had been taken, since the memcg was made: `workingset_refault_anon`
+    /// of memory.stat.
+    pub fn refaults_anon(&self) -> Option<u64> {
+        known(self.snapshot.memcgs.refaults_anon()[self.row])
+    }
+
+    /// Likewise of page cache: `workingset_refault_file` of memory.stat.
+    pub fn refaults_file(&self) -> Option<u64> {
+        known(self.snapshot.memcgs.refaults_file()[self.row])
+    }
+
+    /// Both together, pages per second, over the same time as growth: whose working set does not fit.
+    pub fn refaults_per_s(&self) -> Option<u64> {
+        known(self.snapshot.memcgs.refaults_per_s()[self.row])
+    }
+
     /// PSI `some avg10` of memory.pressure in hundredths of a percent, if there is PSI.
     pub fn pressure_some_avg10(&self) -> Option<u32> {
         some(self.snapshot.memcgs.pressures_some_avg10()[self.row])
@@ -200,6 +223,20 @@ mod tests {
         let bits = |memcg: Memcg<'_>| [memcg.is_oom_group(), memcg.is_oomd_avoid(), memcg.is_oomd_omit()];
         let all: Vec<[bool; 3]> = snapshot.memcgs().map(bits).collect();
         assert_eq!(all, [[false; 3], [true, false, false], [false, true, true], [false, false, true]]);
+    }
+
+    #[test]
+    fn rates_are_unknown_in_the_first_snapshot_and_counts_are_not() {
+        let mut machine = Machine::new();
+        machine.memcg("/a").growth_mib_per_s(-2).refaults(30, 400).refaults_per_s(50);
+        let seen = |machine: &Machine| {
+            let snapshot = machine.snapshot();
+            let memcg = snapshot.memcgs().last().expect("it is there");
+            let refaults = (memcg.refaults_anon(), memcg.refaults_file());
+            (memcg.growth_bytes_per_s(), refaults, memcg.refaults_per_s())
+        };
+        assert_eq!(seen(&machine), (Some(-2 << 20), (Some(30), Some(400)), Some(50)));
+        assert_eq!(seen(&machine.first_snapshot()), (None, (Some(30), Some(400)), None));
     }
 
     #[test]

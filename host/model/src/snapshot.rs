@@ -254,6 +254,10 @@ pub struct Memcgs {
     pub shmem_bytes: Column<u64>,
     /// What the kernel could give back without swapping: inactive and active file, reclaimable slab.
     pub reclaimable_bytes: Column<u64>,
+    pub refaults_anon: Column<u64>,
+    pub refaults_file: Column<u64>,
+    pub refaults_per_s: Column<u64>,
+    pub growth_bytes_per_s: Column<i64>,
     pub pressures_some_avg10: Column<u32>,
     pub max_events: Column<u64>,
     pub oom_kills: Column<u64>,

@@ -103,7 +103,11 @@ fn memcgs(to: &mut Offer<'_>) -> Result<()> {
     to.column("max-events", |s| &s.memcgs.max_events)?;
     to.column("oom-kills", |s| &s.memcgs.oom_kills)?;
     to.text("units", |s| &s.memcgs.units)?;
-    to.column("flags", |s| &s.memcgs.flags)
+    to.column("flags", |s| &s.memcgs.flags)?;
+    to.column("growth-bytes-per-s", |s| &s.memcgs.growth_bytes_per_s)?;
+    to.column("refaults-anon", |s| &s.memcgs.refaults_anon)?;
+    to.column("refaults-file", |s| &s.memcgs.refaults_file)?;
+    to.column("refaults-per-s", |s| &s.memcgs.refaults_per_s)
 }
 
 fn log(to: &mut Offer<'_>) -> Result<()> {

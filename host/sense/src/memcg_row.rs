@@ -7,12 +7,13 @@ use std::path::Path;
 use jettison_model::Memcgs;
 use jettison_model::column::{NONE_U32, TextFill, UNKNOWN_U64, known_u64, refill};
 use jettison_model::snapshot::memcg_flags::{OOM_GROUP, OOMD_AVOID, OOMD_OMIT};
-use rustix::fs::{fgetxattr, fstat};
+use rustix::fs::fgetxattr;
 use rustix::io::Errno;
 
 use crate::error::Faults;
 use crate::file::{Buffer, call, is_gone};
 use crate::hierarchy::Version;
+use crate::memcg_trends::{Found, Rates};
 use crate::parse::Malformed;
 use crate::parse::cgroup::unit;
 use crate::parse::keyed::{MemcgStat, entry, memcg_stat};
@@ -49,6 +50,18 @@ const UNKNOWN: MemcgRow = MemcgRow {
     flags: 0,
 };
 
+impl MemcgRow {
+    /// What its trends go by.
+    pub(crate) fn found(&self) -> Found {
+        // Without swap accounting the anonymous memory is all that is known.
+        let swap = known_u64(self.swap_bytes).unwrap_or(0);
+        Found {
+            held_bytes: self.stat.anon.map(|anon| anon.saturating_add(swap)),
+            refaults: self.stat.refaults(),
+        }
+    }
+}
+
 /// The directory of one memcg, open, and where its files go.
 #[derive(Debug)]
 pub(crate) struct MemcgFiles<'a> {
@@ -57,8 +70,9 @@ pub(crate) struct MemcgFiles<'a> {
     pub(crate) directory: BorrowedFd<'a>,
     pub(crate) buffer: &'a mut Buffer,
     pub(crate) faults: &'a mut Faults,
-    /// The owner of the domain that the daemon looks after, if that is known.
-    pub(crate) owner: Option<u32>,
+    /// Whether what its owner asks for counts. Anybody may set attributes on a cgroup of theirs: those count that are root's, or of
+    /// who owns the whole domain that the daemon looks after (systemd.resource-control(5)).
+    pub(crate) has_a_say: bool,
 }
 
 impl MemcgFiles<'_> {
@@ -106,13 +120,11 @@ impl MemcgFiles<'_> {
     /// What systemd was told about the unit. Asked for at every scan: both attributes together cost half of what one of the
     /// files does, and to look first whether the cgroup has changed would cost as much as one.
     fn leanings(&mut self) -> u32 {
-        if self.memcg == b"/" {
+        if !self.has_a_say || self.memcg == b"/" {
             return 0;
         }
         let names = [(OOMD_AVOID, c"user.oomd_avoid"), (OOMD_OMIT, c"user.oomd_omit")];
-        let found =
-            names.into_iter().filter(|(_, name)| self.is_set(name)).fold(0, |sum, (bit, _)| sum | bit);
-        if found != 0 && self.has_a_say() { found } else { 0 }
+        names.into_iter().filter(|(_, name)| self.is_set(name)).fold(0, |sum, (bit, _)| sum | bit)
     }
 
     fn is_set(&mut self, attribute: &CStr) -> bool {
@@ -124,18 +136,6 @@ impl MemcgFiles<'_> {
             Err(Errno::NODATA | Errno::RANGE | Errno::OPNOTSUPP) => false,
             Err(errno) => {
                 self.fault(attribute, errno);
-                false
-            }
-        }
-    }
-
-    /// Anybody may set attributes on a cgroup of theirs. Those count that root set, or whoever owns the whole domain
-    /// (systemd.resource-control(5)).
-    fn has_a_say(&mut self) -> bool {
-        match call(|| fstat(self.directory)) {
-            Ok(stat) => stat.st_uid == 0 || Some(stat.st_uid) == self.owner,
-            Err(errno) => {
-                self.fault(c"", errno);
                 false
             }
         }
@@ -203,6 +203,10 @@ pub(crate) struct MemcgFill<'a> {
     file_bytes: &'a mut Vec<u64>,
     shmem_bytes: &'a mut Vec<u64>,
     reclaimable_bytes: &'a mut Vec<u64>,
+    refaults_anon: &'a mut Vec<u64>,
+    refaults_file: &'a mut Vec<u64>,
+    refaults_per_s: &'a mut Vec<u64>,
+    growth_bytes_per_s: &'a mut Vec<i64>,
     pressures_some_avg10: &'a mut Vec<u32>,
     max_events: &'a mut Vec<u64>,
     oom_kills: &'a mut Vec<u64>,
@@ -224,6 +228,10 @@ impl<'a> MemcgFill<'a> {
             file_bytes: refill(&mut table.file_bytes),
             shmem_bytes: refill(&mut table.shmem_bytes),
             reclaimable_bytes: refill(&mut table.reclaimable_bytes),
+            refaults_anon: refill(&mut table.refaults_anon),
+            refaults_file: refill(&mut table.refaults_file),
+            refaults_per_s: refill(&mut table.refaults_per_s),
+            growth_bytes_per_s: refill(&mut table.growth_bytes_per_s),
             pressures_some_avg10: refill(&mut table.pressures_some_avg10),
             max_events: refill(&mut table.max_events),
             oom_kills: refill(&mut table.oom_kills),
@@ -238,7 +246,7 @@ impl<'a> MemcgFill<'a> {
         self.current_bytes.len()
     }
 
-    pub(crate) fn push(&mut self, path: &[u8], row: &MemcgRow) {
+    pub(crate) fn push(&mut self, path: &[u8], row: &MemcgRow, rates: Rates) {
         let or_unknown = |bytes: Option<u64>| bytes.unwrap_or(UNKNOWN_U64);
         self.current_bytes.push(row.current_bytes);
         self.min_bytes.push(row.min_bytes);
@@ -250,6 +258,10 @@ impl<'a> MemcgFill<'a> {
         self.file_bytes.push(or_unknown(row.stat.file));
         self.shmem_bytes.push(or_unknown(row.stat.shmem));
         self.reclaimable_bytes.push(or_unknown(row.stat.reclaimable_bytes()));
+        self.refaults_anon.push(or_unknown(row.stat.refault_anon));
+        self.refaults_file.push(or_unknown(row.stat.refault_file));
+        self.refaults_per_s.push(rates.refaults_per_s);
+        self.growth_bytes_per_s.push(rates.growth_bytes_per_s);
         self.pressures_some_avg10.push(row.pressure_some_avg10);
         self.max_events.push(row.max_events);
         self.oom_kills.push(row.oom_kills);

@@ -92,7 +92,7 @@ impl Sensor {
         match &mut self.memcgs {
             Some(memcgs) => {
                 let known = self.processes.known();
-                memcgs.walk(known, &mut self.buffer, &mut self.faults, &mut into.memcgs);
+                memcgs.walk(now.boot_ms, known, &mut self.buffer, &mut self.faults, &mut into.memcgs);
             }
             None if into.memcgs.is_empty() => {}
             None => into.memcgs = Memcgs::default(),

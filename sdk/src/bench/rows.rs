@@ -235,6 +235,10 @@ pub struct MemcgRow {
     pub(super) oom_kills: u64,
     pub(super) unit: String,
     pub(super) flags: u32,
+    pub(super) growth_bytes_per_s: i64,
+    pub(super) refaults_anon: u64,
+    pub(super) refaults_file: u64,
+    pub(super) refaults_per_s: u64,
 }
 
 impl MemcgRow {
@@ -255,6 +259,10 @@ impl MemcgRow {
             oom_kills: 0,
             unit: String::new(),
             flags: 0,
+            growth_bytes_per_s: 0,
+            refaults_anon: 0,
+            refaults_file: 0,
+            refaults_per_s: 0,
         }
     }
 
@@ -309,6 +317,24 @@ impl MemcgRow {
     /// Shared memory and tmpfs.
     pub fn shmem_mib(&mut self, mib: u64) -> &mut Self {
         self.shmem_bytes = mib * MIB;
+        self
+    }
+
+    /// How fast its anonymous memory and swap grow.
+    pub fn growth_mib_per_s(&mut self, mib_per_s: i64) -> &mut Self {
+        self.growth_bytes_per_s = mib_per_s << 20;
+        self
+    }
+
+    /// Pages that were read again since it was made: from swap, and of page cache.
+    pub fn refaults(&mut self, anon: u64, file: u64) -> &mut Self {
+        (self.refaults_anon, self.refaults_file) = (anon, file);
+        self
+    }
+
+    /// Pages that are read again, of both kinds.
+    pub fn refaults_per_s(&mut self, pages_per_s: u64) -> &mut Self {
+        self.refaults_per_s = pages_per_s;
         self
     }
 

@@ -51,6 +51,10 @@ fn memcg_columns() -> Vec<(&'static str, Option<usize>)> {
         ("memcgs.oom-kills", Some(memcgs::oom_kills().len())),
         ("memcgs.units", text(&memcgs::units())),
         ("memcgs.flags", Some(memcgs::flags().len())),
+        ("memcgs.growth-bytes-per-s", Some(memcgs::growth_bytes_per_s().len())),
+        ("memcgs.refaults-anon", Some(memcgs::refaults_anon().len())),
+        ("memcgs.refaults-file", Some(memcgs::refaults_file().len())),
+        ("memcgs.refaults-per-s", Some(memcgs::refaults_per_s().len())),
     ]
 }
 

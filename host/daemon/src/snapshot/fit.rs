@@ -107,6 +107,13 @@ fn lengths_of_memcgs(table: &wire::Memcgs) -> [(&'static str, usize); 15] {
 }
 
 /// Those that files of the first release do not have.
-fn later_lengths_of_memcgs(table: &wire::Memcgs) -> [(&'static str, Option<usize>); 1] {
-    [("flags", table.flags.as_ref().map(Vec::len))]
+fn later_lengths_of_memcgs(table: &wire::Memcgs) -> [(&'static str, Option<usize>); 5] {
+    let numbers = |column: &Option<Vec<_>>| column.as_ref().map(Vec::len);
+    [
+        ("flags", table.flags.as_ref().map(Vec::len)),
+        ("growth-bytes-per-s", table.growth_bytes_per_s.as_ref().map(Vec::len)),
+        ("refaults-anon", numbers(&table.refaults_anon)),
+        ("refaults-file", numbers(&table.refaults_file)),
+        ("refaults-per-s", numbers(&table.refaults_per_s)),
+    ]
 }

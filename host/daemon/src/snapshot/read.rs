@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use jettison_model::column::{Column, NONE_U32, UNKNOWN_S16, UNKNOWN_S64};
+use jettison_model::column::{Column, NONE_U32, UNKNOWN_S16, UNKNOWN_S64, UNKNOWN_U64};
 use jettison_model::snapshot::flags::EXCLUDED;
 use jettison_model::{Host, Memcgs, Processes, Request, Snapshot, TextColumn};
 use serde::Deserialize;
@@ -112,6 +112,9 @@ fn processes(table: wire::Processes, details: wire::Details) -> Processes {
 
 fn memcgs(table: wire::Memcgs) -> Memcgs {
     let rows = table.paths.len();
+    let later = |column: Option<Vec<Number>>| {
+        column.map_or_else(|| Arc::new(vec![UNKNOWN_U64; rows]), |column| numbers(&column))
+    };
     Memcgs {
         paths: texts(&table.paths),
         parents: or(table.parents, NONE_U32),
@@ -130,6 +133,10 @@ fn memcgs(table: wire::Memcgs) -> Memcgs {
         oom_kills: numbers(&table.oom_kills),
         units: texts(&table.units),
         flags: Arc::new(table.flags.unwrap_or_else(|| vec![0; rows])),
+        growth_bytes_per_s: or(table.growth_bytes_per_s.unwrap_or_else(|| vec![None; rows]), UNKNOWN_S64),
+        refaults_anon: later(table.refaults_anon),
+        refaults_file: later(table.refaults_file),
+        refaults_per_s: later(table.refaults_per_s),
     }
 }
 

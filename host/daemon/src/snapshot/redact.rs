@@ -95,6 +95,11 @@ fn reorder_memcgs(table: &mut Memcgs, order: &[usize]) {
     ];
     numbers.into_iter().for_each(|column| reorder(column, order));
     table.flags.iter_mut().for_each(|column| reorder(column, order));
+    table.growth_bytes_per_s.iter_mut().for_each(|column| reorder(column, order));
+    [&mut table.refaults_anon, &mut table.refaults_file, &mut table.refaults_per_s]
+        .into_iter()
+        .flatten()
+        .for_each(|column| reorder(column, order));
 }
 
 fn reorder_attribution(table: &mut Attribution, order: &[usize]) {

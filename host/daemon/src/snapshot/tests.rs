@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use expect_test::expect;
 use jettison_model::SenseFault;
+use jettison_model::column::{UNKNOWN_S64, UNKNOWN_U64};
 use jettison_sense::Now;
 use serde_json::{Value, json};
 
@@ -50,7 +51,7 @@ fn every_machine_comes_back_as_it_was() {
 }
 
 /// The columns of memcgs that files of the first release do not have.
-const LATER: [&str; 1] = ["flags"];
+const LATER: [&str; 5] = ["flags", "growth-bytes-per-s", "refaults-anon", "refaults-file", "refaults-per-s"];
 
 #[test]
 fn a_file_of_the_first_release_is_read_and_one_of_a_later_release_too() {
@@ -61,7 +62,10 @@ fn a_file_of_the_first_release_is_read_and_one_of_a_later_release_too() {
     }
     memcgs.insert("of-next-year".into(), json!([1]));
     let back = read_back(&serde_json::to_vec(&file).unwrap()).unwrap();
-    assert_eq!(*back.memcgs.flags, vec![0; back.memcgs.len()]);
+    let rows = back.memcgs.len();
+    assert_eq!(*back.memcgs.flags, vec![0; rows]);
+    assert_eq!(*back.memcgs.growth_bytes_per_s, vec![UNKNOWN_S64; rows]);
+    assert_eq!(*back.memcgs.refaults_per_s, vec![UNKNOWN_U64; rows]);
 }
 
 fn plain() -> Value {
@@ -103,8 +107,8 @@ fn what_is_wrong_with_a_file_is_named() {
         FILE: processes.uids: 1 values for 10 rows
         FILE: processes.memcgs: there is no row 99, only 9
         FILE: processes.oom-score-adjs: -1001 is not -1000 to 1000
-        FILE: invalid value: string "much", expected a number, "max" or null at line 1 column 3111
-        FILE: expected {"hex": "an even number of digits"} at line 1 column 2604
+        FILE: invalid value: string "much", expected a number, "max" or null at line 1 column 3297
+        FILE: expected {"hex": "an even number of digits"} at line 1 column 2790
         FILE: details.cmdlines: 0 values for 10 rows
         FILE: memcgs.paths: not in ascending order of bytes, or one is there twice
         FILE: memcgs.parents: there is no row 4294967295, only 9

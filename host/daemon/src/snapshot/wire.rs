@@ -99,9 +99,17 @@ pub(super) struct Memcgs {
     pub(super) max_events: Vec<Number>,
     pub(super) oom_kills: Vec<Number>,
     pub(super) units: Vec<Text>,
-    /// Added after the first release: files without it are read.
+    // From here on added after the first release: files without them are read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) flags: Option<Vec<u32>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) growth_bytes_per_s: Option<Vec<Option<i64>>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) refaults_anon: Option<Vec<Number>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) refaults_file: Option<Vec<Number>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) refaults_per_s: Option<Vec<Number>>,
 }
 
 /// Whose each memcg is: rows are those of the memcgs.

@@ -83,6 +83,10 @@ fn memcgs(table: &Memcgs) -> wire::Memcgs {
         oom_kills: numbers(&table.oom_kills),
         units: texts(&table.units),
         flags: Some(table.flags.to_vec()),
+        growth_bytes_per_s: Some(known(&table.growth_bytes_per_s, UNKNOWN_S64)),
+        refaults_anon: Some(numbers(&table.refaults_anon)),
+        refaults_file: Some(numbers(&table.refaults_file)),
+        refaults_per_s: Some(numbers(&table.refaults_per_s)),
     }
 }
 

@@ -122,6 +122,11 @@ pub(crate) fn memcgs(snapshot: &Snapshot) -> String {
             memcg_bits(table.flags[at]),
         )
         .unwrap();
+        let refaults = [table.refaults_anon[at], table.refaults_file[at]];
+        if refaults != [UNKNOWN_U64; 2] {
+            text.pop();
+            writeln!(text, " refaults {}", refaults.map(count).join("+")).unwrap();
+        }
     }
     text
 }
