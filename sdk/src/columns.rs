@@ -133,6 +133,10 @@ tables! {
         refaults_anon: Vec<u64>,
         refaults_file: Vec<u64>,
         refaults_per_s: Vec<u64>,
+        container_ids: Text,
+        container_runtimes: Vec<u32>,
+        pod_uids: Text,
+        pod_qos_classes: Vec<u32>,
     }
 
     Details from details {

@@ -262,6 +262,10 @@ pub struct Memcgs {
     pub max_events: Column<u64>,
     pub oom_kills: Column<u64>,
     pub units: TextColumn,
+    pub container_ids: TextColumn,
+    pub container_runtimes: Column<u32>,
+    pub pod_uids: TextColumn,
+    pub pod_qos_classes: Column<u32>,
     /// Bits of [`memcg_flags`].
     pub flags: Column<u32>,
 }

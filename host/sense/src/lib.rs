@@ -44,6 +44,7 @@ mod sensor;
 pub mod survey;
 mod trend;
 pub mod trigger;
+mod whose;
 
 pub use attribution::{Attribution, Container, Pod, PodUid, Qos, Runtime, attribution};
 pub use error::SenseError;

@@ -19,6 +19,7 @@ use crate::listing::Listing;
 use crate::members::Members;
 use crate::memcg_row::{MemcgFiles, MemcgFill};
 use crate::memcg_trends::MemcgTrends;
+use crate::whose::Whose;
 
 /// The paths of a snapshot's memcgs, which are in order.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +58,7 @@ pub(crate) struct MemcgWalk {
     found: Paths,
     members: Members,
     trends: MemcgTrends,
+    whose: Whose,
 }
 
 impl MemcgWalk {
@@ -71,6 +73,7 @@ impl MemcgWalk {
             found: Paths::default(),
             members: Members::default(),
             trends: MemcgTrends::default(),
+            whose: Whose::default(),
         }
     }
 
@@ -126,6 +129,7 @@ impl MemcgWalk {
         }
         self.members.sort();
         self.trends.end();
+        self.whose.fill(into);
         let paths = MemcgPaths(&into.paths);
         let parent_of = |row| paths.row_of(parent(into.paths.get(row)).unwrap_or_default());
         refill(&mut into.parents).extend((0..into.paths.len()).map(parent_of));

@@ -15,7 +15,6 @@ use crate::file::{Buffer, call, is_gone};
 use crate::hierarchy::Version;
 use crate::memcg_trends::{Found, Rates};
 use crate::parse::Malformed;
-use crate::parse::cgroup::unit;
 use crate::parse::keyed::{MemcgStat, entry, memcg_stat};
 use crate::parse::pressure::pressure;
 use crate::parse::value::{boolean, is_yes, limit};
@@ -190,7 +189,7 @@ impl MemcgFiles<'_> {
     }
 }
 
-/// All number columns of the table, emptied.
+/// All columns of the table that come from files, and its paths, emptied.
 #[derive(Debug)]
 pub(crate) struct MemcgFill<'a> {
     current_bytes: &'a mut Vec<u64>,
@@ -212,7 +211,6 @@ pub(crate) struct MemcgFill<'a> {
     oom_kills: &'a mut Vec<u64>,
     flags: &'a mut Vec<u32>,
     paths: TextFill<'a>,
-    units: TextFill<'a>,
 }
 
 impl<'a> MemcgFill<'a> {
@@ -237,7 +235,6 @@ impl<'a> MemcgFill<'a> {
             oom_kills: refill(&mut table.oom_kills),
             flags: refill(&mut table.flags),
             paths: table.paths.refill(),
-            units: table.units.refill(),
         }
     }
 
@@ -267,6 +264,5 @@ impl<'a> MemcgFill<'a> {
         self.oom_kills.push(row.oom_kills);
         self.flags.push(row.flags);
         self.paths.push(path);
-        self.units.push(unit(path));
     }
 }

@@ -264,6 +264,10 @@ impl Machine {
             ),
             refaults_anon: column(&rows, |row| row.refaults_anon),
             refaults_file: column(&rows, |row| row.refaults_file),
+            container_ids: text(&rows, |row| row.container_id.as_bytes()),
+            container_runtimes: column(&rows, |row| row.container_runtime),
+            pod_uids: text(&rows, |row| row.pod_uid.as_bytes()),
+            pod_qos_classes: column(&rows, |row| row.pod_qos),
             refaults_per_s: column(&rows, |row| if is_first { UNKNOWN_U64 } else { row.refaults_per_s }),
         }
     }

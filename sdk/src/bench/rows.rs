@@ -1,6 +1,7 @@
 //! A process and a memcg of a test machine, each with a setter for every column.
 
 use crate::columns::{NONE_U32, UNKNOWN_S16, UNKNOWN_S64, UNKNOWN_U64, UNLIMITED_U64};
+use crate::container::{Qos, Runtime};
 use crate::memcg::flags;
 
 pub(super) const MIB: u64 = 1 << 20;
@@ -217,7 +218,7 @@ impl ProcessRow {
 }
 
 /// A memcg of a test machine. Made by [`Machine::memcg`](super::Machine::memcg). Unless told otherwise it has no limit, is empty, and
-/// belongs to no unit.
+/// belongs to no unit, container or pod.
 #[derive(Clone, Debug)]
 pub struct MemcgRow {
     pub(super) path: String,
@@ -239,6 +240,10 @@ pub struct MemcgRow {
     pub(super) refaults_anon: u64,
     pub(super) refaults_file: u64,
     pub(super) refaults_per_s: u64,
+    pub(super) container_id: String,
+    pub(super) container_runtime: u32,
+    pub(super) pod_uid: String,
+    pub(super) pod_qos: u32,
 }
 
 impl MemcgRow {
@@ -263,6 +268,10 @@ impl MemcgRow {
             refaults_anon: 0,
             refaults_file: 0,
             refaults_per_s: 0,
+            container_id: String::new(),
+            container_runtime: NONE_U32,
+            pod_uid: String::new(),
+            pod_qos: NONE_U32,
         }
     }
 
@@ -359,6 +368,20 @@ impl MemcgRow {
     /// Its systemd unit.
     pub fn unit(&mut self, unit: &str) -> &mut Self {
         self.unit = unit.to_owned();
+        self
+    }
+
+    /// Its container, and who runs it if its path says so.
+    pub fn container(&mut self, id: &str, runtime: Option<Runtime>) -> &mut Self {
+        id.clone_into(&mut self.container_id);
+        self.container_runtime = runtime.map_or(NONE_U32, Runtime::number);
+        self
+    }
+
+    /// Its pod of Kubernetes.
+    pub fn pod(&mut self, uid: &str, qos: Qos) -> &mut Self {
+        uid.clone_into(&mut self.pod_uid);
+        self.pod_qos = qos.number();
         self
     }
 

@@ -19,6 +19,9 @@ pub(super) fn fits(file: &wire::File) -> Result<(), String> {
     for (name, length) in later_lengths_of_memcgs(memcgs) {
         same("memcgs", name, length.unwrap_or(memcg_rows), memcg_rows)?;
     }
+    for (name, length) in file.attribution.iter().flat_map(lengths_of_attribution) {
+        same("attribution", name, length, memcg_rows)?;
+    }
     let optional = [
         ("cmdlines", details.cmdlines.as_ref().map(Vec::len)),
         ("exes", details.exes.as_ref().map(Vec::len)),
@@ -103,6 +106,16 @@ fn lengths_of_memcgs(table: &wire::Memcgs) -> [(&'static str, usize); 15] {
         ("max-events", table.max_events.len()),
         ("oom-kills", table.oom_kills.len()),
         ("units", table.units.len()),
+    ]
+}
+
+fn lengths_of_attribution(table: &wire::Attribution) -> [(&'static str, usize); 5] {
+    [
+        ("slices", table.slices.len()),
+        ("container-runtimes", table.container_runtimes.len()),
+        ("container-ids", table.container_ids.len()),
+        ("pod-uids", table.pod_uids.len()),
+        ("pod-qos-classes", table.pod_qos_classes.len()),
     ]
 }
 

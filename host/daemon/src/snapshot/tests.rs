@@ -98,6 +98,7 @@ fn what_is_wrong_with_a_file_is_named() {
         wrong("/memcgs/paths/0", "/zzz".into()),
         wrong("/memcgs/parents/1", 4_294_967_295_u32.into()),
         wrong("/memcgs/flags", json!([0])),
+        wrong("/attribution/pod-uids", json!([])),
         wrong("/host", json!({})),
     ];
     expect![[r#"
@@ -113,6 +114,7 @@ fn what_is_wrong_with_a_file_is_named() {
         FILE: memcgs.paths: not in ascending order of bytes, or one is there twice
         FILE: memcgs.parents: there is no row 4294967295, only 9
         FILE: memcgs.flags: 1 values for 9 rows
+        FILE: attribution.pod-uids: 0 values for 9 rows
         FILE: missing field `memory-total-bytes` at line 1 column 1005
     "#]]
     .assert_eq(&said.concat());
@@ -127,6 +129,30 @@ fn what_is_wrong_with_a_file_is_named() {
     .assert_eq(&(said.join("\n") + "\n"));
     let absent = read(Path::new("/nonexistent/snapshot.json")).unwrap_err().to_string();
     assert_eq!(absent, "/nonexistent/snapshot.json: cannot be read: No such file or directory (os error 2)");
+}
+
+#[test]
+fn containers_and_pods_come_from_the_file_and_without_it_from_the_paths() {
+    let (snapshot, faults) = sensed(&machines()[0].with_file_name("kubernetes"), NEEDS);
+    let classes = |snapshot: &Snapshot| snapshot.memcgs.pod_qos_classes.clone();
+    assert!(classes(&snapshot).contains(&2) && classes(&snapshot).contains(&u32::MAX));
+    let mut file = write::file(&snapshot, &faults);
+    redact::redact(&mut file, &[9; 32]);
+    let hashed = read_back(&written(&file)).unwrap();
+    let sorted = |mut classes: Vec<u32>| {
+        classes.sort_unstable();
+        classes
+    };
+    assert_eq!(sorted(classes(&hashed).to_vec()), sorted(classes(&snapshot).to_vec()));
+    let lengths = |snapshot: &Snapshot| snapshot.memcgs.container_ids.bytes.len() / 64;
+    assert_eq!(hashed.memcgs.container_ids.bytes.len() / 12, lengths(&snapshot), "as many, and shorter");
+
+    let mut file = write::file(&snapshot, &faults);
+    file.attribution = None;
+    assert_eq!(read_back(&written(&file)).unwrap(), snapshot);
+    let mut file: Value = serde_json::from_slice(&written(&write::file(&snapshot, &faults))).unwrap();
+    file["attribution"]["pod-qos-classes"][0] = "Regal".into();
+    assert_eq!(classes(&read_back(&serde_json::to_vec(&file).unwrap()).unwrap())[0], u32::MAX);
 }
 
 #[test]
