@@ -36,7 +36,7 @@
 //! ```
 //!
 //! The crate is a `cdylib`, so `cargo build --release --target wasm32-unknown-unknown` leaves a module that the host loads as
-//! it is. As an `rlib` it runs natively under `cargo test`, on machines made up with [`bench`].
+//! it is. As an `rlib` it runs natively under `cargo test`, on machines made up with [`mod@bench`].
 #![warn(missing_docs)]
 
 // The generated bindings and the export macro name this crate by its name.

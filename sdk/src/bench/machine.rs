@@ -3,7 +3,8 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
-use super::rows::{MIB, MemcgRow, ProcessRow};
+use super::memcg_row::MemcgRow;
+use super::process_row::{MIB, ProcessRow};
 use super::verdict::Verdict;
 use crate::columns::{Details, Host, Memcgs, NONE_U32, Processes, Request, UNKNOWN_S64, UNKNOWN_U64};
 use crate::policy::{Policy, Problem, consult, problems};
