@@ -128,6 +128,15 @@ tables! {
         max_events: Vec<u64>,
         oom_kills: Vec<u64>,
         units: Text,
+        flags: Vec<u32>,
+        growth_bytes_per_s: Vec<i64>,
+        refaults_anon: Vec<u64>,
+        refaults_file: Vec<u64>,
+        refaults_per_s: Vec<u64>,
+        container_ids: Text,
+        container_runtimes: Vec<u32>,
+        pod_uids: Text,
+        pod_qos_classes: Vec<u32>,
     }
 
     Details from details {

@@ -36,7 +36,7 @@
 //! ```
 //!
 //! The crate is a `cdylib`, so `cargo build --release --target wasm32-unknown-unknown` leaves a module that the host loads as
-//! it is. As an `rlib` it runs natively under `cargo test`, on machines made up with [`bench`].
+//! it is. As an `rlib` it runs natively under `cargo test`, on machines made up with [`mod@bench`].
 #![warn(missing_docs)]
 
 // The generated bindings and the export macro name this crate by its name.
@@ -46,6 +46,7 @@ mod ballot;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod bench;
 mod columns;
+mod container;
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
 pub mod guest;
@@ -59,6 +60,7 @@ mod tree;
 pub use ballot::{
     Ballot, ENTRIES_MAX, Entry, REASON_BYTES_MAX, STEPS_MAX, Signal, Stance, Step, Target, WAIT_MS_MAX,
 };
+pub use container::{Qos, Runtime};
 pub use memcg::{Limit, Memcg};
 pub use policy::{Description, NoConfig, Policy, Problem};
 pub use process::Process;

@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use jettison_model::snapshot::flags;
+use jettison_model::snapshot::{flags, memcg_flags};
 use jettison_model::{Exclusion, Snapshot, column};
 
 use crate::settings::{Rule, Settings};
@@ -54,13 +54,21 @@ fn exclusion(
         Some(Exclusion::Itself)
     } else if processes.oom_score_adj(row) == -1000 {
         Some(Exclusion::Unkillable)
-    } else if settings.never.iter().any(|rule| matches(rule, snapshot, row, cmdline)) {
+    } else if is_omitted(snapshot, row)
+        || settings.never.iter().any(|rule| matches(rule, snapshot, row, cmdline))
+    {
         Some(Exclusion::Guard)
     } else if processes.has(row, flags::OUT_OF_SCOPE) {
         Some(Exclusion::OutOfScope)
     } else {
         None
     }
+}
+
+/// Whether systemd was told to leave its unit alone (docs/decisions/0010-oomd-xattrs.md).
+fn is_omitted(snapshot: &Snapshot, row: usize) -> bool {
+    let memcg = snapshot.processes.memcgs.get(row).copied().and_then(column::row);
+    memcg.is_some_and(|memcg| snapshot.memcgs.unit_has(memcg, memcg_flags::OOMD_OMIT))
 }
 
 fn matches(rule: &Rule, snapshot: &Snapshot, row: usize, cmdline: &mut Vec<u8>) -> bool {

@@ -4,7 +4,7 @@ mod kit;
 
 use jettison_decide::{Pattern, Reach, Rule, Settings};
 use jettison_model::Target::Process;
-use jettison_model::snapshot::flags;
+use jettison_model::snapshot::{flags, memcg_flags};
 use jettison_model::{Cause, Exclusion, Target};
 use kit::{Saying, because, decide, machine, missing, process, protect, sacrifice, vote, with_settings};
 
@@ -50,6 +50,23 @@ fn a_rule_matches_when_all_that_it_names_matches() {
     };
     assert_eq!(guarded(rule.clone()), [(0, Exclusion::Guard)]);
     assert_eq!(guarded(Rule { uid: Some(0), ..rule }), []);
+}
+
+#[test]
+fn a_unit_that_systemd_is_told_to_omit_is_guarded_whatever_is_said_of_it() {
+    let rows = [process(9).inside(1), process(9).inside(2), process(9).inside(3), process(9).inside(0)];
+    let mut machine = machine(&["/", "/a.service", "/a.service/inner", "/a.service/b.service"], &rows);
+    machine.memcgs.parents = std::sync::Arc::new(vec![u32::MAX, 0, 1, 1]);
+    machine.memcgs.units = [b"".as_slice(), b"a.service", b"a.service", b"b.service"].into_iter().collect();
+    let excluded = |machine: &jettison_model::Snapshot| {
+        jettison_decide::exclusions(machine, &Settings { own_pid: 1, ..Settings::default() })
+    };
+    assert_eq!(excluded(&machine), []);
+    let leaning = memcg_flags::OOMD_AVOID | memcg_flags::OOM_GROUP;
+    machine.memcgs.flags = std::sync::Arc::new(vec![0, leaning, 0, 0]);
+    assert_eq!(excluded(&machine), [], "a leaning is for policies");
+    machine.memcgs.flags = std::sync::Arc::new(vec![0, memcg_flags::OOMD_OMIT, 0, 0]);
+    assert_eq!(excluded(&machine), [(0, Exclusion::Guard), (1, Exclusion::Guard)]);
 }
 
 #[test]

@@ -13,6 +13,7 @@ pub mod ballot;
 pub mod column;
 pub mod fault;
 pub mod limits;
+mod memcgs;
 pub mod outcome;
 pub mod plan;
 pub mod ranking;

@@ -7,6 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::column::{Column, NONE_U32, TextColumn, UNKNOWN_S16, known_u64};
+pub use crate::memcgs::{Memcgs, memcg_flags};
 
 /// A process (a thread group) that no later process can be mistaken for: pids are reused, start times are not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -223,50 +224,6 @@ fn bytes(column: &[u64], row: usize) -> u64 {
 
 fn adj(column: &[i16], row: usize) -> i16 {
     column.get(row).copied().filter(|&value| value != UNKNOWN_S16).unwrap_or(0)
-}
-
-/// One row per memcg: a cgroup as a memory domain, of v1 or v2.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "uniform: each column is documented once, in wit/memcgs.wit")]
-pub struct Memcgs {
-    /// Below the hierarchy's root, which is `/`.
-    pub paths: TextColumn,
-    pub parents: Column<u32>,
-    pub current_bytes: Column<u64>,
-    pub min_bytes: Column<u64>,
-    pub low_bytes: Column<u64>,
-    pub high_bytes: Column<u64>,
-    pub max_bytes: Column<u64>,
-    pub swap_bytes: Column<u64>,
-    pub anon_bytes: Column<u64>,
-    pub file_bytes: Column<u64>,
-    pub shmem_bytes: Column<u64>,
-    /// What the kernel could give back without swapping: inactive and active file, reclaimable slab.
-    pub reclaimable_bytes: Column<u64>,
-    pub pressures_some_avg10: Column<u32>,
-    pub max_events: Column<u64>,
-    pub oom_kills: Column<u64>,
-    pub units: TextColumn,
-}
-
-impl Memcgs {
-    /// The number of rows.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.paths.len()
-    }
-
-    /// Whether there are no rows.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.paths.is_empty()
-    }
-
-    /// The row of a path.
-    #[must_use]
-    pub fn row_of(&self, path: &[u8]) -> Option<usize> {
-        (0..self.len()).find(|&row| self.paths.get(row) == path)
-    }
 }
 
 /// The machine at one moment. Cloning shares the columns.

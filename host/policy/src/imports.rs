@@ -102,7 +102,16 @@ fn memcgs(to: &mut Offer<'_>) -> Result<()> {
     to.column("pressures-some-avg10", |s| &s.memcgs.pressures_some_avg10)?;
     to.column("max-events", |s| &s.memcgs.max_events)?;
     to.column("oom-kills", |s| &s.memcgs.oom_kills)?;
-    to.text("units", |s| &s.memcgs.units)
+    to.text("units", |s| &s.memcgs.units)?;
+    to.column("flags", |s| &s.memcgs.flags)?;
+    to.column("growth-bytes-per-s", |s| &s.memcgs.growth_bytes_per_s)?;
+    to.column("refaults-anon", |s| &s.memcgs.refaults_anon)?;
+    to.column("refaults-file", |s| &s.memcgs.refaults_file)?;
+    to.column("refaults-per-s", |s| &s.memcgs.refaults_per_s)?;
+    to.text("container-ids", |s| &s.memcgs.container_ids)?;
+    to.column("container-runtimes", |s| &s.memcgs.container_runtimes)?;
+    to.text("pod-uids", |s| &s.memcgs.pod_uids)?;
+    to.column("pod-qos-classes", |s| &s.memcgs.pod_qos_classes)
 }
 
 fn log(to: &mut Offer<'_>) -> Result<()> {

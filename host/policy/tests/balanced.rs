@@ -20,9 +20,12 @@ fn it_asks_for_what_it_calls_and_no_more() {
     expect![[r#"
         host.memory-total-bytes
         log.emit
+        memcgs.count
+        memcgs.flags
         memcgs.max-bytes
         memcgs.parents
         memcgs.paths
+        memcgs.units
         processes.ages-ms
         processes.comms
         processes.count

@@ -38,20 +38,24 @@ pub struct Container<'p> {
     pub id: &'p [u8],
 }
 
-/// Who runs containers.
+/// Who runs containers. The numbers are the contract's (`container-runtimes` of wit/memcgs.wit).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
 pub enum Runtime {
     /// Docker, under Kubernetes through cri-dockerd.
-    Docker,
+    Docker = 0,
     /// containerd by its CRI, or by nerdctl.
-    Containerd,
+    Containerd = 1,
     /// CRI-O.
-    CriO,
+    CriO = 2,
     /// Podman.
-    Podman,
+    Podman = 3,
 }
 
 impl Runtime {
+    /// All of them, by number.
+    pub const ALL: [Self; 4] = [Self::Docker, Self::Containerd, Self::CriO, Self::Podman];
+
     /// The word used in JSON: that of Kubernetes' container ids (`containerd://ID`).
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -73,18 +77,23 @@ pub struct Pod {
     pub qos: Qos,
 }
 
-/// Classes of quality of service (kubernetes.io/docs/concepts/workloads/pods/pod-qos).
+/// Classes of quality of service (kubernetes.io/docs/concepts/workloads/pods/pod-qos). The numbers are the contract's
+/// (`pod-qos-classes` of wit/memcgs.wit).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
 pub enum Qos {
     /// Requests equal limits, for all of its containers.
-    Guaranteed,
+    Guaranteed = 0,
     /// Some request or limit.
-    Burstable,
+    Burstable = 1,
     /// None.
-    BestEffort,
+    BestEffort = 2,
 }
 
 impl Qos {
+    /// All of them, by number.
+    pub const ALL: [Self; 3] = [Self::Guaranteed, Self::Burstable, Self::BestEffort];
+
     /// The word used in JSON, as Kubernetes spells it in `status.qosClass`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -107,9 +116,17 @@ const UID_BYTES: usize = 36;
 const STATIC_UID_BYTES: usize = 32;
 const ID_BYTES: usize = 64;
 
+impl PodUid {
+    /// Its digits and dashes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+}
+
 impl fmt::Display for PodUid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.bytes.iter().take(self.length).try_for_each(|&byte| write!(f, "{}", char::from(byte)))
+        self.as_bytes().iter().try_for_each(|&byte| write!(f, "{}", char::from(byte)))
     }
 }
 

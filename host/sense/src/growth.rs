@@ -1,34 +1,19 @@
-//! How fast each process grows: two points in time for each, kept in the order of the rows.
-//!
-//! ```text
-//!   older ───────────── newer ──── now        rate = (now - older) / time
-//!     └ 1 to 2 s or a tick ago       └ once newer is 1 s old it becomes older, and now becomes newer
-//! ```
+//! How fast each process grows: a trend for each, kept in the order of the rows.
 
 use jettison_model::ProcessId;
 use jettison_model::column::UNKNOWN_S64;
 
-/// A rate is over at least this long, as soon as there is so much history.
-const SPAN_MS_MIN: u64 = 1_000;
-/// Two scans closer than this say nothing: the earlier rate stays.
-const STEP_MS_MIN: u64 = 50;
+use crate::trend::{Point, Trend};
+
 /// A new process has grown for at least so long: start times have a grain of 10 ms, and the first pages come at once.
 const BIRTH_MS_MIN: u64 = 100;
 /// By how much a start time may seem to be before the scan that it came after: the grain of both clocks.
 const GRAIN_MS: u64 = 20;
 
 #[derive(Clone, Copy, Debug)]
-struct Point {
-    at_ms: u64,
-    bytes: u64,
-}
-
-#[derive(Clone, Copy, Debug)]
 struct History {
     id: ProcessId,
-    older: Point,
-    newer: Point,
-    rate: i64,
+    bytes: Trend,
 }
 
 /// The histories of all processes of the last scan, and those of the scan under way.
@@ -58,17 +43,11 @@ impl Growth {
             self.next.extend(before);
             return UNKNOWN_S64;
         };
-        let now = Point { at_ms: self.now_ms, bytes };
-        let mut history = before.unwrap_or_else(|| self.birth(id, age_ms, now));
-        if now.at_ms.saturating_sub(history.newer.at_ms) >= SPAN_MS_MIN {
-            history.older = history.newer;
-            history.newer = now;
-        }
-        if let Some(rate) = rate(history.older, now) {
-            history.rate = rate;
-        }
+        let now = Point { at_ms: self.now_ms, value: bytes };
+        let mut history = before.unwrap_or_else(|| History { id, bytes: self.birth(age_ms, now) });
+        let rate = history.bytes.rate(now);
         self.next.push(history);
-        history.rate
+        rate
     }
 
     /// Ends the scan: who was not seen is forgotten.
@@ -91,26 +70,16 @@ impl Growth {
     }
 
     /// A process that started after the last scan had nothing before. Of any other nobody knows.
-    fn birth(&self, id: ProcessId, age_ms: u64, now: Point) -> History {
+    fn birth(&self, age_ms: u64, now: Point) -> Trend {
         let since_ms = self.last_at_ms.map_or(0, |last_at_ms| self.now_ms.saturating_sub(last_at_ms));
         let is_new = self.last_at_ms.is_some() && age_ms <= since_ms.saturating_add(GRAIN_MS);
         let older = if is_new {
-            Point { at_ms: self.now_ms.saturating_sub(age_ms.min(since_ms).max(BIRTH_MS_MIN)), bytes: 0 }
+            Point { at_ms: self.now_ms.saturating_sub(age_ms.min(since_ms).max(BIRTH_MS_MIN)), value: 0 }
         } else {
             now
         };
-        History { id, older, newer: now, rate: UNKNOWN_S64 }
+        Trend::new(older, now)
     }
-}
-
-fn rate(from: Point, to: Point) -> Option<i64> {
-    let ms = to.at_ms.saturating_sub(from.at_ms);
-    if ms < STEP_MS_MIN {
-        return None;
-    }
-    let per_s = (i128::from(to.bytes) - i128::from(from.bytes)) * 1000 / i128::from(ms);
-    let most = i128::from(i64::MAX);
-    i64::try_from(per_s.clamp(-most, most)).ok()
 }
 
 #[cfg(test)]

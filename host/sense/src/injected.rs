@@ -67,7 +67,7 @@ fn found(snapshot: &Snapshot) -> Found {
             &memcgs.oom_kills,
             &memcgs.swap_bytes,
         ];
-        format!("{:?}", sizes.map(|column| column[at]))
+        format!("{:?} {}", sizes.map(|column| column[at]), memcgs.flags[at])
     };
     Found {
         host: format!("{:?}", snapshot.host),

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! root ─▶ hierarchy ─▶ sensor ─┬─▶ memory      host (corrected) and scope (kept open)
-//!                              ├─▶ memcg       one row per cgroup ─▶ members; limit_watch (kept open)
+//!                              ├─▶ memcg       one row per cgroup ─▶ members, memcg_trends; limit_watch (kept open)
 //!                              └─▶ process     one row per process ─▶ known, growth, details
 //!                        parse: total functions of bytes
 //! ```
@@ -33,6 +33,7 @@ mod listing;
 mod members;
 mod memcg;
 mod memcg_row;
+mod memcg_trends;
 mod memory;
 mod parse;
 mod place;
@@ -41,7 +42,9 @@ mod root;
 mod row;
 mod sensor;
 pub mod survey;
+mod trend;
 pub mod trigger;
+mod whose;
 
 pub use attribution::{Attribution, Container, Pod, PodUid, Qos, Runtime, attribution};
 pub use error::SenseError;

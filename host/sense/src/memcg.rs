@@ -1,7 +1,7 @@
 //! The walk over the memcgs: one row per directory of the memory hierarchy, ordered by path.
 
 use std::cmp::Ordering;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use jettison_model::column::{NONE_U32, refill};
 use jettison_model::limits::MEMCGS_MAX;
 use jettison_model::{Memcgs, TextColumn};
-use rustix::fs::{AtFlags, FileType, statat};
+use rustix::fs::{AtFlags, FileType, Stat, fstat, statat};
 use rustix::io::Errno;
 
 use crate::error::Faults;
@@ -18,6 +18,8 @@ use crate::hierarchy::{Hierarchy, Version};
 use crate::listing::Listing;
 use crate::members::Members;
 use crate::memcg_row::{MemcgFiles, MemcgFill};
+use crate::memcg_trends::MemcgTrends;
+use crate::whose::Whose;
 
 /// The paths of a snapshot's memcgs, which are in order.
 #[derive(Clone, Copy, Debug)]
@@ -50,20 +52,28 @@ pub(crate) struct MemcgWalk {
     mount: PathBuf,
     version: Version,
     directory: OwnedFd,
+    /// The domain that the daemon looks after: its scope or all.
+    domain: CString,
     listing: Listing,
     found: Paths,
     members: Members,
+    trends: MemcgTrends,
+    whose: Whose,
 }
 
 impl MemcgWalk {
-    pub(crate) fn new(hierarchy: &Hierarchy, directory: OwnedFd) -> Self {
+    /// `domain` is relative to `directory`, which is that of the hierarchy, open.
+    pub(crate) fn new(hierarchy: &Hierarchy, directory: OwnedFd, domain: CString) -> Self {
         Self {
             mount: hierarchy.mount.clone(),
             version: hierarchy.version,
             directory,
+            domain,
             listing: Listing::new(),
             found: Paths::default(),
             members: Members::default(),
+            trends: MemcgTrends::default(),
+            whose: Whose::default(),
         }
     }
 
@@ -72,29 +82,43 @@ impl MemcgWalk {
         &self.members
     }
 
-    /// Fills the table. `known` processes need their memcgs: where these are fewer, they are asked for their members.
-    pub(crate) fn walk(&mut self, known: usize, buffer: &mut Buffer, faults: &mut Faults, into: &mut Memcgs) {
+    /// Fills the table at a time of the boot clock. `known` processes need their memcgs: where these are fewer, they are asked
+    /// for their members.
+    pub(crate) fn walk(
+        &mut self,
+        now_ms: u64,
+        known: usize,
+        buffer: &mut Buffer,
+        faults: &mut Faults,
+        into: &mut Memcgs,
+    ) {
         self.list(faults);
         self.members.clear();
+        self.trends.begin(now_ms);
+        // A domain that has vanished has nobody in it to lean on.
+        let owner = call(|| statat(&self.directory, &self.domain, AtFlags::empty()));
+        let owner = owner.ok().map(|stat| stat.st_uid);
         let asks_members = self.found.places.len() < known;
         let mut fill = MemcgFill::of(into);
         for place in &self.found.places {
             let path = self.found.path(place);
-            match open_directory(self.directory.as_fd(), self.found.c_path(place)) {
-                Ok(directory) => {
+            match open(self.directory.as_fd(), self.found.c_path(place)) {
+                Ok((directory, stat)) => {
                     let mut files = MemcgFiles {
                         mount: &self.mount,
                         memcg: path,
                         directory: directory.as_fd(),
                         buffer,
                         faults,
+                        has_a_say: stat.st_uid == 0 || Some(stat.st_uid) == owner,
                     };
                     // A list that cannot be read costs nothing: its processes are asked themselves.
                     if asks_members && let Ok(list) = files.buffer.read_list(files.directory, c"cgroup.procs")
                     {
                         self.members.add(fill.len(), list);
                     }
-                    fill.push(path, &files.row(self.version));
+                    let row = files.row(self.version);
+                    fill.push(path, &row, self.trends.rates(stat.st_ino, row.found()));
                 }
                 Err(errno) if is_gone(errno) => {}
                 Err(errno) => {
@@ -104,6 +128,8 @@ impl MemcgWalk {
             }
         }
         self.members.sort();
+        self.trends.end();
+        self.whose.fill(into);
         let paths = MemcgPaths(&into.paths);
         let parent_of = |row| paths.row_of(parent(into.paths.get(row)).unwrap_or_default());
         refill(&mut into.parents).extend((0..into.paths.len()).map(parent_of));
@@ -147,6 +173,12 @@ impl MemcgWalk {
             }
         })
     }
+}
+
+fn open(parent: BorrowedFd<'_>, path: &CStr) -> Result<(OwnedFd, Stat), Errno> {
+    let directory = open_directory(parent, path)?;
+    let stat = call(|| fstat(&directory))?;
+    Ok((directory, stat))
 }
 
 /// Not every file system tells the type in its listings.

@@ -250,6 +250,11 @@ impl Scope {
         self.path.as_bytes()
     }
 
+    /// Relative to the hierarchy's root.
+    pub(crate) fn directory(&self) -> &CStr {
+        &self.directory
+    }
+
     pub(crate) fn exists(&self) -> bool {
         call(|| statat(&self.hierarchy.directory, &self.directory, AtFlags::empty())).is_ok()
     }

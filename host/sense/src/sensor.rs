@@ -58,7 +58,10 @@ impl Sensor {
             (Some(scope), Some(hierarchy)) => Some(find_scope(scope, hierarchy)?),
         };
         let memcgs = match &hierarchy {
-            Some(hierarchy) => Some(MemcgWalk::new(hierarchy, open_root(&hierarchy.mount)?)),
+            Some(hierarchy) => {
+                let domain = scope.as_ref().map_or(c".", Scope::directory).to_owned();
+                Some(MemcgWalk::new(hierarchy, open_root(&hierarchy.mount)?, domain))
+            }
             None => None,
         };
         let limits = match &hierarchy {
@@ -89,7 +92,7 @@ impl Sensor {
         match &mut self.memcgs {
             Some(memcgs) => {
                 let known = self.processes.known();
-                memcgs.walk(known, &mut self.buffer, &mut self.faults, &mut into.memcgs);
+                memcgs.walk(now.boot_ms, known, &mut self.buffer, &mut self.faults, &mut into.memcgs);
             }
             None if into.memcgs.is_empty() => {}
             None => into.memcgs = Memcgs::default(),

@@ -12,7 +12,7 @@ use crate::terms::Terms;
 /// How many are named. The host acts on the first few; the rest is for people.
 const CANDIDATES_MAX: usize = 64;
 /// Who holds less is not worth ending.
-const BYTES_MIN: u64 = 1 << 20;
+pub(crate) const BYTES_MIN: u64 = 1 << 20;
 
 /// What is given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +96,7 @@ fn alone(p: Process<'_>, field: &Field<'_>, families: &Families) -> Terms {
 }
 
 /// What its terms can come to, without weighing them: most processes of a machine are too small to bother.
-fn bytes_at_most(p: Process<'_>) -> u64 {
+pub(crate) fn bytes_at_most(p: Process<'_>) -> u64 {
     p.anon_and_swap_bytes().saturating_add(p.rss_shmem_bytes().unwrap_or(0))
 }
 

@@ -18,6 +18,8 @@ pub struct Config {
     pub steady_permille_per_s: u64,
     /// The strength of that protection, 1..=1000.
     pub strength: u16,
+    /// The strength of the protection of units that systemd is told to avoid (`ManagedOOMPreference=`), 1..=1000.
+    pub avoid_strength: u16,
     /// The furthest that `oom_score_adj` is moved: down for the protected, by their share of memory in thousandths, so that their
     /// steady size does not count against them; up for who is found growing, as far as the kernel needs to pick it first.
     pub hold_max: u16,
@@ -33,6 +35,7 @@ impl Default for Config {
             large_percent: 10,
             steady_permille_per_s: 1,
             strength: 200,
+            avoid_strength: 100,
             hold_max: 500,
             swarm: 8,
         }
@@ -48,6 +51,7 @@ impl Config {
             ("large_percent", self.large_percent, 1, 100),
             ("steady_permille_per_s", self.steady_permille_per_s, 0, 1000),
             ("strength", self.strength.into(), 1, 1000),
+            ("avoid_strength", self.avoid_strength.into(), 1, 1000),
             ("hold_max", self.hold_max.into(), 0, 999),
             ("swarm", self.swarm as u64, 3, 1_000_000),
         ];

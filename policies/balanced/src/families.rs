@@ -24,7 +24,7 @@ impl Family {
         Self {
             bytes: if is_open { p.anon_and_swap_bytes() } else { 0 },
             young: usize::from(is_open && field.config.is_young(p.age_ms())),
-            is_closed: matches!(standing, Standing::Settled | Standing::Closed),
+            is_closed: matches!(standing, Standing::Settled | Standing::Avoided | Standing::Closed),
             shmem: [p.rss_shmem_bytes().unwrap_or(0), 0],
         }
     }

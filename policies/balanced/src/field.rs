@@ -1,4 +1,5 @@
-//! Who is in question: the open ones may be given up, the settled ones are to be kept, the closed ones are not ours to judge.
+//! Who is in question: the open ones may be given up, the settled and the avoided ones are to be kept, the closed ones are not
+//! ours to judge.
 
 use jettison_sdk::{Cause, Memcg, PerProcess, Process, Snapshot};
 
@@ -13,6 +14,8 @@ pub(crate) enum Standing {
     Open,
     /// Old, steady and large: kept.
     Settled,
+    /// An administrator wants others to go first: kept, but given up before the settled.
+    Avoided,
     /// Exited already; in nobody's way.
     Gone,
     /// Excluded, out of scope or, when a memcg is at its limit, not in it. Its family is not taken as one.
@@ -29,6 +32,8 @@ pub(crate) struct Field<'s> {
     /// The limit of that memcg, else all memory.
     total_bytes: u64,
     host_bytes: u64,
+    /// Whether any memcg is: on most machines none, and nobody need look.
+    has_avoided: bool,
 }
 
 impl<'s> Field<'s> {
@@ -42,7 +47,8 @@ impl<'s> Field<'s> {
             .and_then(|memcg| memcg.max_bytes().bytes())
             .map_or(host_bytes, |limit| limit.clamp(1, host_bytes));
         let standings = snapshot.per_process(|_| Standing::Closed);
-        let mut field = Self { snapshot, config, standings, memcg, total_bytes, host_bytes };
+        let has_avoided = snapshot.memcgs().any(|memcg| memcg.is_oomd_avoid());
+        let mut field = Self { snapshot, config, standings, memcg, total_bytes, host_bytes, has_avoided };
         for p in snapshot.processes() {
             field.standings[p] = field.standing(p);
         }
@@ -56,11 +62,22 @@ impl<'s> Field<'s> {
             Standing::Closed
         } else if self.is_settled(p) {
             Standing::Settled
+        } else if self.is_avoided(p) {
+            Standing::Avoided
         } else if self.is_inside(p) {
             Standing::Open
         } else {
             Standing::Closed
         }
+    }
+
+    /// systemd's `ManagedOOMPreference=avoid` on its unit. Where a memcg is at its limit, what is said of all of it tells none of
+    /// its processes from another.
+    fn is_avoided(&self, p: Process<'_>) -> bool {
+        let is_below = |memcg: &Memcg<'_>| self.memcg.is_none_or(|limited| *memcg != limited);
+        self.has_avoided
+            && p.memcg()
+                .is_some_and(|own| own.of_unit().take_while(is_below).any(|memcg| memcg.is_oomd_avoid()))
     }
 
     /// Old, steady and large. Whoever raised its own `oom_score_adj` asked not to be kept.
@@ -85,7 +102,15 @@ impl<'s> Field<'s> {
     }
 
     pub(crate) fn settled(&self) -> impl Iterator<Item = Process<'s>> {
-        self.snapshot.processes().filter(|&p| self.standings[p] == Standing::Settled)
+        self.standing_as(Standing::Settled)
+    }
+
+    pub(crate) fn avoided(&self) -> impl Iterator<Item = Process<'s>> {
+        self.standing_as(Standing::Avoided)
+    }
+
+    fn standing_as(&self, standing: Standing) -> impl Iterator<Item = Process<'s>> {
+        self.snapshot.processes().filter(move |&p| self.standings[p] == standing)
     }
 
     /// All the memory that it can take a share of.

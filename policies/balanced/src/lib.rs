@@ -58,6 +58,13 @@ impl Policy for Balanced {
                 .hold(-share.min(hold_max(config)))
                 .because(reasons::kept(p, share));
         }
+        for p in field.avoided().filter(|p| candidates::bytes_at_most(*p) >= candidates::BYTES_MIN) {
+            // systemd has a setting of its own for what the kernel's OOM killer is told: OOMScoreAdjust=.
+            ballot
+                .protect(p, config.avoid_strength)
+                .without_hold()
+                .because("its unit has ManagedOOMPreference=avoid");
+        }
         let candidates = candidates(&field);
         let worst = LazyCell::new(|| worst_badness_permille(&field));
         for candidate in &candidates {

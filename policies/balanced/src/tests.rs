@@ -230,6 +230,30 @@ fn who_is_young_small_growing_unmeasured_or_expendable_is_not_kept() {
 }
 
 #[test]
+fn a_unit_that_systemd_is_told_to_avoid_stays_behind_all_others_but_the_settled() {
+    let mut machine = machine();
+    machine.memcg("/panel.service").unit("panel.service").oomd_avoid();
+    machine.memcg("/panel.service/inner").unit("panel.service").max_mib(300);
+    machine.memcg("/panel.service/other.service").unit("other.service");
+    let leak = |machine: &mut Machine, memcg| {
+        machine.process("leak").anon_mib(200).age_s(9).growth_mib_per_s(50).memcg(memcg).pid()
+    };
+    let avoided = [leak(&mut machine, "/panel.service"), leak(&mut machine, "/panel.service/inner")];
+    machine.process("tiny").anon_mib(1).age_s(9).memcg("/panel.service").pid();
+    let other = machine.process("job").anon_mib(20).age_s(900).memcg("/panel.service/other.service").pid();
+    assert_first(&machine, &Whom::Process(other));
+    let verdict = verdict(&machine);
+    for pid in avoided {
+        let entry = verdict.of(pid).unwrap();
+        assert_eq!((entry.stance(), entry.oom_score_adj()), (Stance::Protect(100), None));
+        assert_eq!(entry.reason(), "its unit has ManagedOOMPreference=avoid");
+    }
+    // At a limit of its own one of its processes has to go.
+    let machine = machine.cause(MemcgLimit).memcg_limit("/panel.service");
+    assert_first(&machine, &Whom::Process(avoided[0]));
+}
+
+#[test]
 fn a_database_with_shared_buffers_loses_the_backend_that_grows_and_not_its_postmaster() {
     let mut machine = Machine::new().memory_mib(8192).available_mib(300).cause(Pressure);
     let postmaster = machine.process("postgres").anon_mib(20).shmem_mib(200).age_s(86_400).pid();
@@ -342,10 +366,10 @@ fn an_empty_machine_gives_an_empty_ballot() {
 #[test]
 fn every_setting_is_checked_and_all_problems_are_named() {
     assert_eq!(Machine::problems::<Balanced>("{}"), []);
-    let bad = r#"{"old_s": 0, "large_percent": 101, "hold_max": 1000, "swarm": 2}"#;
+    let bad = r#"{"old_s": 0, "large_percent": 101, "hold_max": 1000, "swarm": 2, "avoid_strength": 0}"#;
     let keys: Vec<String> =
         Machine::problems::<Balanced>(bad).into_iter().map(|problem| problem.key).collect();
-    assert_eq!(keys, ["old_s", "large_percent", "hold_max", "swarm"]);
+    assert_eq!(keys, ["old_s", "large_percent", "avoid_strength", "hold_max", "swarm"]);
     let unknown = &Machine::problems::<Balanced>(r#"{"large_percentage": 10}"#)[0];
     assert!(unknown.message.contains("unknown field `large_percentage`"), "{unknown:?}");
 }

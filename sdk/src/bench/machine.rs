@@ -3,9 +3,10 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
-use super::rows::{MIB, MemcgRow, ProcessRow};
+use super::memcg_row::MemcgRow;
+use super::process_row::{MIB, ProcessRow};
 use super::verdict::Verdict;
-use crate::columns::{Details, Host, Memcgs, NONE_U32, Processes, Request, UNKNOWN_S64};
+use crate::columns::{Details, Host, Memcgs, NONE_U32, Processes, Request, UNKNOWN_S64, UNKNOWN_U64};
 use crate::policy::{Policy, Problem, consult, problems};
 use crate::snapshot::{Cause, Snapshot};
 
@@ -116,7 +117,7 @@ impl Machine {
         self
     }
 
-    /// The host's first snapshot: nobody's growth is known.
+    /// The host's first snapshot: nobody's growth and no other rate is known.
     pub fn first_snapshot(mut self) -> Self {
         self.is_first_snapshot = true;
         self
@@ -239,6 +240,7 @@ impl Machine {
 
     fn memcg_table(&self) -> Memcgs {
         let rows: Vec<&MemcgRow> = self.memcgs.values().collect();
+        let is_first = self.is_first_snapshot;
         Memcgs {
             count: count(rows.len()).into(),
             paths: text(&rows, |row| row.path.as_bytes()),
@@ -256,6 +258,18 @@ impl Machine {
             max_events: column(&rows, |row| row.max_events),
             oom_kills: column(&rows, |row| row.oom_kills),
             units: text(&rows, |row| row.unit.as_bytes()),
+            flags: column(&rows, |row| row.flags),
+            growth_bytes_per_s: column(
+                &rows,
+                |row| if is_first { UNKNOWN_S64 } else { row.growth_bytes_per_s },
+            ),
+            refaults_anon: column(&rows, |row| row.refaults_anon),
+            refaults_file: column(&rows, |row| row.refaults_file),
+            container_ids: text(&rows, |row| row.container_id.as_bytes()),
+            container_runtimes: column(&rows, |row| row.container_runtime),
+            pod_uids: text(&rows, |row| row.pod_uid.as_bytes()),
+            pod_qos_classes: column(&rows, |row| row.pod_qos),
+            refaults_per_s: column(&rows, |row| if is_first { UNKNOWN_U64 } else { row.refaults_per_s }),
         }
     }
 

@@ -13,9 +13,11 @@
 //! ```
 
 mod machine;
-mod rows;
+mod memcg_row;
+mod process_row;
 mod verdict;
 
 pub use machine::Machine;
-pub use rows::{MemcgRow, ProcessRow};
+pub use memcg_row::MemcgRow;
+pub use process_row::ProcessRow;
 pub use verdict::{Verdict, Whom};

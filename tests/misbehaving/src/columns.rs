@@ -50,6 +50,15 @@ fn memcg_columns() -> Vec<(&'static str, Option<usize>)> {
         ("memcgs.max-events", Some(memcgs::max_events().len())),
         ("memcgs.oom-kills", Some(memcgs::oom_kills().len())),
         ("memcgs.units", text(&memcgs::units())),
+        ("memcgs.flags", Some(memcgs::flags().len())),
+        ("memcgs.growth-bytes-per-s", Some(memcgs::growth_bytes_per_s().len())),
+        ("memcgs.refaults-anon", Some(memcgs::refaults_anon().len())),
+        ("memcgs.refaults-file", Some(memcgs::refaults_file().len())),
+        ("memcgs.refaults-per-s", Some(memcgs::refaults_per_s().len())),
+        ("memcgs.container-ids", text(&memcgs::container_ids())),
+        ("memcgs.container-runtimes", Some(memcgs::container_runtimes().len())),
+        ("memcgs.pod-uids", text(&memcgs::pod_uids())),
+        ("memcgs.pod-qos-classes", Some(memcgs::pod_qos_classes().len())),
     ]
 }
 

@@ -20,7 +20,7 @@ pub struct Scenario {
     /// How the daemon is run, in the runs that have it.
     #[serde(default)]
     pub daemon: Daemon,
-    /// Memcgs with a limit.
+    /// Memcgs.
     #[serde(default)]
     pub memcg: Vec<Memcg>,
     /// Who runs.
@@ -48,14 +48,16 @@ pub struct Daemon {
     pub copy_policy_at_ms: Option<u64>,
 }
 
-/// A memcg with a limit.
+/// A memcg.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Memcg {
     /// Below the root, without a slash.
     pub name: String,
-    /// `memory.max`
-    pub max_mib: u64,
+    /// `memory.max`; no limit without.
+    pub max_mib: Option<u64>,
+    /// What systemd was told of it, `avoid` or `omit`: the attribute that it would set (systemd.resource-control(5)).
+    pub oom_preference: Option<String>,
 }
 
 /// A workload under a name of its own.

@@ -16,6 +16,12 @@ pub(super) fn fits(file: &wire::File) -> Result<(), String> {
     for (name, length) in lengths_of_memcgs(memcgs) {
         same("memcgs", name, length, memcg_rows)?;
     }
+    for (name, length) in later_lengths_of_memcgs(memcgs) {
+        same("memcgs", name, length.unwrap_or(memcg_rows), memcg_rows)?;
+    }
+    for (name, length) in file.attribution.iter().flat_map(lengths_of_attribution) {
+        same("attribution", name, length, memcg_rows)?;
+    }
     let optional = [
         ("cmdlines", details.cmdlines.as_ref().map(Vec::len)),
         ("exes", details.exes.as_ref().map(Vec::len)),
@@ -100,5 +106,27 @@ fn lengths_of_memcgs(table: &wire::Memcgs) -> [(&'static str, usize); 15] {
         ("max-events", table.max_events.len()),
         ("oom-kills", table.oom_kills.len()),
         ("units", table.units.len()),
+    ]
+}
+
+fn lengths_of_attribution(table: &wire::Attribution) -> [(&'static str, usize); 5] {
+    [
+        ("slices", table.slices.len()),
+        ("container-runtimes", table.container_runtimes.len()),
+        ("container-ids", table.container_ids.len()),
+        ("pod-uids", table.pod_uids.len()),
+        ("pod-qos-classes", table.pod_qos_classes.len()),
+    ]
+}
+
+/// Those that files of the first release do not have.
+fn later_lengths_of_memcgs(table: &wire::Memcgs) -> [(&'static str, Option<usize>); 5] {
+    let numbers = |column: &Option<Vec<_>>| column.as_ref().map(Vec::len);
+    [
+        ("flags", table.flags.as_ref().map(Vec::len)),
+        ("growth-bytes-per-s", table.growth_bytes_per_s.as_ref().map(Vec::len)),
+        ("refaults-anon", numbers(&table.refaults_anon)),
+        ("refaults-file", numbers(&table.refaults_file)),
+        ("refaults-per-s", numbers(&table.refaults_per_s)),
     ]
 }

@@ -6,9 +6,10 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use jettison_model::column::{Column, NONE_U32, UNKNOWN_S16, UNKNOWN_S64};
+use jettison_model::column::{Column, NONE_U32, UNKNOWN_S16, UNKNOWN_S64, UNKNOWN_U64};
 use jettison_model::snapshot::flags::EXCLUDED;
 use jettison_model::{Host, Memcgs, Processes, Request, Snapshot, TextColumn};
+use jettison_sense::{Qos, Runtime, attribution};
 use serde::Deserialize;
 
 use super::cell::{Number, Text};
@@ -80,7 +81,7 @@ fn snapshot(file: wire::File) -> Snapshot {
             memory_pressure_full_avg10: host.memory_pressure_full_avg10.unwrap_or(NONE_U32),
         },
         processes: processes(file.processes, file.details),
-        memcgs: memcgs(file.memcgs),
+        memcgs: memcgs(file.memcgs, file.attribution),
     }
 }
 
@@ -110,7 +111,12 @@ fn processes(table: wire::Processes, details: wire::Details) -> Processes {
     }
 }
 
-fn memcgs(table: wire::Memcgs) -> Memcgs {
+fn memcgs(table: wire::Memcgs, whose: Option<wire::Attribution>) -> Memcgs {
+    let whose = whose.unwrap_or_else(|| whose_by_path(&table.paths));
+    let rows = table.paths.len();
+    let later = |column: Option<Vec<Number>>| {
+        column.map_or_else(|| Arc::new(vec![UNKNOWN_U64; rows]), |column| numbers(&column))
+    };
     Memcgs {
         paths: texts(&table.paths),
         parents: or(table.parents, NONE_U32),
@@ -128,7 +134,45 @@ fn memcgs(table: wire::Memcgs) -> Memcgs {
         max_events: numbers(&table.max_events),
         oom_kills: numbers(&table.oom_kills),
         units: texts(&table.units),
+        container_ids: ids(&whose.container_ids),
+        container_runtimes: numbers_of(&whose.container_runtimes, &Runtime::ALL.map(Runtime::as_str)),
+        pod_uids: ids(&whose.pod_uids),
+        pod_qos_classes: numbers_of(&whose.pod_qos_classes, &Qos::ALL.map(Qos::as_str)),
+        flags: Arc::new(table.flags.unwrap_or_else(|| vec![0; rows])),
+        growth_bytes_per_s: or(table.growth_bytes_per_s.unwrap_or_else(|| vec![None; rows]), UNKNOWN_S64),
+        refaults_anon: later(table.refaults_anon),
+        refaults_file: later(table.refaults_file),
+        refaults_per_s: later(table.refaults_per_s),
     }
+}
+
+/// What `attribution` says, of a file made by hand without it.
+fn whose_by_path(paths: &[Text]) -> wire::Attribution {
+    let mut table = wire::Attribution::default();
+    for path in paths {
+        let said = attribution(&path.0);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        table.slices.push(Text(said.slice.to_vec()));
+        table.container_ids.push(said.container.map(|container| text(container.id)));
+        let runtime = said.container.and_then(|container| container.runtime);
+        table.container_runtimes.push(runtime.map(|runtime| runtime.as_str().into()));
+        table.pod_uids.push(said.pod.map(|pod| pod.uid.to_string()));
+        table.pod_qos_classes.push(said.pod.map(|pod| pod.qos.as_str().into()));
+    }
+    table
+}
+
+/// The number of each word. One that only a later version knows is none.
+fn numbers_of(column: &[Option<String>], all: &[&str]) -> Column<u32> {
+    let number = |word: &Option<String>| {
+        let mut known = (0_u32..).zip(all);
+        known.find(|(_, known)| Some(**known) == word.as_deref()).map_or(NONE_U32, |(number, _)| number)
+    };
+    Arc::new(column.iter().map(number).collect())
+}
+
+fn ids(column: &[Option<String>]) -> TextColumn {
+    column.iter().map(|id| id.as_deref().unwrap_or_default().as_bytes()).collect()
 }
 
 fn or<T: Copy>(column: Vec<Option<T>>, sentinel: T) -> Column<T> {

@@ -29,10 +29,12 @@ pub(super) fn redact(file: &mut File, salt: &Salt) {
     }
     file.memcgs.units =
         file.memcgs.paths.iter().map(|path| Text(attribution(&path.0).unit.to_vec())).collect();
-    file.attribution.slices =
-        file.memcgs.paths.iter().map(|path| Text(attribution(&path.0).slice.to_vec())).collect();
-    let ids = file.attribution.container_ids.iter_mut().chain(&mut file.attribution.pod_uids);
-    ids.flatten().for_each(|id| *id = hashed(id.as_bytes(), salt));
+    if let Some(whose) = &mut file.attribution {
+        whose.slices =
+            file.memcgs.paths.iter().map(|path| Text(attribution(&path.0).slice.to_vec())).collect();
+        let ids = whose.container_ids.iter_mut().chain(&mut whose.pod_uids);
+        ids.flatten().for_each(|id| *id = hashed(id.as_bytes(), salt));
+    }
     file.faults.iter_mut().for_each(|fault| fault.path = hashed(fault.path.as_bytes(), salt));
     put_in_order(file);
 }
@@ -70,7 +72,7 @@ fn put_in_order(file: &mut File) {
     file.processes.memcgs.iter_mut().flatten().for_each(follow);
     file.memcgs.parents.iter_mut().flatten().for_each(follow);
     reorder_memcgs(&mut file.memcgs, &order);
-    reorder_attribution(&mut file.attribution, &order);
+    file.attribution.iter_mut().for_each(|whose| reorder_attribution(whose, &order));
 }
 
 fn reorder_memcgs(table: &mut Memcgs, order: &[usize]) {
@@ -94,6 +96,12 @@ fn reorder_memcgs(table: &mut Memcgs, order: &[usize]) {
         &mut table.oom_kills,
     ];
     numbers.into_iter().for_each(|column| reorder(column, order));
+    table.flags.iter_mut().for_each(|column| reorder(column, order));
+    table.growth_bytes_per_s.iter_mut().for_each(|column| reorder(column, order));
+    [&mut table.refaults_anon, &mut table.refaults_file, &mut table.refaults_per_s]
+        .into_iter()
+        .flatten()
+        .for_each(|column| reorder(column, order));
 }
 
 fn reorder_attribution(table: &mut Attribution, order: &[usize]) {

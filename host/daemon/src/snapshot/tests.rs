@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use expect_test::expect;
 use jettison_model::SenseFault;
+use jettison_model::column::{UNKNOWN_S64, UNKNOWN_U64};
 use jettison_sense::Now;
 use serde_json::{Value, json};
 
@@ -49,6 +50,24 @@ fn every_machine_comes_back_as_it_was() {
     }
 }
 
+/// The columns of memcgs that files of the first release do not have.
+const LATER: [&str; 5] = ["flags", "growth-bytes-per-s", "refaults-anon", "refaults-file", "refaults-per-s"];
+
+#[test]
+fn a_file_of_the_first_release_is_read_and_one_of_a_later_release_too() {
+    let mut file = plain();
+    let memcgs = file["memcgs"].as_object_mut().unwrap();
+    for column in LATER {
+        memcgs.remove(column).unwrap_or_else(|| panic!("{column} is not there"));
+    }
+    memcgs.insert("of-next-year".into(), json!([1]));
+    let back = read_back(&serde_json::to_vec(&file).unwrap()).unwrap();
+    let rows = back.memcgs.len();
+    assert_eq!(*back.memcgs.flags, vec![0; rows]);
+    assert_eq!(*back.memcgs.growth_bytes_per_s, vec![UNKNOWN_S64; rows]);
+    assert_eq!(*back.memcgs.refaults_per_s, vec![UNKNOWN_U64; rows]);
+}
+
 fn plain() -> Value {
     let (snapshot, faults) = sensed(&machines()[0].with_file_name("plain-v2"), NEEDS);
     serde_json::from_slice(&written(&write::file(&snapshot, &faults))).unwrap()
@@ -78,6 +97,8 @@ fn what_is_wrong_with_a_file_is_named() {
         wrong("/details/cmdlines", json!([])),
         wrong("/memcgs/paths/0", "/zzz".into()),
         wrong("/memcgs/parents/1", 4_294_967_295_u32.into()),
+        wrong("/memcgs/flags", json!([0])),
+        wrong("/attribution/pod-uids", json!([])),
         wrong("/host", json!({})),
     ];
     expect![[r#"
@@ -87,11 +108,13 @@ fn what_is_wrong_with_a_file_is_named() {
         FILE: processes.uids: 1 values for 10 rows
         FILE: processes.memcgs: there is no row 99, only 9
         FILE: processes.oom-score-adjs: -1001 is not -1000 to 1000
-        FILE: invalid value: string "much", expected a number, "max" or null at line 1 column 3083
-        FILE: expected {"hex": "an even number of digits"} at line 1 column 2576
+        FILE: invalid value: string "much", expected a number, "max" or null at line 1 column 3297
+        FILE: expected {"hex": "an even number of digits"} at line 1 column 2790
         FILE: details.cmdlines: 0 values for 10 rows
         FILE: memcgs.paths: not in ascending order of bytes, or one is there twice
         FILE: memcgs.parents: there is no row 4294967295, only 9
+        FILE: memcgs.flags: 1 values for 9 rows
+        FILE: attribution.pod-uids: 0 values for 9 rows
         FILE: missing field `memory-total-bytes` at line 1 column 1005
     "#]]
     .assert_eq(&said.concat());
@@ -106,6 +129,30 @@ fn what_is_wrong_with_a_file_is_named() {
     .assert_eq(&(said.join("\n") + "\n"));
     let absent = read(Path::new("/nonexistent/snapshot.json")).unwrap_err().to_string();
     assert_eq!(absent, "/nonexistent/snapshot.json: cannot be read: No such file or directory (os error 2)");
+}
+
+#[test]
+fn containers_and_pods_come_from_the_file_and_without_it_from_the_paths() {
+    let (snapshot, faults) = sensed(&machines()[0].with_file_name("kubernetes"), NEEDS);
+    let classes = |snapshot: &Snapshot| snapshot.memcgs.pod_qos_classes.clone();
+    assert!(classes(&snapshot).contains(&2) && classes(&snapshot).contains(&u32::MAX));
+    let mut file = write::file(&snapshot, &faults);
+    redact::redact(&mut file, &[9; 32]);
+    let hashed = read_back(&written(&file)).unwrap();
+    let sorted = |mut classes: Vec<u32>| {
+        classes.sort_unstable();
+        classes
+    };
+    assert_eq!(sorted(classes(&hashed).to_vec()), sorted(classes(&snapshot).to_vec()));
+    let lengths = |snapshot: &Snapshot| snapshot.memcgs.container_ids.bytes.len() / 64;
+    assert_eq!(hashed.memcgs.container_ids.bytes.len() / 12, lengths(&snapshot), "as many, and shorter");
+
+    let mut file = write::file(&snapshot, &faults);
+    file.attribution = None;
+    assert_eq!(read_back(&written(&file)).unwrap(), snapshot);
+    let mut file: Value = serde_json::from_slice(&written(&write::file(&snapshot, &faults))).unwrap();
+    file["attribution"]["pod-qos-classes"][0] = "Regal".into();
+    assert_eq!(classes(&read_back(&serde_json::to_vec(&file).unwrap()).unwrap())[0], u32::MAX);
 }
 
 #[test]

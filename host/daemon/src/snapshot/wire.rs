@@ -23,9 +23,9 @@ pub(super) struct File {
     pub(super) processes: Processes,
     pub(super) details: Details,
     pub(super) memcgs: Memcgs,
-    /// For people and tools: it follows from the paths of memcgs, and is not read back.
-    #[serde(skip_deserializing)]
-    pub(super) attribution: Attribution,
+    /// It follows from the paths of memcgs, but not from hashes. Where it is absent the paths say.
+    #[serde(default)]
+    pub(super) attribution: Option<Attribution>,
     /// What could not be sensed.
     #[serde(default)]
     pub(super) faults: Vec<Fault>,
@@ -99,17 +99,28 @@ pub(super) struct Memcgs {
     pub(super) max_events: Vec<Number>,
     pub(super) oom_kills: Vec<Number>,
     pub(super) units: Vec<Text>,
+    // From here on added after the first release: files without them are read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) flags: Option<Vec<u32>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) growth_bytes_per_s: Option<Vec<Option<i64>>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) refaults_anon: Option<Vec<Number>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) refaults_file: Option<Vec<Number>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) refaults_per_s: Option<Vec<Number>>,
 }
 
-/// Whose each memcg is: rows are those of the memcgs.
-#[derive(Debug, Default, PartialEq, Serialize)]
+/// Whose each memcg is: rows are those of the memcgs. The last four are columns of wit/memcgs.wit, numbers as words.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct Attribution {
     pub(super) slices: Vec<Text>,
-    pub(super) container_runtimes: Vec<Option<&'static str>>,
+    pub(super) container_runtimes: Vec<Option<String>>,
     pub(super) container_ids: Vec<Option<String>>,
     pub(super) pod_uids: Vec<Option<String>>,
-    pub(super) pod_qos_classes: Vec<Option<&'static str>>,
+    pub(super) pod_qos_classes: Vec<Option<String>>,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]

@@ -26,7 +26,7 @@ pub(super) fn file(snapshot: &Snapshot, faults: &[SenseFault]) -> wire::File {
         processes: processes(&snapshot.processes),
         details: details(&snapshot.processes),
         memcgs: memcgs(&snapshot.memcgs),
-        attribution: whose(&texts(&snapshot.memcgs.paths)),
+        attribution: Some(whose(&snapshot.memcgs)),
         faults: faults
             .iter()
             .map(|fault| wire::Fault { path: fault.path.clone(), what: fault.what.clone() })
@@ -82,22 +82,34 @@ fn memcgs(table: &Memcgs) -> wire::Memcgs {
         max_events: numbers(&table.max_events),
         oom_kills: numbers(&table.oom_kills),
         units: texts(&table.units),
+        flags: Some(table.flags.to_vec()),
+        growth_bytes_per_s: Some(known(&table.growth_bytes_per_s, UNKNOWN_S64)),
+        refaults_anon: Some(numbers(&table.refaults_anon)),
+        refaults_file: Some(numbers(&table.refaults_file)),
+        refaults_per_s: Some(numbers(&table.refaults_per_s)),
     }
 }
 
-fn whose(paths: &[Text]) -> wire::Attribution {
-    let mut table = wire::Attribution::default();
-    for path in paths {
-        let said = attribution(&path.0);
-        table.slices.push(Text(said.slice.to_vec()));
-        let container = said.container;
-        table.container_runtimes.push(container.and_then(|found| found.runtime).map(Runtime::as_str));
-        let id = container.map(|found| String::from_utf8_lossy(found.id).into_owned());
-        table.container_ids.push(id);
-        table.pod_uids.push(said.pod.map(|pod| pod.uid.to_string()));
-        table.pod_qos_classes.push(said.pod.map(|pod| pod.qos).map(Qos::as_str));
+fn whose(table: &Memcgs) -> wire::Attribution {
+    let paths = (0..table.len()).map(|row| table.paths.get(row));
+    wire::Attribution {
+        slices: paths.map(|path| Text(attribution(path).slice.to_vec())).collect(),
+        container_runtimes: words(&table.container_runtimes, &Runtime::ALL.map(Runtime::as_str)),
+        container_ids: names(&table.container_ids),
+        pod_uids: names(&table.pod_uids),
+        pod_qos_classes: words(&table.pod_qos_classes, &Qos::ALL.map(Qos::as_str)),
     }
-    table
+}
+
+/// The word of each number; none has no word.
+fn words(column: &[u32], all: &[&str]) -> Vec<Option<String>> {
+    column.iter().map(|&number| all.get(number as usize).map(ToString::to_string)).collect()
+}
+
+/// Ids, which are digits. An empty one is none.
+fn names(column: &TextColumn) -> Vec<Option<String>> {
+    let texts = (0..column.len()).map(|row| String::from_utf8_lossy(column.get(row)).into_owned());
+    texts.map(|text| Some(text).filter(|text| !text.is_empty())).collect()
 }
 
 fn numbers(column: &[u64]) -> Vec<Number> {

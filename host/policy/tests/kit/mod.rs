@@ -154,8 +154,13 @@ fn memcgs(snapshot: &mut Snapshot, count: usize) {
         &mut table.reclaimable_bytes,
         &mut table.max_events,
         &mut table.oom_kills,
+        &mut table.refaults_anon,
+        &mut table.refaults_file,
+        &mut table.refaults_per_s,
     ] {
         *column = Arc::clone(&bytes);
     }
     table.pressures_some_avg10 = Arc::new(vec![0; count]);
+    table.flags = Arc::new(vec![0; count]);
+    table.growth_bytes_per_s = Arc::new(vec![0; count]);
 }

@@ -4,7 +4,7 @@
 use super::{cut, lines, number};
 use crate::hierarchy::Version;
 
-/// What of `memory.stat` is used, in bytes, descendants included. `None`: this kernel does not say.
+/// What of `memory.stat` is used, in bytes where nothing else is said, descendants included. `None`: this kernel does not say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct MemcgStat {
     pub(crate) anon: Option<u64>,
@@ -14,6 +14,10 @@ pub(crate) struct MemcgStat {
     pub(crate) active_file: Option<u64>,
     /// v1 does not say.
     pub(crate) slab_reclaimable: Option<u64>,
+    /// Pages of anonymous memory that were read back from swap soon after they had been taken.
+    pub(crate) refault_anon: Option<u64>,
+    /// Likewise of page cache. A kernel before 5.9 counts these alone, and has no second word.
+    pub(crate) refault_file: Option<u64>,
     /// v1 only: the least limit of the memcg and all its ancestors, those too that we cannot see.
     pub(crate) hierarchical_limit: Option<u64>,
 }
@@ -27,6 +31,8 @@ impl MemcgStat {
         inactive_file: None,
         active_file: None,
         slab_reclaimable: None,
+        refault_anon: None,
+        refault_file: None,
         hierarchical_limit: None,
     };
 
@@ -34,6 +40,11 @@ impl MemcgStat {
     pub(crate) fn reclaimable_bytes(&self) -> Option<u64> {
         let parts = [self.inactive_file, self.active_file, self.slab_reclaimable];
         parts.into_iter().flatten().reduce(u64::saturating_add)
+    }
+
+    /// All pages that had to be read again; `None` if the kernel says nothing about it.
+    pub(crate) fn refaults(&self) -> Option<u64> {
+        [self.refault_anon, self.refault_file].into_iter().flatten().reduce(u64::saturating_add)
     }
 }
 
@@ -50,6 +61,11 @@ pub(crate) fn memcg_stat(text: &[u8], version: Version) -> MemcgStat {
             }
             (Version::V2, b"active_file") | (Version::V1, b"total_active_file") => &mut found.active_file,
             (Version::V2, b"slab_reclaimable") => &mut found.slab_reclaimable,
+            (Version::V2, b"workingset_refault_anon") | (Version::V1, b"total_workingset_refault_anon") => {
+                &mut found.refault_anon
+            }
+            (Version::V2, b"workingset_refault_file" | b"workingset_refault")
+            | (Version::V1, b"total_workingset_refault_file") => &mut found.refault_file,
             (Version::V1, b"hierarchical_memory_limit") => &mut found.hierarchical_limit,
             _ => continue,
         };
@@ -87,6 +103,20 @@ mod tests {
         let parsed = memcg_stat(v1, Version::V1);
         assert_eq!((parsed.anon, parsed.file, parsed.shmem), (Some(6), Some(5), Some(7)));
         assert_eq!((parsed.reclaimable_bytes(), parsed.hierarchical_limit), (Some(17), Some(4)));
+    }
+
+    #[test]
+    fn refaults_are_of_two_kinds_or_before_5_9_of_one() {
+        let refaults = |text: &str, version| {
+            let parsed = memcg_stat(text.as_bytes(), version);
+            (parsed.refault_anon, parsed.refault_file, parsed.refaults())
+        };
+        let v2 = "workingset_refault_anon 3\nworkingset_refault_file 4\n";
+        assert_eq!(refaults(v2, Version::V2), (Some(3), Some(4), Some(7)));
+        assert_eq!(refaults("workingset_refault 5\n", Version::V2), (None, Some(5), Some(5)));
+        assert_eq!(refaults(v2, Version::V1), (None, None, None), "without those below it");
+        let v1 = "total_workingset_refault_anon 1\ntotal_workingset_refault_file 2\n";
+        assert_eq!(refaults(v1, Version::V1), (Some(1), Some(2), Some(3)));
     }
 
     #[test]

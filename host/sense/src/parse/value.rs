@@ -1,4 +1,5 @@
-//! Files of one value: `memory.max`, `memory.current`, `memory.limit_in_bytes`, `oom_score_adj`.
+//! Files of one value: `memory.max`, `memory.current`, `memory.limit_in_bytes`, `memory.oom.group`, `oom_score_adj`;
+//! and attributes of one.
 
 use jettison_model::column::UNLIMITED_U64;
 
@@ -13,6 +14,21 @@ pub(crate) fn limit(text: &[u8]) -> Option<u64> {
         b"max" => Some(UNLIMITED_U64),
         digits => number(digits).map(|value| if value >= V1_UNLIMITED_MIN { UNLIMITED_U64 } else { value }),
     }
+}
+
+/// A switch of the kernel: 0 or 1.
+pub(crate) fn boolean(text: &[u8]) -> Option<bool> {
+    match text.trim_ascii() {
+        b"0" => Some(false),
+        b"1" => Some(true),
+        _ => None,
+    }
+}
+
+/// What systemd takes for true in an attribute (`parse_boolean` in src/basic/parse-util.c).
+pub(crate) fn is_yes(text: &[u8]) -> bool {
+    let words: [&[u8]; 6] = [b"1", b"yes", b"y", b"true", b"t", b"on"];
+    words.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 /// -1000..=1000 (proc_pid_oom_score_adj(5)).
@@ -34,6 +50,19 @@ mod tests {
         assert_eq!(limit(b"0\n"), Some(0));
         assert_eq!(limit(b"maximum\n"), None);
         assert_eq!(limit(b""), None);
+    }
+
+    #[test]
+    fn a_switch_is_on_or_off() {
+        assert_eq!(boolean(b"0\n"), Some(false));
+        assert_eq!(boolean(b"1\n"), Some(true));
+        assert_eq!([b"2".as_slice(), b"", b"\n", b"01", b"true"].map(boolean), [None; 5]);
+    }
+
+    #[test]
+    fn yes_has_the_words_that_systemd_has() {
+        assert_eq!([b"1".as_slice(), b"On", b"yes", b"TRUE"].map(is_yes), [true; 4]);
+        assert_eq!([b"".as_slice(), b"0", b"1\n", b"10", b"off", b"\xff"].map(is_yes), [false; 6]);
     }
 
     #[test]

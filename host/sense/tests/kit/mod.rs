@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use jettison_model::column::{NONE_U32, UNKNOWN_S16, UNKNOWN_S64, UNKNOWN_U64, UNLIMITED_U64, row};
-use jettison_model::snapshot::flags;
+use jettison_model::snapshot::{flags, memcg_flags};
 use jettison_model::text::Escaped;
 use jettison_model::{Needs, Snapshot};
 use jettison_sense::{Now, Root, Sensor};
@@ -102,7 +102,7 @@ pub(crate) fn memcgs(snapshot: &Snapshot) -> String {
         writeln!(
             text,
             "{}<{at} {} [{}] {} of {} min {} low {} high {} swap {} anon {} file {} shmem {} reclaimable {} \
-             some {} max-events {} oom-kills {}",
+             some {} max-events {} oom-kills {}{}",
             or_none(table.parents[at]),
             Escaped(table.paths.get(at)),
             Escaped(table.units.get(at)),
@@ -119,8 +119,14 @@ pub(crate) fn memcgs(snapshot: &Snapshot) -> String {
             share(table.pressures_some_avg10[at]),
             count(table.max_events[at]),
             count(table.oom_kills[at]),
+            memcg_bits(table.flags[at]),
         )
         .unwrap();
+        let refaults = [table.refaults_anon[at], table.refaults_file[at]];
+        if refaults != [UNKNOWN_U64; 2] {
+            text.pop();
+            writeln!(text, " refaults {}", refaults.map(count).join("+")).unwrap();
+        }
     }
     text
 }
@@ -152,6 +158,17 @@ fn or_none(value: u32) -> String {
 
 fn adj(value: i16) -> String {
     if value == UNKNOWN_S16 { "?".into() } else { value.to_string() }
+}
+
+/// Each with a space before it.
+fn memcg_bits(value: u32) -> String {
+    let words = [
+        (memcg_flags::OOM_GROUP, " oom-group"),
+        (memcg_flags::OOMD_AVOID, " avoid"),
+        (memcg_flags::OOMD_OMIT, " omit"),
+    ];
+    assert!(value < 8, "{value}: a flag that is not the sensor's");
+    words.iter().filter(|(bit, _)| value & bit != 0).map(|&(_, word)| word).collect()
 }
 
 fn bits(value: u32) -> String {

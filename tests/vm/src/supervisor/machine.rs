@@ -4,6 +4,7 @@ use std::fs::write;
 
 use anyhow::{Context, Result};
 use jettison_vm_guest::Scenario;
+use rustix::fs::{XattrFlags, setxattr};
 use rustix::mm::{MlockAllFlags, mlockall};
 
 /// Where cgroup v2 is.
@@ -18,8 +19,15 @@ pub(crate) fn set_up(scenario: &Scenario) -> Result<()> {
     for memcg in &scenario.memcg {
         let directory = format!("{CGROUPS}/{}", memcg.name);
         std::fs::create_dir(&directory).with_context(|| directory.clone())?;
-        let limit = (memcg.max_mib << 20).to_string();
-        write(format!("{directory}/memory.max"), limit).with_context(|| directory.clone())?;
+        if let Some(max_mib) = memcg.max_mib {
+            let limit = (max_mib << 20).to_string();
+            write(format!("{directory}/memory.max"), limit).with_context(|| directory.clone())?;
+        }
+        if let Some(preference) = &memcg.oom_preference {
+            let attribute = format!("user.oomd_{preference}");
+            setxattr(&directory, &attribute, b"1", XattrFlags::empty())
+                .with_context(|| format!("{attribute} of {directory}"))?;
+        }
     }
     Ok(())
 }
