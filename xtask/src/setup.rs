@@ -10,11 +10,14 @@ use crate::{call, cargo_program, root, vm};
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 /// What runs the tests.
 const NEXTEST: &str = "cargo-nextest";
+/// A program, and Debian's package of it.
+const DBUS: &str = "dbus-daemon";
 
 /// Everything.
 pub(crate) fn all() -> Result<()> {
     toolchain()?;
     nextest()?;
+    dbus()?;
     vm::set_up()
 }
 
@@ -46,4 +49,23 @@ pub(crate) fn nextest() -> Result<()> {
     }
     println!("installing {NEXTEST}, which runs the tests; this takes some minutes");
     call(&cargo_program(), &["install", "--locked", NEXTEST])
+}
+
+/// A message bus of their own, for the tests that ask systemd's stand-in; installed as root on Debian.
+pub(crate) fn dbus() -> Result<()> {
+    let is_there = || {
+        let tried = Command::new(DBUS).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+        tried.is_ok_and(|status| status.success())
+    };
+    if is_there() {
+        return Ok(());
+    }
+    let may_install =
+        std::path::Path::new("/usr/bin/apt-get").exists() && rustix::process::geteuid().is_root();
+    ensure!(may_install, "no {DBUS}: as root run `apt-get install {DBUS}`");
+    println!("installing {DBUS}, which the tests of stopping units start");
+    call("apt-get", &["update"])?;
+    call("apt-get", &["install", "--yes", "--no-install-recommends", DBUS])?;
+    ensure!(is_there(), "still no {DBUS}");
+    Ok(())
 }

@@ -12,6 +12,7 @@ const SCENARIOS: [&str; 3] = ["leak", "memcg", "hold"];
 pub(crate) fn run() -> Result<()> {
     setup::toolchain()?;
     setup::nextest()?;
+    setup::dbus()?;
     let mut not_run = Vec::new();
     cargo(&["fmt", "--all", "--check"])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])?;

@@ -106,6 +106,8 @@ const GOOD: &[(&str, &str)] = &[
     ("proc/sys/vm/overcommit_memory", "0\n"),
     ("proc/sys/vm/panic_on_oom", "0\n"),
     ("proc/sys/vm/oom_kill_allocating_task", "0\n"),
+    ("run/systemd/private", ""),
+    ("run/systemd/system/x", ""),
     ("sys/fs/cgroup/cgroup.controllers", "cpu io memory pids\n"),
     ("sys/fs/cgroup/init.scope/cgroup.kill", ""),
     ("sys/module/zswap/parameters/enabled", "Y\n"),
@@ -127,12 +129,13 @@ fn a_host_with_everything_is_ok_in_every_line() {
             ok       cap-sys-resource   CAP_SYS_RESOURCE is there
             ok       cap-ipc-lock       CAP_IPC_LOCK is there
             ok       other-daemons      no other daemon that ends processes is running
+            ok       service-manager    systemd, on its own socket
             ok       kernel             6.1.0-13-amd64
             ok       pidfd              pidfd_open and pidfd_send_signal are there
             ok       process-mrelease   process_mrelease is there
             ok       cgroup-kill        cgroup.kill is there
 
-            enforcing works here; 15 of 15 are ok
+            enforcing works here; 16 of 16 are ok
             0
         "#]],
     );
@@ -187,6 +190,9 @@ fn what_enforcing_cannot_do_without_is_marked_and_ends_with_status_1() {
             lacking  other-daemons      systemd-oomd (77) is running
                                         Two that choose by different rules end more than one would. Stop and
                                         disable the other one, e.g. systemctl disable --now earlyoom.
+            lacking  service-manager    systemd is not the init system here
+                                        Works without: a step that stops a unit is skipped, and its processes
+                                        get SIGTERM. In a container mount the host's /run/systemd.
             ok       kernel             4.18.0-553.el8.x86_64
             lacking! pidfd              missing: it came with Linux 5.3
                                         Signals are sent through pidfds only, so that none reaches a process
@@ -198,7 +204,7 @@ fn what_enforcing_cannot_do_without_is_marked_and_ends_with_status_1() {
             lacking  cgroup-kill        missing: it needs the memory controller on cgroup v2
                                         Works without: members of a memcg are ended one by one.
 
-            enforcing cannot work here: see what is marked with !; 1 of 15 are ok
+            enforcing cannot work here: see what is marked with !; 1 of 16 are ok
             jettison: enforcing cannot work here: see processes, cap-kill, pidfd
             1
         "#]],
@@ -240,6 +246,9 @@ fn an_empty_machine_is_all_unknown_and_no_crash() {
                                         The daemon's own memory may be swapped out when it is needed most. Give
                                         it CAP_IPC_LOCK, or LimitMEMLOCK=infinity.
             ok       other-daemons      no other daemon that ends processes is running
+            lacking  service-manager    systemd is not the init system here
+                                        Works without: a step that stops a unit is skipped, and its processes
+                                        get SIGTERM. In a container mount the host's /run/systemd.
             lacking  kernel             not known
                                         /proc/sys/kernel/osrelease cannot be read.
             lacking  pidfd              not known
@@ -252,7 +261,7 @@ fn an_empty_machine_is_all_unknown_and_no_crash() {
             lacking  cgroup-kill        missing: it needs the memory controller on cgroup v2
                                         Works without: members of a memcg are ended one by one.
 
-            enforcing cannot work here: see what is marked with !; 1 of 15 are ok
+            enforcing cannot work here: see what is marked with !; 1 of 16 are ok
             jettison: enforcing cannot work here: see cap-kill
             1
         "#]],
@@ -285,4 +294,18 @@ fn the_report_fits_a_terminal() {
             assert!(line.chars().count() <= 100 && !line.contains('\x1b'), "{line:?}");
         }
     }
+}
+
+#[test]
+fn the_way_to_systemd_is_its_socket_or_the_bus_or_none() {
+    let found = |files: &[(&str, &str)]| {
+        let machine = machine(files);
+        let report = json(&["--root", machine.path().to_str().unwrap()]);
+        let check = check(&report, "service-manager");
+        format!("{}: {}", check["status"].as_str().unwrap(), check["found"].as_str().unwrap())
+    };
+    let (booted, bus) = (("run/systemd/system/x", ""), ("run/dbus/system_bus_socket", ""));
+    assert_eq!(found(&[booted, bus]), "ok: systemd, on the system bus");
+    assert_eq!(found(&[booted]), "lacking: systemd has neither its own socket nor a system bus");
+    assert_eq!(found(&[bus]), "lacking: systemd is not the init system here");
 }

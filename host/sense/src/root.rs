@@ -7,8 +7,9 @@ use crate::parse::{cut, number};
 const PROC: &str = "/proc";
 const SYS: &str = "/sys";
 const DEV: &str = "/dev";
+const RUN: &str = "/run";
 
-/// The three trees that the kernel mounts, as a value: the live ones, or those of a fixture machine.
+/// The three trees that the kernel mounts, and that of sockets, as a value: the live ones, or those of a fixture machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Root {
     /// procfs (proc(5)).
@@ -17,25 +18,39 @@ pub struct Root {
     pub sys: PathBuf,
     /// Devices; of interest is `kmsg`.
     pub dev: PathBuf,
+    /// Where services have their sockets (file-hierarchy(7)).
+    pub run: PathBuf,
 }
 
 impl Root {
     /// The machine that we run on.
     #[must_use]
     pub fn live() -> Self {
-        Self { proc: PROC.into(), sys: SYS.into(), dev: DEV.into() }
+        Self { proc: PROC.into(), sys: SYS.into(), dev: DEV.into(), run: RUN.into() }
     }
 
-    /// A machine that is a folder: `DIR/proc`, `DIR/sys`, `DIR/dev`.
+    /// A machine that is a folder: `DIR/proc`, `DIR/sys`, `DIR/dev`, `DIR/run`.
     #[must_use]
     pub fn below(dir: &Path) -> Self {
-        Self { proc: dir.join("proc"), sys: dir.join("sys"), dev: dir.join("dev") }
+        Self { proc: dir.join("proc"), sys: dir.join("sys"), dev: dir.join("dev"), run: dir.join("run") }
     }
 
     /// Whether this is the machine that we run on. Only there may anything be written.
     #[must_use]
     pub fn is_live(&self) -> bool {
         *self == Self::live()
+    }
+
+    /// The socket on which systemd itself speaks D-Bus with root.
+    #[must_use]
+    pub fn systemd_socket(&self) -> PathBuf {
+        self.run.join("systemd/private")
+    }
+
+    /// The socket of the system bus.
+    #[must_use]
+    pub fn system_bus_socket(&self) -> PathBuf {
+        self.run.join("dbus/system_bus_socket")
     }
 
     /// How long the machine has been up, milliseconds, suspension included (`uptime`, proc_uptime(5)). `None` if it does not

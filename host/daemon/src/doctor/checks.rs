@@ -19,6 +19,7 @@ pub(super) const ALL: &[fn(&Survey) -> Check] = &[
     cap_sys_resource,
     cap_ipc_lock,
     other_daemons,
+    service_manager,
 ];
 
 fn psi(survey: &Survey) -> Check {
@@ -177,4 +178,23 @@ fn other_daemons(survey: &Survey) -> Check {
         survey.rivals.iter().map(|rival| format!("{} ({})", rival.name, rival.pid)).collect();
     let advice = "Two that choose by different rules end more than one would. Stop and disable the other one, e.g. systemctl disable --now earlyoom.";
     Check::lacking("other-daemons", format!("{} is running", names.join(", ")), advice)
+}
+
+/// Who stops units where a policy asks for that.
+fn service_manager(survey: &Survey) -> Check {
+    let name = "service-manager";
+    match (survey.has_systemd, survey.has_systemd_socket, survey.has_system_bus) {
+        (false, ..) => Check::lacking(
+            name,
+            "systemd is not the init system here",
+            "Works without: a step that stops a unit is skipped, and its processes get SIGTERM. In a container mount the host's /run/systemd.",
+        ),
+        (true, true, _) => Check::ok(name, "systemd, on its own socket"),
+        (true, false, true) => Check::ok(name, "systemd, on the system bus"),
+        (true, false, false) => Check::lacking(
+            name,
+            "systemd has neither its own socket nor a system bus",
+            "Units cannot be stopped: such a step is skipped. Start dbus.socket, or run systemctl daemon-reexec.",
+        ),
+    }
 }

@@ -58,6 +58,12 @@ pub struct Survey {
     pub mrelease: Feature,
     /// The file `cgroup.kill` (Documentation/admin-guide/cgroup-v2.rst).
     pub cgroup_kill: Feature,
+    /// Whether systemd is the init system: it makes this folder first of all (sd_booted(3)).
+    pub has_systemd: bool,
+    /// Whether systemd has its own socket.
+    pub has_systemd_socket: bool,
+    /// Whether the system bus has its socket.
+    pub has_system_bus: bool,
 }
 
 impl Survey {
@@ -70,6 +76,9 @@ impl Survey {
         let capabilities = capabilities::own(root);
         Self {
             is_live: root.is_live(),
+            has_systemd: root.run.join("systemd/system").is_dir(),
+            has_systemd_socket: root.systemd_socket().exists(),
+            has_system_bus: root.system_bus_socket().exists(),
             has_psi: read(&root.proc.join("pressure/memory")).is_some_and(|text| text.starts_with(b"some ")),
             controllers: controllers(root, hierarchy.as_ref()),
             swap: swap::devices(root),
