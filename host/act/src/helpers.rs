@@ -4,12 +4,21 @@
 //! over a bus can take long on a host that is out of memory. How a task ended is told through a queue and an eventfd
 //! that the loop awaits.
 
+use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::Errno;
+
+use crate::hooks::{HookCommand, Hooks};
+use crate::systemd::{ManagerAddress, ServiceManager};
+
+/// Connecting to the service manager, asking it and its answer take no longer.
+const MANAGER_LIMIT: Duration = Duration::from_secs(2);
 
 /// Tells one task from all others of this daemon's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,10 +52,14 @@ pub struct Ended {
 
 /// Who takes such steps: those of this host, or scripted ones.
 pub trait Helpers {
+    /// The hooks that there are, by name, instead of those before.
+    fn set_hooks(&mut self, hooks: BTreeMap<String, HookCommand>);
     /// Hands a task over. Whatever becomes of it is told later.
     fn start(&mut self, id: TaskId, task: Task);
     /// What has ended since the last call.
     fn take_ended(&mut self) -> Vec<Ended>;
+    /// What becomes readable when something has ended, where there is such a thing.
+    fn bell(&self) -> Option<BorrowedFd<'_>>;
 }
 
 /// The end of the queue that the loop has.
@@ -102,38 +115,41 @@ impl AsFd for Ends {
 /// Those of this host.
 #[derive(Debug)]
 pub struct LiveHelpers {
-    teller: Teller,
+    hooks: Hooks,
+    manager: ServiceManager,
     ends: Ends,
 }
 
 impl LiveHelpers {
-    /// Nothing is started before it is needed.
+    /// `proc` is where procfs is mounted, `managers` where the service manager can be asked, the best first. Nothing is
+    /// started before it is needed.
     ///
     /// # Errors
     /// As eventfd(2) has them.
-    pub fn new() -> Result<Self, Errno> {
+    pub fn new(proc: &Path, managers: Vec<ManagerAddress>) -> Result<Self, Errno> {
         let (teller, ends) = ends()?;
-        Ok(Self { teller, ends })
+        let manager = ServiceManager::new(managers, MANAGER_LIMIT, teller.clone());
+        Ok(Self { hooks: Hooks::new(proc, teller), manager, ends })
     }
 }
 
 impl Helpers for LiveHelpers {
+    fn set_hooks(&mut self, hooks: BTreeMap<String, HookCommand>) {
+        self.hooks.replace(hooks);
+    }
+
     fn start(&mut self, id: TaskId, task: Task) {
-        let what = match task {
-            Task::Hook { name, .. } => format!("hook {name}"),
-            Task::StopUnit { unit } => unit,
-        };
-        self.teller.tell(id, Err(format!("{what}: not part of this version")));
+        match task {
+            Task::Hook { name, facts } => self.hooks.start(id, name, facts),
+            Task::StopUnit { unit } => self.manager.stop(id, unit),
+        }
     }
 
     fn take_ended(&mut self) -> Vec<Ended> {
         self.ends.take()
     }
-}
 
-impl AsFd for LiveHelpers {
-    /// Readable when something has ended.
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.ends.as_fd()
+    fn bell(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.ends.as_fd())
     }
 }

@@ -13,16 +13,17 @@
 
 mod actuator;
 mod helpers;
+mod hooks;
 mod journal;
 mod kernel;
 mod ledger;
 mod live;
 mod reaper;
-#[cfg_attr(not(test), expect(dead_code, reason = "whoever hands tasks out starts it"))]
 mod systemd;
 
 pub use actuator::Actuator;
 pub use helpers::{Ended, Helpers, LiveHelpers, Task, TaskId};
+pub use hooks::HookCommand;
 pub use journal::JournalError;
 pub use kernel::Kernel;
 pub use ledger::{HoldReport, Ledger, Recovered};

@@ -31,6 +31,7 @@ pub(crate) enum Source {
     Builtin(String),
     File(PathBuf),
 }
+use jettison_act::HookCommand;
 
 impl std::fmt::Display for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -89,8 +90,10 @@ pub(crate) struct Config {
     /// `adjust.interval_ms`: between routine ticks.
     pub(crate) interval_ms: u64,
     pub(crate) scope: Option<String>,
-    /// Names under `[hooks]`, which steps of a ballot may name.
-    pub(crate) hooks: BTreeMap<String, PathBuf>,
+    /// `[hooks]` by name, which steps of a ballot and notifications may name.
+    pub(crate) hooks: BTreeMap<String, HookCommand>,
+    /// `notify.warn`: hooks that are run once when memory gets short.
+    pub(crate) notify_warn: Vec<String>,
     /// `[limits]`: what one consultation may use.
     pub(crate) limits: Limits,
     /// `limits.quarantine_faults`: so many faults in a row put a module into quarantine.
@@ -107,6 +110,7 @@ impl Default for Config {
             interval_ms: 10_000,
             scope: None,
             hooks: BTreeMap::new(),
+            notify_warn: Vec::new(),
             limits: Limits::default(),
             quarantine_faults: 3,
             policies: vec![PolicyConfig::plain("balanced", Source::Builtin("balanced".into()))],

@@ -1,7 +1,9 @@
 //! Each table of the configuration: its keys, their ranges and defaults.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use jettison_act::HookCommand;
 use jettison_decide::settings::Watch;
 use jettison_decide::{Bound, Pattern, Reach, Rule, Thresholds};
 use jettison_model::limits::WEIGHT_MAX;
@@ -40,7 +42,7 @@ pub(super) fn config(path: &Path, text: &str) -> Result<Config, Vec<Problem>> {
             }
         }
         root.section("limits").into_iter().for_each(|section| limits(section, &mut config));
-        root.section("notify").into_iter().for_each(|section| notify(section, &config));
+        root.section("notify").into_iter().for_each(|section| notify(section, &mut config));
         if let Some(sections) = root.sections("policy") {
             config.policies = policies(sections);
         }
@@ -238,21 +240,27 @@ fn compiled(rule: &Section<'_>, pattern: &str) -> Option<Pattern> {
         .ok()
 }
 
-/// A hook's program. Its name is known to the ballots' check; running it is not part of this version.
-fn hook(section: Section<'_>) -> Option<PathBuf> {
+/// A hook that does not say how long it may take.
+const HOOK_TIMEOUT_MS: u32 = 3_000;
+
+fn hook(section: Section<'_>) -> Option<HookCommand> {
     let command = section.texts("command").unwrap_or_default();
-    section.number("timeout_ms", 1..=600_000_u32);
-    let program = command.first().map(PathBuf::from).filter(|program| program.is_absolute());
+    let timeout_ms = section.number("timeout_ms", 1..=600_000_u32).unwrap_or(HOOK_TIMEOUT_MS);
+    let mut words = command.into_iter();
+    let program = words.next().map(PathBuf::from).filter(|program| program.is_absolute());
     if program.is_none() {
         section.wrong("command", "`command` must be a list that starts with an absolute path");
     }
     section.finish();
-    program
+    let timeout = Duration::from_millis(timeout_ms.into());
+    Some(HookCommand { program: program?, arguments: words.collect(), timeout })
 }
 
-fn notify(section: Section<'_>, config: &Config) {
+fn notify(section: Section<'_>, config: &mut Config) {
     for name in section.texts("warn").unwrap_or_default() {
-        if !name.strip_prefix("hook:").is_some_and(|hook| config.hooks.contains_key(hook)) {
+        if let Some(hook) = name.strip_prefix("hook:").filter(|&hook| config.hooks.contains_key(hook)) {
+            config.notify_warn.push(hook.into());
+        } else {
             section.wrong(
                 "warn",
                 format!("`notify.warn` must name hooks, as in \"hook:NAME\" with [hooks.NAME], not {name:?}"),

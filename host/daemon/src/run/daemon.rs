@@ -40,7 +40,7 @@ impl Daemon {
         config: &Config,
         reloading: Reloading,
     ) -> Self {
-        let wakers = Wakers::arm(core.pipeline.sensor.root(), &config.psi, &events);
+        let wakers = Wakers::arm(core.pipeline.sensor.root(), &config.psi, core.helpers.as_ref(), &events);
         Self {
             core,
             events,
@@ -74,7 +74,7 @@ impl Daemon {
                     self.late_ms_max = self.late_ms_max.max(late_ms);
                 }
                 Event::KernelKill(kill) => self.core.note_kernel_kill(kill, Clock.now()),
-                Event::Memcg | Event::Exited => {}
+                Event::Memcg | Event::Exited | Event::Helped => {}
             }
             if self.core.is_tick_due(Clock.now().boot_ms) {
                 self.core.tick(Clock.now());

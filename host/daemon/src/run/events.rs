@@ -40,6 +40,8 @@ pub(super) enum Event {
     Memcg,
     /// The kernel's OOM killer took somebody.
     KernelKill(KernelKill),
+    /// A hook has ended, or the service manager has answered.
+    Helped,
     /// A process that is being shut down is gone.
     Exited,
     /// A file that we are made of may have changed.

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use jettison_act::{Actuator, Ledger, LiveHelpers, LiveKernel, Recovered};
+use jettison_act::{Actuator, Ledger, LiveHelpers, LiveKernel, ManagerAddress, Recovered};
 use jettison_sense::{Root, Sensor};
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
@@ -37,11 +37,6 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
     let program = root.proc.join("self/exe");
     let sensor = Sensor::new(root.clone(), config.scope.as_deref())
         .map_err(|error| Failure::Usage(error.to_string()))?;
-    if !config.hooks.is_empty() {
-        warn!(
-            "hooks are not run by this version: a step that names one is skipped, and notifications stay in the log"
-        );
-    }
     let mut kernel = LiveKernel::new(root.proc.clone());
     if let Some(hierarchy) = sensor.hierarchy() {
         kernel = kernel.with_memcgs(hierarchy.mount.clone());
@@ -70,7 +65,7 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
             Failure::Failed(format!("{}: the control socket cannot be made: {error}", socket.display()))
         })?;
         let reloading = Reloading::new(at_start, watcher(&events), &pipeline.policies);
-        let helpers = LiveHelpers::new()
+        let helpers = LiveHelpers::new(&root.proc, managers(&root))
             .map_err(|error| Failure::Failed(format!("hooks cannot be awaited: {error}")))?;
         let core =
             Core::new(pipeline, ledger, actuator, Box::new(helpers), &config, config.mode == Mode::DryRun);
@@ -80,6 +75,13 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
         Ok(())
     })
     .map_err(|error| Failure::Failed(format!("the event loop cannot be started: {error}")))?
+}
+
+/// Where units are stopped.
+#[expect(clippy::disallowed_methods, reason = "the variable is how every client of a bus is told of it")]
+fn managers(root: &Root) -> Vec<ManagerAddress> {
+    let given = std::env::var("DBUS_SYSTEM_BUS_ADDRESS").ok();
+    ManagerAddress::all(root.systemd_socket(), &root.system_bus_socket(), given)
 }
 
 /// What tells us of changed files. Without it `jettison reload` and SIGHUP still work.

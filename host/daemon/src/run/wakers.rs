@@ -4,6 +4,7 @@
 //! |---|---|
 //! | PSI triggers, as configured | always |
 //! | whom its OOM killer takes, from its log | always |
+//! | hooks that have ended, and answers of the service manager | always |
 //! | of each memcg whose limit is watched: its events (v2), its usage crossing its level of `warn` (v1) | as long as it is watched |
 //!
 //! None is a condition for working: the look finds everything but what the OOM killer did, only later.
@@ -11,6 +12,7 @@
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 
+use jettison_act::Helpers;
 use jettison_decide::Thresholds;
 use jettison_model::text::Escaped;
 use jettison_sense::trigger::{EventCounts, OomKill};
@@ -27,6 +29,8 @@ use crate::tick::KernelKill;
 pub(super) struct Wakers {
     psi: Vec<Watch>,
     kernel_log: Option<Watch>,
+    /// Hooks and stopped units that have ended.
+    _helpers: Option<Watch>,
     /// By path.
     memcgs: BTreeMap<Vec<u8>, Armed>,
 }
@@ -41,7 +45,7 @@ struct Armed {
 
 impl Wakers {
     /// Arms what does not depend on what is sensed.
-    pub(super) fn arm(root: &Root, specs: &[PsiSpec], events: &Events) -> Self {
+    pub(super) fn arm(root: &Root, specs: &[PsiSpec], helpers: &dyn Helpers, events: &Events) -> Self {
         let psi = specs.iter().filter_map(|spec| {
             let armed = psi(root, spec, events);
             armed
@@ -54,7 +58,14 @@ impl Wakers {
         let kernel_log = kernel_log(root, events).inspect_err(|error| {
             info!(error, "whom the kernel's own OOM killer takes is not known: its log needs CAP_SYSLOG");
         });
-        Self { psi, kernel_log: kernel_log.ok(), memcgs: BTreeMap::new() }
+        let ended = || Ok::<_, TriggerError>(vec![Event::Helped]);
+        let helpers = helpers.bell().map(|bell| events.listen(bell, Interest::READABLE, ended));
+        let helpers = helpers.and_then(|listening| {
+            let unheard =
+                |error: &std::io::Error| warn!(%error, "the end of a hook is found by the next look");
+            listening.inspect_err(unheard).ok()
+        });
+        Self { psi, kernel_log: kernel_log.ok(), _helpers: helpers, memcgs: BTreeMap::new() }
     }
 
     /// Listens to the memcgs whose limits are watched since the last scan, and to no others.

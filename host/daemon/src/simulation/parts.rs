@@ -1,10 +1,11 @@
 //! The machine as each stage sees it: what senses it, what acts on it, and policies that may say anything.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 
-use jettison_act::{Ended, Helpers, Kernel, Task, TaskId};
+use jettison_act::{Ended, Helpers, HookCommand, Kernel, Task, TaskId};
 use jettison_model::{Ballot, Entry, Fault, Memcgs, Needs, ProcessId, Snapshot, Stance, Step, Target, Vote};
 use jettison_sense::{Left, Memory, Now};
 use rustix::io::Errno;
@@ -84,6 +85,12 @@ impl Kernel for Side {
 }
 
 impl Helpers for Side {
+    fn set_hooks(&mut self, _: BTreeMap<String, HookCommand>) {}
+
+    fn bell(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
     fn start(&mut self, id: TaskId, task: Task) {
         self.0.borrow_mut().help(id, &task);
     }

@@ -11,6 +11,7 @@ mod facts;
 mod kernel_kill;
 pub(crate) mod log;
 mod look;
+mod notify;
 mod shutdown;
 mod underway;
 
@@ -30,6 +31,7 @@ use crate::pipeline::{Consult, Decision, Pipeline, Sense};
 use crate::policies::Samples;
 pub(crate) use kernel_kill::KernelKill;
 use look::Look;
+use notify::Episode;
 pub(crate) use underway::Underway;
 
 /// Victims that `jettison history` knows.
@@ -43,6 +45,9 @@ pub(crate) struct Core<S, P, K: Kernel> {
     pub(crate) helpers: Box<dyn Helpers>,
     /// How many they have been given.
     tasks: u64,
+    episode: Episode,
+    /// Hooks that are run when memory gets short.
+    notify_warn: Vec<String>,
     pub(crate) is_dry: bool,
     pub(crate) underway: Vec<Underway>,
     pub(crate) look: Look,
@@ -80,6 +85,8 @@ impl<S: Sense, P: Consult, K: Kernel> Core<S, P, K> {
             actuator,
             helpers,
             tasks: 0,
+            episode: Episode::default(),
+            notify_warn: Vec::new(),
             is_dry,
             underway: Vec::new(),
             look: Look::default(),
@@ -108,6 +115,8 @@ impl<S: Sense, P: Consult, K: Kernel> Core<S, P, K> {
             critical_grace_ms: settings.critical_grace_ms,
         };
         self.interval_ms = config.interval_ms;
+        self.notify_warn.clone_from(&config.notify_warn);
+        self.helpers.set_hooks(config.hooks.clone());
         let own = &self.pipeline.settings;
         self.pipeline.settings =
             Settings { own_pid: own.own_pid, scope: own.scope.clone(), ..settings.clone() };
@@ -121,6 +130,7 @@ impl<S: Sense, P: Consult, K: Kernel> Core<S, P, K> {
         self.pipeline.state.in_flight = self.underway.iter().map(Underway::in_flight).collect();
         let signals = Signals { psi_fired_at_ms: self.psi_fired_at_ms, is_manual: false };
         let mut decision = self.pipeline.decide(signals);
+        self.notify();
         self.name_victims(&mut decision);
         self.escalate(&decision);
         let reports = self.ledger.reconcile(&decision.plan.holds, &mut self.actuator);
