@@ -3,6 +3,7 @@
 use crate::bindings::exports::jettison::policy::policy::{
     Ballot, Entry, HookStep, SignalStep, Stance, Step, Target,
 };
+use crate::bindings::jettison::policy::processes;
 
 pub(crate) fn empty() -> Ballot {
     Ballot { entries: vec![] }
@@ -36,6 +37,8 @@ pub(crate) fn wrong(name: &str) -> Option<Ballot> {
         "many-steps" => one(|entry| entry.shutdown = (0..9).map(|_| signal(15)).collect()),
         "long-reason" => one(|entry| entry.reason = "because ".repeat(100)),
         "bad-utf8" => one(|entry| entry.reason = not_utf8()),
+        // As few are: it wants everybody to go, but gently.
+        "gentle" => (0..processes::count()).map(gentle).collect(),
         "many-entries" => (0..5000).map(good).collect(),
         "large" => (0..4096).map(|row| Entry { reason: "x".repeat(512), ..good(row) }).collect(),
         "huge-reasons" => (0..4000).map(|row| Entry { reason: "x".repeat(4000), ..good(row) }).collect(),
@@ -52,6 +55,12 @@ fn good(row: u32) -> Entry {
         shutdown: vec![],
         reason: "why not".into(),
     }
+}
+
+/// Its unit is stopped, or it is drained, and either has much time.
+fn gentle(row: u32) -> Entry {
+    let drain = Step::Hook(HookStep { name: "drain".into(), wait_ms: 50_000 });
+    Entry { shutdown: vec![Step::StopUnit(50_000), drain], ..good(row) }
 }
 
 /// At every limit, and over none.
