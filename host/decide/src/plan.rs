@@ -18,7 +18,7 @@ use crate::eligible::is_below;
 use crate::settings::{Reach, Settings};
 use crate::state::{InFlight, State};
 use crate::tally::tally_and_shields;
-use crate::unit::rows_of;
+use crate::unit::{oom_group, rows_of};
 use crate::{border, gate};
 
 /// SIGTERM, the same number on every Linux architecture but those we do not run on (signal(7)).
@@ -237,7 +237,12 @@ impl Chooser<'_> {
         is_spared: impl Fn(usize) -> bool,
     ) -> Option<Victim> {
         let processes = &self.snapshot.processes;
-        let everybody = rows_of(self.snapshot, ranked.unit, tree);
+        let said = rows_of(self.snapshot, ranked.unit, tree);
+        let group = oom_group(self.snapshot, ranked, &said, &is_spared);
+        let (unit, everybody) = match group {
+            Some(memcg) => (memcg, rows_of(self.snapshot, memcg, tree)),
+            None => (ranked.unit, said.clone()),
+        };
         let rows: Vec<u32> =
             everybody.iter().copied().filter(|&row| row == ranked.row || !is_spared(row as usize)).collect();
         let private = rows
@@ -256,44 +261,49 @@ impl Chooser<'_> {
         };
         let root = processes.id(root_row as usize)?;
         let mut members: Vec<ProcessId> = rows.iter().filter_map(|&row| processes.id(row as usize)).collect();
-        let addressees = match ranked.unit {
-            Target::Memcg(_) => Addressees::Everybody,
-            Target::Process(_) | Target::Tree(_) => Addressees::These(self.tops(&rows)),
-        };
         members.sort_by_key(|&member| (member != root, member));
         let (policy, reason, shutdown) = self.words(ranked);
+        let addressees = match ranked.unit {
+            // Steps that a policy gave are for whom it named, and not for those who go along.
+            Target::Process(_) | Target::Tree(_) if group.is_none() || shutdown.is_some() => {
+                Addressees::These(self.tops(&said, &rows))
+            }
+            Target::Process(_) | Target::Tree(_) | Target::Memcg(_) => Addressees::Everybody,
+        };
+        let default = || vec![Step::Signal { number: SIGTERM, wait_ms: self.settings.grace_ms }];
         Some(Victim {
-            unit: ranked.unit,
+            unit,
             root,
             addressees,
             comm: processes.comms.get(root_row as usize).to_vec(),
             is_partial: rows.len() < everybody.len(),
             members,
-            memcg: match ranked.unit {
+            memcg: match unit {
                 Target::Memcg(row) => self.snapshot.memcgs.paths.get(row as usize).to_vec(),
                 Target::Process(_) | Target::Tree(_) => Vec::new(),
             },
             predicted_relief_bytes,
-            shutdown,
+            shutdown: shutdown.unwrap_or_else(default),
             policy,
             reason,
         })
     }
 
-    /// Those whose parent is not among them: of a whole tree the root alone.
-    fn tops(&self, rows: &[u32]) -> Vec<ProcessId> {
+    /// Those of a unit that go and whose parent does not: of a whole tree the root alone.
+    fn tops(&self, unit: &[u32], going: &[u32]) -> Vec<ProcessId> {
         let processes = &self.snapshot.processes;
-        let mut is_among = vec![false; processes.len()];
-        rows.iter().for_each(|&row| is_among[row as usize] = true);
-        let is_top = |row: u32| {
-            let parent = processes.parents.get(row as usize).copied().and_then(row_of);
-            !parent.and_then(|parent| is_among.get(parent).copied()).unwrap_or(false)
+        let mut is_going = vec![false; processes.len()];
+        going.iter().for_each(|&row| is_going[row as usize] = true);
+        let is_top = |row: usize| {
+            let parent = processes.parents.get(row).copied().and_then(row_of);
+            is_going[row] && !parent.and_then(|parent| is_going.get(parent).copied()).unwrap_or(false)
         };
-        rows.iter().filter(|&&row| is_top(row)).filter_map(|&row| processes.id(row as usize)).collect()
+        let rows = unit.iter().map(|&row| row as usize);
+        rows.filter(|&row| is_top(row)).filter_map(|row| processes.id(row)).collect()
     }
 
-    /// Which policy made it the victim, why, and how it likes to go.
-    fn words(&self, ranked: &Ranked) -> (String, String, Vec<Step>) {
+    /// Which policy made it the victim, why, and how it likes to go, if that was said.
+    fn words(&self, ranked: &Ranked) -> (String, String, Option<Vec<Step>>) {
         let entry = self
             .ranking
             .said_of(ranked)
@@ -304,13 +314,12 @@ impl Chooser<'_> {
                 (entry.target == ranked.unit).then_some((vote, entry))
             })
             .max_by_key(|(vote, entry)| (urgency(vote, entry), Reverse(&vote.policy)));
-        let default = vec![Step::Signal { number: SIGTERM, wait_ms: self.settings.grace_ms }];
         match entry {
             Some((vote, entry)) => {
-                let shutdown = if entry.shutdown.is_empty() { default } else { entry.shutdown.clone() };
+                let shutdown = (!entry.shutdown.is_empty()).then(|| entry.shutdown.clone());
                 (vote.policy.clone(), entry.reason.clone(), shutdown)
             }
-            None => (BUILT_IN.into(), built_in_reason(self.snapshot, ranked.row as usize), default),
+            None => (BUILT_IN.into(), built_in_reason(self.snapshot, ranked.row as usize), None),
         }
     }
 }

@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use core::cell::OnceCell;
 
 use jettison_model::column::row as row_of;
-use jettison_model::snapshot::flags;
-use jettison_model::{ProcessId, Ranking, Snapshot, Target, Tier, Tree, Victim};
+use jettison_model::snapshot::{flags, memcg_flags};
+use jettison_model::{ProcessId, Ranked, Ranking, Snapshot, Target, Tier, Tree, Victim};
 
 use crate::eligible::is_below;
 
@@ -32,6 +32,37 @@ fn inside(snapshot: &Snapshot, path: &[u8]) -> Vec<u32> {
         .zip(snapshot.processes.memcgs.iter())
         .filter_map(|(row, &memcg)| is_inside(memcg).then_some(row))
         .collect()
+}
+
+/// The memcg whose processes live and die together with a unit: the topmost above it that has `memory.oom.group`
+/// (Documentation/admin-guide/cgroup-v2.rst), which the kernel's own OOM killer would take as a whole.
+///
+/// `None` where there is none, where the unit reaches beyond it, or where somebody in there is spared: then the group
+/// cannot be honoured, and the unit goes as it is.
+pub(crate) fn oom_group(
+    snapshot: &Snapshot,
+    ranked: &Ranked,
+    unit: &[u32],
+    is_spared: &impl Fn(usize) -> bool,
+) -> Option<Target> {
+    let (processes, memcgs) = (&snapshot.processes, &snapshot.memcgs);
+    let mut memcg = processes.memcgs.get(ranked.row as usize).copied();
+    let mut group = None;
+    // A path has fewer parts than there are memcgs.
+    for _ in 0..memcgs.len() {
+        let Some(row) = memcg.and_then(row_of) else { break };
+        if memcgs.has(row, memcg_flags::OOM_GROUP) {
+            group = memcg;
+        }
+        memcg = memcgs.parents.get(row).copied();
+    }
+    let group = group?;
+    let rows = inside(snapshot, memcgs.paths.get(group as usize));
+    // They are in order.
+    let is_whole = unit.iter().all(|row| rows.binary_search(row).is_ok());
+    let is_live = |row: &u32| !processes.has(*row as usize, flags::ZOMBIE);
+    let stays = |row: u32| row != ranked.row && is_spared(row as usize);
+    (is_whole && !rows.into_iter().filter(is_live).any(stays)).then_some(Target::Memcg(group))
 }
 
 /// The memcg that can be killed as one to end a victim: its own, or that of its root, if nobody else lives there.

@@ -2,13 +2,15 @@
 
 mod kit;
 
-use jettison_decide::{InFlight, Reach, Settings, State, is_critical_for};
+use std::sync::Arc;
+
+use jettison_decide::{InFlight, Reach, Rule, Settings, State, is_critical_for};
 use jettison_model::Target::{Memcg, Process, Tree};
-use jettison_model::snapshot::flags;
-use jettison_model::{Cause, Snapshot, Target};
+use jettison_model::snapshot::{flags, memcg_flags};
+use jettison_model::{Addressees, Cause, Snapshot, Target};
 use kit::{
-    Decided, MIB, Saying, because, decide, decide_with, faulted, limited, machine, missing, process, protect,
-    sacrifice, signal, vote, with_settings,
+    Decided, FIRST_PID, MIB, Saying, because, decide, decide_with, faulted, id, limited, machine, missing,
+    process, protect, sacrifice, signal, vote, with_settings,
 };
 
 const SIGINT: u8 = 2;
@@ -306,4 +308,71 @@ fn columns_of_uneven_length_abort_a_test() {
 #[should_panic(expected = "p: entry 0 is about Tree(3)")]
 fn so_does_an_entry_about_nobody() {
     let _ = decide(&three(), &[vote("p", 1, &[sacrifice(Tree(3), 1)])]);
+}
+
+/// A memcg that is to die as a whole, with two trees in it, and somebody big outside.
+fn grouped(sibling: &str) -> Snapshot {
+    let service = |mib| process(mib).inside(1);
+    let rows = [process(10).inside(0), service(300), service(20).child_of(1), service(30).named(sibling)];
+    let mut snapshot = machine(&["/", "/a.service"], &rows);
+    snapshot.memcgs.flags = Arc::new(vec![0, memcg_flags::OOM_GROUP]);
+    snapshot
+}
+
+#[test]
+fn a_memcg_with_oom_group_goes_as_a_whole() {
+    let decided = decide(&grouped("worker"), &[]);
+    let victim = decided.victim();
+    assert_eq!((victim.unit, victim.is_partial), (Target::Memcg(1), false));
+    assert_eq!(
+        (victim.memcg.as_slice(), &victim.addressees),
+        (b"/a.service".as_slice(), &Addressees::Everybody)
+    );
+    assert_eq!(decided.victims(), [[1, 2, 3]]);
+    assert_eq!(victim.predicted_relief_bytes, 350 * MIB);
+}
+
+#[test]
+fn steps_are_for_whom_the_policy_named_and_not_for_those_who_go_along() {
+    let entry = sacrifice(Target::Tree(1), 500).going(&[signal(2, 100)]);
+    let decided = decide(&grouped("worker"), &[vote("p", 1, &[entry])]);
+    let victim = decided.victim();
+    assert_eq!(victim.unit, Target::Memcg(1));
+    assert_eq!(victim.addressees, Addressees::These(vec![id(FIRST_PID + 1)]));
+    assert_eq!(decided.victims(), [[1, 2, 3]]);
+}
+
+#[test]
+fn oom_group_takes_nobody_who_is_spared() {
+    for strength in [1, 1000] {
+        let spares = vote("p", 1, &[protect(Target::Process(3), strength)]);
+        assert_eq!(
+            decide(&grouped("worker"), &[spares]).victims(),
+            [[1]],
+            "the process alone, as without a group"
+        );
+    }
+    let settings = Settings {
+        never: vec![Rule { comm: Some("sshd".into()), ..Rule::default() }],
+        ..Settings::default()
+    };
+    assert_eq!(with_settings(&grouped("sshd"), &[], &settings).victims(), [[1]]);
+}
+
+#[test]
+fn a_tree_that_reaches_beyond_the_group_goes_as_it_is() {
+    let entry = sacrifice(Target::Tree(1), 500);
+    let mut snapshot = grouped("worker");
+    Arc::make_mut(&mut snapshot.processes.memcgs)[2] = 0;
+    assert_eq!(decide(&snapshot, &[vote("p", 1, &[entry])]).victims(), [[1, 2]]);
+}
+
+#[test]
+fn of_a_tree_whose_root_stays_the_tops_are_asked() {
+    let rows = [process(5), process(40).child_of(0), process(300).child_of(1), process(30).child_of(0)];
+    let votes = [vote("p", 1, &[sacrifice(Target::Tree(0), 500), protect(Target::Process(0), 1000)])];
+    let decided = decide(&machine(&["/"], &rows), &votes);
+    let victim = decided.victim();
+    assert_eq!((victim.unit, victim.is_partial), (Target::Tree(0), true));
+    assert_eq!(victim.addressees, Addressees::These(vec![id(FIRST_PID + 1), id(FIRST_PID + 3)]));
 }

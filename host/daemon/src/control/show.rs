@@ -119,7 +119,7 @@ fn history(out: &mut impl Write, history: &History) -> Result<()> {
             )?;
             continue;
         }
-        let how = if past.killed { "SIGKILL" } else { "its signal" };
+        let how = if past.killed { "SIGKILL" } else { "itself" };
         writeln!(
             out,
             "pid {} ({}), {} of {}: {}: went by {how} in {} ms, gave back {} of {}",
@@ -133,6 +133,9 @@ fn history(out: &mut impl Write, history: &History) -> Result<()> {
             bytes(past.predicted_relief_bytes)
         )?;
         writeln!(out, "    {}: {}", past.policy, Escaped(past.reason.as_bytes()))?;
+        if !past.steps.is_empty() {
+            writeln!(out, "    {}", Escaped(past.steps.join(", ").as_bytes()))?;
+        }
     }
     Ok(())
 }
