@@ -91,3 +91,33 @@ fn the_init_of_another_pid_namespace_goes_by_its_pid_in_ours() {
     wait_for("its end", || actuator.alive(&[id]).is_empty().then_some(()));
     outside.0.wait().unwrap();
 }
+
+/// Stops a child of ours in a trace (ptrace(2)), as a debugger does.
+#[expect(unsafe_code, reason = "no library of ours wraps ptrace(2)")]
+fn trace(pid: u32) {
+    let pid = libc::pid_t::try_from(pid).unwrap();
+    let none = std::ptr::null_mut::<libc::c_void>();
+    for request in [libc::PTRACE_SEIZE, libc::PTRACE_INTERRUPT] {
+        // SAFETY: both take a pid, and neither reads or writes memory of ours.
+        let result = unsafe { libc::ptrace(request, pid, none, none) };
+        assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+    }
+}
+
+#[test]
+fn a_traced_victim_does_not_see_sigterm_and_goes_by_sigkill() {
+    let mut traced = Ended(Command::new("sleep").arg("60").spawn().unwrap());
+    let pid = traced.0.id();
+    trace(pid);
+    let stat = || std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let field = |at: usize| stat().rsplit_once(") ").unwrap().1.split(' ').nth(at).unwrap().to_owned();
+    wait_for("the trace", || (field(0) == "t").then_some(()));
+    let id = ProcessId { pid, start_time: field(19).parse().unwrap() };
+    let mut actuator = Actuator::new(LiveKernel::new(PathBuf::from("/proc")), std::process::id(), false);
+    assert_eq!(actuator.execute(&Order::Signal { id, number: 15 }).outcome, Outcome::Done);
+    assert_eq!(field(0), "t", "it is stopped, and the signal waits for its tracer");
+    assert_eq!(actuator.alive(&[id]), [id]);
+    assert_eq!(actuator.execute(&Order::Kill { id }).outcome, Outcome::Done);
+    wait_for("its end", || actuator.alive(&[id]).is_empty().then_some(()));
+    traced.0.wait().unwrap();
+}
