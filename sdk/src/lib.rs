@@ -54,8 +54,10 @@ pub mod log;
 mod memcg;
 mod policy;
 mod process;
+mod reclaim;
 mod snapshot;
 mod tree;
+mod trend;
 
 pub use ballot::{
     Ballot, ENTRIES_MAX, Entry, REASON_BYTES_MAX, STEPS_MAX, Signal, Stance, Step, Target, WAIT_MS_MAX,

@@ -97,6 +97,22 @@ impl Snapshot {
         some(*self.host.memory_pressure_full_avg10())
     }
 
+    /// PSI `some avg10` of block I/O in hundredths of a percent, if there is PSI. Of the host, also where the daemon looks
+    /// after a part of it; so are the next two.
+    pub fn io_pressure_some_avg10(&self) -> Option<u32> {
+        some(*self.host.io_pressure_some_avg10())
+    }
+
+    /// PSI `full avg10` of block I/O in hundredths of a percent, if there is PSI.
+    pub fn io_pressure_full_avg10(&self) -> Option<u32> {
+        some(*self.host.io_pressure_full_avg10())
+    }
+
+    /// PSI `some avg10` of the processors in hundredths of a percent, if there is PSI.
+    pub fn cpu_pressure_some_avg10(&self) -> Option<u32> {
+        some(*self.host.cpu_pressure_some_avg10())
+    }
+
     /// When the snapshot was taken, milliseconds since boot.
     pub fn now_ms(&self) -> u64 {
         *self.host.now_ms()

@@ -19,6 +19,7 @@ pub mod plan;
 pub mod ranking;
 pub mod snapshot;
 pub mod text;
+pub mod trend;
 
 pub use ballot::{Ballot, Entry, Stance, Step, Target, Vote};
 pub use column::{Column, Limit, TextColumn};
@@ -27,3 +28,4 @@ pub use outcome::{Outcome, Report};
 pub use plan::{Addressees, Hold, Order, Plan, Victim};
 pub use ranking::{Exclusion, Ranked, Ranking, Tier};
 pub use snapshot::{Cause, Host, Memcgs, Needs, ProcessId, Processes, Request, SenseFault, Snapshot, Tree};
+pub use trend::Trend;

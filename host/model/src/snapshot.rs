@@ -6,8 +6,9 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::column::{Column, NONE_U32, TextColumn, UNKNOWN_S16, known_u64};
+use crate::column::{Column, NONE_U32, TextColumn, UNKNOWN_S16, UNKNOWN_U64, known_u64};
 pub use crate::memcgs::{Memcgs, memcg_flags};
+use crate::trend::Trend;
 
 /// A process (a thread group) that no later process can be mistaken for: pids are reused, start times are not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,6 +96,29 @@ pub struct Host {
     pub memory_pressure_some_avg10: u32,
     /// PSI `full avg10`, likewise.
     pub memory_pressure_full_avg10: u32,
+    /// PSI `some avg10` of block I/O, hundredths of a percent, or [`NONE_U32`]. Of the host.
+    pub io_pressure_some_avg10: u32,
+    /// PSI `full avg10` of block I/O, likewise.
+    pub io_pressure_full_avg10: u32,
+    /// PSI `some avg10` of the processors, likewise. There is no `full` of a host: somebody always runs.
+    pub cpu_pressure_some_avg10: u32,
+    /// `MemFree`: what nobody uses, for anything. Of the host.
+    pub memory_free_bytes: u64,
+    /// The sum of the zones' `min` in `/proc/zoneinfo`: with less free, whoever allocates must free memory itself.
+    /// Looked at once a minute, like those that follow. Of the host.
+    pub watermark_min_bytes: u64,
+    /// Likewise of `low`: with less free, kswapd begins to free memory.
+    pub watermark_low_bytes: u64,
+    /// Likewise of `high`: with more free, it stops.
+    pub watermark_high_bytes: u64,
+    /// `Zswap` of `/proc/meminfo`: what the compressed cache of swap takes, or [`UNKNOWN_U64`] before Linux 5.19.
+    pub zswap_bytes: u64,
+    /// `Zswapped`: how much it holds for that.
+    pub zswapped_bytes: u64,
+    /// How many processes the kernel's OOM killer has killed since boot (`oom_kill` of `/proc/vmstat`), in memcgs too.
+    pub oom_kills: u64,
+    /// How it moves.
+    pub trend: Trend,
 }
 
 impl Default for Host {
@@ -106,6 +130,17 @@ impl Default for Host {
             swap_free_bytes: 0,
             memory_pressure_some_avg10: NONE_U32,
             memory_pressure_full_avg10: NONE_U32,
+            io_pressure_some_avg10: NONE_U32,
+            io_pressure_full_avg10: NONE_U32,
+            cpu_pressure_some_avg10: NONE_U32,
+            memory_free_bytes: UNKNOWN_U64,
+            watermark_min_bytes: UNKNOWN_U64,
+            watermark_low_bytes: UNKNOWN_U64,
+            watermark_high_bytes: UNKNOWN_U64,
+            zswap_bytes: UNKNOWN_U64,
+            zswapped_bytes: UNKNOWN_U64,
+            oom_kills: UNKNOWN_U64,
+            trend: Trend::UNKNOWN,
         }
     }
 }

@@ -58,6 +58,25 @@ fn host(to: &mut Offer<'_>) -> Result<()> {
     to.value("swap-free-bytes", |s| s.host.swap_free_bytes)?;
     to.value("memory-pressure-some-avg10", |s| s.host.memory_pressure_some_avg10)?;
     to.value("memory-pressure-full-avg10", |s| s.host.memory_pressure_full_avg10)?;
+    to.value("io-pressure-some-avg10", |s| s.host.io_pressure_some_avg10)?;
+    to.value("io-pressure-full-avg10", |s| s.host.io_pressure_full_avg10)?;
+    to.value("cpu-pressure-some-avg10", |s| s.host.cpu_pressure_some_avg10)?;
+    to.value("memory-free-bytes", |s| s.host.memory_free_bytes)?;
+    to.value("watermark-min-bytes", |s| s.host.watermark_min_bytes)?;
+    to.value("watermark-low-bytes", |s| s.host.watermark_low_bytes)?;
+    to.value("watermark-high-bytes", |s| s.host.watermark_high_bytes)?;
+    to.value("zswap-bytes", |s| s.host.zswap_bytes)?;
+    to.value("zswapped-bytes", |s| s.host.zswapped_bytes)?;
+    to.value("oom-kills", |s| s.host.oom_kills)?;
+    to.value("refault-anon-bytes-per-s", |s| s.host.trend.refault_anon_bytes_per_s)?;
+    to.value("refault-file-bytes-per-s", |s| s.host.trend.refault_file_bytes_per_s)?;
+    to.value("swap-in-bytes-per-s", |s| s.host.trend.swap_in_bytes_per_s)?;
+    to.value("swap-out-bytes-per-s", |s| s.host.trend.swap_out_bytes_per_s)?;
+    to.value("major-faults-per-s", |s| s.host.trend.major_faults_per_s)?;
+    to.value("allocation-stalls-per-s", |s| s.host.trend.allocation_stalls_per_s)?;
+    to.value("memory-stall-some-us-per-s", |s| s.host.trend.memory_stall_some_us_per_s)?;
+    to.value("memory-stall-full-us-per-s", |s| s.host.trend.memory_stall_full_us_per_s)?;
+    to.value("memory-exhaustion-ms", |s| s.host.trend.memory_exhaustion_ms)?;
     to.value("now-ms", |s| s.now_ms)
 }
 

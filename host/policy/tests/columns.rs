@@ -48,6 +48,8 @@ fn values_and_columns_arrive_and_what_was_not_sensed_is_absent() {
     expect![[r#"
         request: cause 2 memcg 4294967295 deficit 4096
         host: 8589934592 1073741824 2147483648 3 250 4294967295 77
+        reclaim: [24, 25, 26, 27, 28, 29, 21, 22, 23]
+        trend: 5 oom kills; [1, 2, 3, 4, 5, 6, 7, 8, 18446744073709551615]
         rows: 3 1
         pids: [1, 2, 3]
         growth: [0, 1048576, 2097152]

@@ -15,7 +15,8 @@
 //! | tmpfs, shared memory          | anonymous LRU, though `Cached` has it, too   | not in it: right        |
 //! | mlocked, ramfs                | unevictable LRU                             | not in it: right        |
 //! | free hugepages                | taken out of the buddy allocator             | not in it: right, but in `MemTotal`: [`pageable_bytes`] |
-//! | what zram and zswap store     | kernel memory, not reclaimable               | not in it: right, but `SwapFree` promises more: [`zram_swap`] |
+//! | what zram stores              | kernel memory, not reclaimable               | not in it: right, but `SwapFree` promises more: [`zram_swap`] |
+//! | what zswap stores             | kernel memory, not reclaimable               | not in it: right; and each page has its slot in swap, to which it can be written (admin-guide/mm/zswap.rst), so `SwapFree` is right, too |
 //! | the cache of ZFS              | kernel memory, though it shrinks when asked  | not in it: wrong: [`arc_shrinkable_bytes`] |
 //!
 //! `tests/available.rs` holds the table against the kernel that it runs on. Likewise for a memcg: its

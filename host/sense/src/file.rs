@@ -54,8 +54,8 @@ impl Buffer {
     }
 
     /// Reads an open file again, from its start.
-    fn read_again(&mut self, file: &OwnedFd) -> Result<&[u8], Errno> {
-        self.fill(|into, at| pread(file, into, at as u64), End::Short)
+    fn read_again(&mut self, file: &OwnedFd, end: End) -> Result<&[u8], Errno> {
+        self.fill(|into, at| pread(file, into, at as u64), end)
     }
 
     /// Opens `path`, reads no more than `most` bytes of it and closes it.
@@ -161,12 +161,18 @@ pub(crate) fn open_root(path: &Path) -> Result<OwnedFd, SenseError> {
 pub(crate) struct KeptFile {
     path: CString,
     file: Option<OwnedFd>,
+    end: End,
 }
 
 impl KeptFile {
     /// `path` is relative to the directory that [`KeptFile::read`] is given. Opened at the first read.
     pub(crate) fn new(path: CString) -> Self {
-        Self { path, file: None }
+        Self { path, file: None, end: End::Short }
+    }
+
+    /// Likewise one that the kernel hands out in pieces: a line at a time, of which it fills a page (fs/seq_file.c).
+    pub(crate) fn list(path: CString) -> Self {
+        Self { end: End::Empty, ..Self::new(path) }
     }
 
     pub(crate) fn path(&self) -> &CStr {
@@ -198,7 +204,7 @@ impl KeptFile {
             Some(file) => file,
             None => open(directory.as_fd(), &self.path)?,
         };
-        let count = buffer.read_again(&file)?.len();
+        let count = buffer.read_again(&file, self.end)?.len();
         self.file = Some(file);
         Ok(count)
     }
@@ -222,9 +228,10 @@ mod tests {
             let text: Vec<u8> = (0..length).map(|at| b'0' + u8::try_from(at % 10).unwrap()).collect();
             std::fs::write(folder.path().join("long"), &text).unwrap();
             assert_eq!(buffer.read_file(directory.as_fd(), c"long"), Ok(text.as_slice()));
-            let mut kept = KeptFile::new(c"long".into());
-            assert_eq!(kept.read(&directory, &mut buffer), Ok(text.as_slice()));
-            assert_eq!(kept.read(&directory, &mut buffer), Ok(text.as_slice()));
+            for mut kept in [KeptFile::new(c"long".into()), KeptFile::list(c"long".into())] {
+                assert_eq!(kept.read(&directory, &mut buffer), Ok(text.as_slice()));
+                assert_eq!(kept.read(&directory, &mut buffer), Ok(text.as_slice()));
+            }
             let head = buffer.read_head(directory.as_fd(), c"long", 100).unwrap();
             assert_eq!(head, text.get(..100).unwrap_or_default());
         }

@@ -9,7 +9,7 @@ use crate::file::{Buffer, KeptFile, open_root};
 use crate::memory::{Memory, Tree, Unusable, if_present};
 use crate::parse::Malformed;
 use crate::parse::arcstats::arcstats;
-use crate::parse::meminfo::meminfo;
+use crate::parse::meminfo::{Meminfo, meminfo};
 use crate::parse::pressure::{Pressure, pressure};
 use crate::parse::swaps::{SwapArea, swap_areas, zram_stat};
 use crate::root::Root;
@@ -22,6 +22,7 @@ pub(crate) struct HostMemory {
     pressure: KeptFile,
     arcstats: KeptFile,
     swaps: Swaps,
+    said: Meminfo,
 }
 
 /// What is swapped to now: areas come and go.
@@ -54,6 +55,7 @@ impl HostMemory {
                 block: open_root(&block).ok().map(|directory| Tree { path: block, directory }),
                 zrams: Vec::new(),
             },
+            said: Meminfo::default(),
         })
     }
 
@@ -64,7 +66,9 @@ impl HostMemory {
         buffer: &mut Buffer,
         report: &mut dyn FnMut(&Unusable<'_>),
     ) -> Result<Memory, Unusable<'_>> {
+        self.said = Meminfo::default();
         let found = self.proc.read(&mut self.meminfo, buffer, meminfo)?;
+        self.said = found;
         let arc = known(if_present(self.proc.read(&mut self.arcstats, buffer, arcstats)), report);
         let total = pageable_bytes(found.total_bytes, found.hugetlb_bytes);
         let shrinkable = arc.flatten().map_or(0, |arc| arc_shrinkable_bytes(&arc));
@@ -78,6 +82,11 @@ impl HostMemory {
             self.swaps.correct(&self.proc, buffer, report, &mut memory);
         }
         Ok(memory)
+    }
+
+    /// What `meminfo` said at the last read; nothing if it could not be read.
+    pub(crate) fn said(&self) -> &Meminfo {
+        &self.said
     }
 
     /// `None` where the kernel has no PSI.

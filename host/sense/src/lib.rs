@@ -6,6 +6,7 @@
 //!
 //! ```text
 //! root ─▶ hierarchy ─▶ sensor ─┬─▶ memory      host (corrected) and scope (kept open)
+//!                              ├─▶ counters    what else the host counts ─▶ host_trend
 //!                              ├─▶ memcg       one row per cgroup ─▶ members, memcg_trends; limit_watch (kept open)
 //!                              └─▶ process     one row per process ─▶ known, growth, details
 //!                        parse: total functions of bytes
@@ -24,7 +25,9 @@ mod error;
 mod file;
 mod growth;
 mod hierarchy;
+mod host_counters;
 mod host_memory;
+mod host_trend;
 #[cfg(test)]
 mod injected;
 mod known;
@@ -45,6 +48,7 @@ pub mod survey;
 mod trend;
 pub mod trigger;
 mod whose;
+mod window;
 
 pub use attribution::{Attribution, Container, Pod, PodUid, Qos, Runtime, attribution};
 pub use error::SenseError;

@@ -1,16 +1,20 @@
 //! The sensor: everything that stays open between two scans.
 
-use jettison_model::column::NONE_U32;
+use jettison_model::column::{NONE_U32, UNKNOWN_U64};
 use jettison_model::{Host, Memcgs, Needs, SenseFault, Snapshot};
+use rustix::param::page_size;
 
 use crate::error::{Faults, SenseError};
 use crate::file::{Buffer, open_root};
 use crate::hierarchy::Hierarchy;
+use crate::host_counters::HostCounters;
 use crate::host_memory::HostMemory;
+use crate::host_trend::{HostTrend, Sample};
 use crate::limit_watch::{Left, LimitWatch};
 use crate::memcg::{MemcgPaths, MemcgWalk};
 use crate::memory::{Memory, Scope, Unusable};
 use crate::parse::pressure::Pressure;
+use crate::parse::zoneinfo::Watermarks;
 use crate::process::{ProcessWalk, Terms};
 use crate::root::Root;
 
@@ -30,6 +34,8 @@ pub struct Sensor {
     hierarchy: Option<Hierarchy>,
     buffer: Buffer,
     host: HostMemory,
+    counters: HostCounters,
+    trend: HostTrend,
     scope: Option<Scope>,
     memcgs: Option<MemcgWalk>,
     limits: Option<LimitWatch>,
@@ -49,6 +55,8 @@ impl Sensor {
         let mut buffer = Buffer::new();
         let mut host = HostMemory::new(&root)?;
         host.read(&mut buffer, &mut |_| ()).map_err(|unusable| unusable.into_error())?;
+        let counters = HostCounters::new(&root)?;
+        let trend = HostTrend::new(page_size() as u64);
         let hierarchy = Hierarchy::find(&root);
         let scope = match (scope, &hierarchy) {
             (None, _) => None,
@@ -74,6 +82,8 @@ impl Sensor {
             hierarchy,
             buffer,
             host,
+            counters,
+            trend,
             scope,
             memcgs,
             limits,
@@ -88,7 +98,7 @@ impl Sensor {
         self.faults.clear();
         into.taken_at_ms = now.wall_ms;
         into.now_ms = now.boot_ms;
-        into.host = self.sense_host();
+        into.host = self.sense_host(now);
         match &mut self.memcgs {
             Some(memcgs) => {
                 let known = self.processes.known();
@@ -110,22 +120,31 @@ impl Sensor {
 
     /// Numbers that cannot be read are unknown, which is above every threshold: nobody is shut down for a file
     /// that we could not read. Where the scope has vanished there is nobody in it to act on, and the host's numbers stand.
-    fn sense_host(&mut self) -> Host {
+    fn sense_host(&mut self, now: Now) -> Host {
         let (buffer, faults) = (&mut self.buffer, &mut self.faults);
         let host = self.host.read(buffer, &mut |unusable| unusable.record(faults));
         let mut memory = host.unwrap_or_else(|unusable| {
             unusable.record(faults);
             Memory::UNKNOWN
         });
-        let mut pressure = None;
+        let (mut pressure, mut has_scope_memory) = (None, false);
         if let Some(scope) = &mut self.scope {
             match scope.read(memory, buffer) {
-                Ok(tighter) => memory = tighter,
+                Ok(tighter) => (memory, has_scope_memory) = (tighter, true),
                 Err(unusable) => unusable.record(faults),
             }
             pressure = present(scope.pressure(buffer), faults);
         }
+        let has_scope_pressure = pressure.is_some();
         let pressure = pressure.or_else(|| present(self.host.pressure(buffer), faults));
+        let counted =
+            self.counters.read(now.boot_ms, buffer, &mut |unusable: &Unusable<'_>| unusable.record(faults));
+        let vmstat = counted.vmstat;
+        let sample = Sample { memory, has_scope_memory, pressure, has_scope_pressure, vmstat };
+        let (said, page) = (self.host.said(), page_size() as u64);
+        let watermark = |pages: fn(&Watermarks) -> u64| {
+            counted.watermarks.map_or(UNKNOWN_U64, |found| pages(&found).saturating_mul(page))
+        };
         Host {
             memory_total_bytes: memory.total_bytes,
             memory_available_bytes: memory.available_bytes,
@@ -133,6 +152,17 @@ impl Sensor {
             swap_free_bytes: memory.swap_free_bytes,
             memory_pressure_some_avg10: pressure.map_or(NONE_U32, |found| found.some_avg10),
             memory_pressure_full_avg10: pressure.map_or(NONE_U32, |found| found.full_avg10),
+            io_pressure_some_avg10: counted.io_avg10.map_or(NONE_U32, |(some, _)| some),
+            io_pressure_full_avg10: counted.io_avg10.map_or(NONE_U32, |(_, full)| full),
+            cpu_pressure_some_avg10: counted.cpu_avg10.unwrap_or(NONE_U32),
+            memory_free_bytes: said.free_bytes.unwrap_or(UNKNOWN_U64),
+            watermark_min_bytes: watermark(|found| found.min_pages),
+            watermark_low_bytes: watermark(|found| found.low_pages),
+            watermark_high_bytes: watermark(|found| found.high_pages),
+            zswap_bytes: said.zswap_bytes.unwrap_or(UNKNOWN_U64),
+            zswapped_bytes: said.zswapped_bytes.unwrap_or(UNKNOWN_U64),
+            oom_kills: vmstat.oom_kills.unwrap_or(UNKNOWN_U64),
+            trend: self.trend.next(now.boot_ms, sample),
         }
     }
 

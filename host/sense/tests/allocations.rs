@@ -55,6 +55,10 @@ fn build(machine: &Path, count: u32) {
     write(machine.join("sys/block/zram0/mm_stat"), "4096 2048 2048 0 0 0 0 0 0\n").unwrap();
     create_dir_all(proc.join("spl/kstat/zfs")).unwrap();
     write(proc.join("spl/kstat/zfs/arcstats"), "name type data\nc_min 4 1\nsize 4 9\n").unwrap();
+    write(proc.join("zoneinfo"), "min 1\nlow 2\nhigh 3\n").unwrap();
+    write(proc.join("pressure/io"), "some avg10=1.00 total=0\nfull avg10=0.10 total=0\n").unwrap();
+    write(proc.join("pressure/cpu"), "some avg10=1.00 total=0\n").unwrap();
+    write(proc.join("vmstat"), "pgmajfault 1\nallocstall_normal 2\n").unwrap();
     write(proc.join("pressure/memory"), "some avg10=1.00 total=0\nfull avg10=0.10 total=0\n").unwrap();
     write(memory.join("cgroup.controllers"), "memory\n").unwrap();
     for pid in 1..=count {

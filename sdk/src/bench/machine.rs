@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use super::memcg_row::MemcgRow;
 use super::process_row::{MIB, ProcessRow};
+use super::reclaim::Reclaim;
+use super::trend::Trend;
 use super::verdict::Verdict;
 use crate::columns::{Details, Host, Memcgs, NONE_U32, Processes, Request, UNKNOWN_S64, UNKNOWN_U64};
 use crate::policy::{Policy, Problem, consult, problems};
@@ -23,6 +25,9 @@ pub struct Machine {
     swap_free_bytes: u64,
     pressure_some_avg10: u32,
     pressure_full_avg10: u32,
+    oom_kills: u64,
+    pub(super) trend: Trend,
+    pub(super) reclaim: Reclaim,
     now_ms: u64,
     is_first_snapshot: bool,
     processes: Vec<ProcessRow>,
@@ -49,6 +54,9 @@ impl Machine {
             swap_free_bytes: 0,
             pressure_some_avg10: 0,
             pressure_full_avg10: 0,
+            oom_kills: 0,
+            trend: Trend::at_rest(),
+            reclaim: Reclaim::default(),
             now_ms: 86_400_000,
             is_first_snapshot: false,
             processes: Vec::new(),
@@ -81,6 +89,12 @@ impl Machine {
     /// PSI `some` and `full` avg10, hundredths of a percent; `None` for a kernel without PSI.
     pub fn pressure_avg10(mut self, some_and_full: Option<(u32, u32)>) -> Self {
         (self.pressure_some_avg10, self.pressure_full_avg10) = some_and_full.unwrap_or((NONE_U32, NONE_U32));
+        self
+    }
+
+    /// How many processes the kernel's OOM killer has killed since boot.
+    pub fn oom_kills(mut self, kills: u64) -> Self {
+        self.oom_kills = kills;
         self
     }
 
@@ -199,15 +213,21 @@ impl Machine {
     }
 
     fn host(&self) -> Host {
-        Host {
+        let mut host = Host {
             memory_total_bytes: self.total_bytes.into(),
             memory_available_bytes: self.available_bytes.into(),
             swap_total_bytes: self.swap_total_bytes.into(),
             swap_free_bytes: self.swap_free_bytes.into(),
             memory_pressure_some_avg10: self.pressure_some_avg10.into(),
             memory_pressure_full_avg10: self.pressure_full_avg10.into(),
+            oom_kills: self.oom_kills.into(),
             now_ms: self.now_ms.into(),
-        }
+            ..Host::default()
+        };
+        let trend = if self.is_first_snapshot { Trend::unknown() } else { self.trend };
+        trend.fill(&mut host);
+        self.reclaim.fill(&mut host);
+        host
     }
 
     fn process_table(&self) -> Processes {

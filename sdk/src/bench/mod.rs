@@ -15,6 +15,8 @@
 mod machine;
 mod memcg_row;
 mod process_row;
+mod reclaim;
+mod trend;
 mod verdict;
 
 pub use machine::Machine;

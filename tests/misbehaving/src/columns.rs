@@ -92,6 +92,35 @@ pub(crate) fn describe() {
             host::memory_pressure_full_avg10(),
             host::now_ms()
         ),
+        format!(
+            "reclaim: {:?}",
+            [
+                host::memory_free_bytes(),
+                host::watermark_min_bytes(),
+                host::watermark_low_bytes(),
+                host::watermark_high_bytes(),
+                host::zswap_bytes(),
+                host::zswapped_bytes(),
+                host::io_pressure_some_avg10().into(),
+                host::io_pressure_full_avg10().into(),
+                host::cpu_pressure_some_avg10().into(),
+            ]
+        ),
+        format!(
+            "trend: {} oom kills; {:?}",
+            host::oom_kills(),
+            [
+                host::refault_anon_bytes_per_s(),
+                host::refault_file_bytes_per_s(),
+                host::swap_in_bytes_per_s(),
+                host::swap_out_bytes_per_s(),
+                host::major_faults_per_s(),
+                host::allocation_stalls_per_s(),
+                host::memory_stall_some_us_per_s(),
+                host::memory_stall_full_us_per_s(),
+                host::memory_exhaustion_ms(),
+            ]
+        ),
         format!("rows: {} {}", processes::count(), memcgs::count()),
         format!("pids: {:?}", processes::pids()),
         format!("growth: {:?}", processes::growth_bytes_per_s()),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use jettison_model::column::{Column, NONE_U32, UNKNOWN_S16, UNKNOWN_S64, UNKNOWN_U64};
 use jettison_model::snapshot::flags::EXCLUDED;
-use jettison_model::{Host, Memcgs, Processes, Request, Snapshot, TextColumn};
+use jettison_model::{Host, Memcgs, Processes, Request, Snapshot, TextColumn, Trend};
 use jettison_sense::{Qos, Runtime, attribution};
 use serde::Deserialize;
 
@@ -72,16 +72,41 @@ fn snapshot(file: wire::File) -> Snapshot {
         taken_at_ms: file.taken_at_ms,
         now_ms: host.now_ms,
         request: Request::default(),
-        host: Host {
-            memory_total_bytes: host.memory_total_bytes.0,
-            memory_available_bytes: host.memory_available_bytes.0,
-            swap_total_bytes: host.swap_total_bytes.0,
-            swap_free_bytes: host.swap_free_bytes.0,
-            memory_pressure_some_avg10: host.memory_pressure_some_avg10.unwrap_or(NONE_U32),
-            memory_pressure_full_avg10: host.memory_pressure_full_avg10.unwrap_or(NONE_U32),
-        },
+        host: memory(&host),
         processes: processes(file.processes, file.details),
         memcgs: memcgs(file.memcgs, file.attribution),
+    }
+}
+
+fn memory(host: &wire::Host) -> Host {
+    Host {
+        memory_total_bytes: host.memory_total_bytes.0,
+        memory_available_bytes: host.memory_available_bytes.0,
+        swap_total_bytes: host.swap_total_bytes.0,
+        swap_free_bytes: host.swap_free_bytes.0,
+        memory_pressure_some_avg10: host.memory_pressure_some_avg10.unwrap_or(NONE_U32),
+        memory_pressure_full_avg10: host.memory_pressure_full_avg10.unwrap_or(NONE_U32),
+        io_pressure_some_avg10: host.io_pressure_some_avg10.unwrap_or(NONE_U32),
+        io_pressure_full_avg10: host.io_pressure_full_avg10.unwrap_or(NONE_U32),
+        cpu_pressure_some_avg10: host.cpu_pressure_some_avg10.unwrap_or(NONE_U32),
+        memory_free_bytes: host.memory_free_bytes.0,
+        watermark_min_bytes: host.watermark_min_bytes.0,
+        watermark_low_bytes: host.watermark_low_bytes.0,
+        watermark_high_bytes: host.watermark_high_bytes.0,
+        zswap_bytes: host.zswap_bytes.0,
+        zswapped_bytes: host.zswapped_bytes.0,
+        oom_kills: host.oom_kills.0,
+        trend: Trend {
+            refault_anon_bytes_per_s: host.refault_anon_bytes_per_s.0,
+            refault_file_bytes_per_s: host.refault_file_bytes_per_s.0,
+            swap_in_bytes_per_s: host.swap_in_bytes_per_s.0,
+            swap_out_bytes_per_s: host.swap_out_bytes_per_s.0,
+            major_faults_per_s: host.major_faults_per_s.0,
+            allocation_stalls_per_s: host.allocation_stalls_per_s.0,
+            memory_stall_some_us_per_s: host.memory_stall_some_us_per_s.0,
+            memory_stall_full_us_per_s: host.memory_stall_full_us_per_s.0,
+            memory_exhaustion_ms: host.memory_exhaustion_ms.0,
+        },
     }
 }
 

@@ -1,8 +1,8 @@
 use std::path::PathBuf;
 
 use expect_test::expect;
-use jettison_model::SenseFault;
 use jettison_model::column::{UNKNOWN_S64, UNKNOWN_U64};
+use jettison_model::{SenseFault, Trend};
 use jettison_sense::Now;
 use serde_json::{Value, json};
 
@@ -108,8 +108,8 @@ fn what_is_wrong_with_a_file_is_named() {
         FILE: processes.uids: 1 values for 10 rows
         FILE: processes.memcgs: there is no row 99, only 9
         FILE: processes.oom-score-adjs: -1001 is not -1000 to 1000
-        FILE: invalid value: string "much", expected a number, "max" or null at line 1 column 3297
-        FILE: expected {"hex": "an even number of digits"} at line 1 column 2790
+        FILE: invalid value: string "much", expected a number, "max" or null at line 1 column 3813
+        FILE: expected {"hex": "an even number of digits"} at line 1 column 3306
         FILE: details.cmdlines: 0 values for 10 rows
         FILE: memcgs.paths: not in ascending order of bytes, or one is there twice
         FILE: memcgs.parents: there is no row 4294967295, only 9
@@ -153,6 +153,18 @@ fn containers_and_pods_come_from_the_file_and_without_it_from_the_paths() {
     let mut file: Value = serde_json::from_slice(&written(&write::file(&snapshot, &faults))).unwrap();
     file["attribution"]["pod-qos-classes"][0] = "Regal".into();
     assert_eq!(classes(&read_back(&serde_json::to_vec(&file).unwrap()).unwrap())[0], u32::MAX);
+}
+
+#[test]
+fn files_of_before_and_after_are_read() {
+    let mut file = plain();
+    let host = file["host"].as_object_mut().unwrap();
+    host.retain(|key, _| !key.contains("-per-s") && key != "oom-kills" && key != "memory-exhaustion-ms");
+    host.insert("moon-phase".into(), 3.into());
+    let back = read_back(&serde_json::to_vec(&file).unwrap()).unwrap();
+    assert_eq!((back.host.trend, back.host.oom_kills), (Trend::UNKNOWN, UNKNOWN_U64));
+    let whole = read_back(&serde_json::to_vec(&plain()).unwrap()).unwrap();
+    assert_eq!((whole.host.trend.major_faults_per_s, whole.host.oom_kills), (0, 0));
 }
 
 #[test]

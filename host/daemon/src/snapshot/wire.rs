@@ -42,6 +42,45 @@ pub(super) struct Host {
     pub(super) memory_pressure_some_avg10: Option<u32>,
     pub(super) memory_pressure_full_avg10: Option<u32>,
     pub(super) now_ms: u64,
+    // Files of before do not have these.
+    #[serde(default)]
+    pub(super) io_pressure_some_avg10: Option<u32>,
+    #[serde(default)]
+    pub(super) io_pressure_full_avg10: Option<u32>,
+    #[serde(default)]
+    pub(super) cpu_pressure_some_avg10: Option<u32>,
+    #[serde(default)]
+    pub(super) memory_free_bytes: Number,
+    #[serde(default)]
+    pub(super) watermark_min_bytes: Number,
+    #[serde(default)]
+    pub(super) watermark_low_bytes: Number,
+    #[serde(default)]
+    pub(super) watermark_high_bytes: Number,
+    #[serde(default)]
+    pub(super) zswap_bytes: Number,
+    #[serde(default)]
+    pub(super) zswapped_bytes: Number,
+    #[serde(default)]
+    pub(super) oom_kills: Number,
+    #[serde(default)]
+    pub(super) refault_anon_bytes_per_s: Number,
+    #[serde(default)]
+    pub(super) refault_file_bytes_per_s: Number,
+    #[serde(default)]
+    pub(super) swap_in_bytes_per_s: Number,
+    #[serde(default)]
+    pub(super) swap_out_bytes_per_s: Number,
+    #[serde(default)]
+    pub(super) major_faults_per_s: Number,
+    #[serde(default)]
+    pub(super) allocation_stalls_per_s: Number,
+    #[serde(default)]
+    pub(super) memory_stall_some_us_per_s: Number,
+    #[serde(default)]
+    pub(super) memory_stall_full_us_per_s: Number,
+    #[serde(default)]
+    pub(super) memory_exhaustion_ms: Number,
 }
 
 /// wit/processes.wit, and what the host itself needs: start times, and the adjustments that the kernel holds now.

@@ -8,21 +8,12 @@ use super::cell::{Number, Text};
 use super::wire;
 
 pub(super) fn file(snapshot: &Snapshot, faults: &[SenseFault]) -> wire::File {
-    let host = &snapshot.host;
     wire::File {
         schema: wire::SCHEMA.into(),
         jettison: env!("CARGO_PKG_VERSION").into(),
         taken_at_ms: snapshot.taken_at_ms,
         redacted: false,
-        host: wire::Host {
-            memory_total_bytes: Number(host.memory_total_bytes),
-            memory_available_bytes: Number(host.memory_available_bytes),
-            swap_total_bytes: Number(host.swap_total_bytes),
-            swap_free_bytes: Number(host.swap_free_bytes),
-            memory_pressure_some_avg10: some_u32(host.memory_pressure_some_avg10),
-            memory_pressure_full_avg10: some_u32(host.memory_pressure_full_avg10),
-            now_ms: snapshot.now_ms,
-        },
+        host: memory(snapshot),
         processes: processes(&snapshot.processes),
         details: details(&snapshot.processes),
         memcgs: memcgs(&snapshot.memcgs),
@@ -31,6 +22,39 @@ pub(super) fn file(snapshot: &Snapshot, faults: &[SenseFault]) -> wire::File {
             .iter()
             .map(|fault| wire::Fault { path: fault.path.clone(), what: fault.what.clone() })
             .collect(),
+    }
+}
+
+fn memory(snapshot: &Snapshot) -> wire::Host {
+    let host = &snapshot.host;
+    let trend = &host.trend;
+    wire::Host {
+        memory_total_bytes: Number(host.memory_total_bytes),
+        memory_available_bytes: Number(host.memory_available_bytes),
+        swap_total_bytes: Number(host.swap_total_bytes),
+        swap_free_bytes: Number(host.swap_free_bytes),
+        memory_pressure_some_avg10: some_u32(host.memory_pressure_some_avg10),
+        memory_pressure_full_avg10: some_u32(host.memory_pressure_full_avg10),
+        now_ms: snapshot.now_ms,
+        io_pressure_some_avg10: some_u32(host.io_pressure_some_avg10),
+        io_pressure_full_avg10: some_u32(host.io_pressure_full_avg10),
+        cpu_pressure_some_avg10: some_u32(host.cpu_pressure_some_avg10),
+        memory_free_bytes: Number(host.memory_free_bytes),
+        watermark_min_bytes: Number(host.watermark_min_bytes),
+        watermark_low_bytes: Number(host.watermark_low_bytes),
+        watermark_high_bytes: Number(host.watermark_high_bytes),
+        zswap_bytes: Number(host.zswap_bytes),
+        zswapped_bytes: Number(host.zswapped_bytes),
+        oom_kills: Number(host.oom_kills),
+        refault_anon_bytes_per_s: Number(trend.refault_anon_bytes_per_s),
+        refault_file_bytes_per_s: Number(trend.refault_file_bytes_per_s),
+        swap_in_bytes_per_s: Number(trend.swap_in_bytes_per_s),
+        swap_out_bytes_per_s: Number(trend.swap_out_bytes_per_s),
+        major_faults_per_s: Number(trend.major_faults_per_s),
+        allocation_stalls_per_s: Number(trend.allocation_stalls_per_s),
+        memory_stall_some_us_per_s: Number(trend.memory_stall_some_us_per_s),
+        memory_stall_full_us_per_s: Number(trend.memory_stall_full_us_per_s),
+        memory_exhaustion_ms: Number(trend.memory_exhaustion_ms),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use jettison_model::snapshot::Host;
-use jettison_model::{Cause, Fault, Snapshot};
+use jettison_model::{Cause, Fault, Snapshot, Trend};
 use jettison_policy::{Compiled, Compiler, Consultation, Engine, Limits, Policy};
 
 #[path = "../../build/guest.rs"]
@@ -94,6 +94,27 @@ pub(crate) fn three_processes() -> Snapshot {
         swap_total_bytes: 2 << 30,
         swap_free_bytes: 3,
         memory_pressure_some_avg10: 250,
+        io_pressure_some_avg10: 21,
+        io_pressure_full_avg10: 22,
+        cpu_pressure_some_avg10: 23,
+        memory_free_bytes: 24,
+        watermark_min_bytes: 25,
+        watermark_low_bytes: 26,
+        watermark_high_bytes: 27,
+        zswap_bytes: 28,
+        zswapped_bytes: 29,
+        oom_kills: 5,
+        trend: Trend {
+            refault_anon_bytes_per_s: 1,
+            refault_file_bytes_per_s: 2,
+            swap_in_bytes_per_s: 3,
+            swap_out_bytes_per_s: 4,
+            major_faults_per_s: 5,
+            allocation_stalls_per_s: 6,
+            memory_stall_some_us_per_s: 7,
+            memory_stall_full_us_per_s: 8,
+            ..Trend::UNKNOWN
+        },
         ..Host::default()
     };
     snapshot.now_ms = 77;

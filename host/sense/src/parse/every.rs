@@ -3,7 +3,8 @@
 use std::hint::black_box;
 
 use super::{
-    arcstats, cgroup, keyed, meminfo, mounts, oom_kill, pressure, smaps, stat, status, swaps, value,
+    arcstats, cgroup, keyed, meminfo, mounts, oom_kill, pressure, smaps, stat, status, swaps, value, vmstat,
+    zoneinfo,
 };
 use crate::attribution::attribution;
 use crate::hierarchy::Version;
@@ -37,6 +38,9 @@ pub fn parse_with_every(text: &[u8]) -> usize {
         status::status(text).is_ok(),
         smaps::pss_bytes(text).is_some(),
         swaps::zram_stat(text).is_some(),
+        vmstat::vmstat(text).is_ok(),
+        zoneinfo::watermarks(text).is_ok(),
+        pressure::some_avg10(text).is_ok(),
         value::limit(text).is_some(),
         value::oom_score_adj(text).is_some(),
         keyed::entry(text, b"oom_kill").is_some(),

@@ -79,7 +79,8 @@ pub(crate) fn entry(text: &[u8], wanted: &[u8]) -> Option<u64> {
     entries(text).find_map(|(key, value)| (key == wanted).then_some(value))
 }
 
-fn entries(text: &[u8]) -> impl Iterator<Item = (&[u8], u64)> {
+/// All keys, with their values.
+pub(super) fn entries(text: &[u8]) -> impl Iterator<Item = (&[u8], u64)> {
     lines(text).filter_map(|line| {
         let (key, value) = cut(line, b' ')?;
         Some((key, number(value)?))

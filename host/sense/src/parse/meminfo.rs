@@ -10,6 +10,11 @@ pub(crate) struct Meminfo {
     /// 0 on a kernel without swap.
     pub(crate) swap_total_bytes: u64,
     pub(crate) swap_free_bytes: u64,
+    /// What nobody uses, for anything.
+    pub(crate) free_bytes: Option<u64>,
+    /// What zswap takes, and what it holds for that. Since Linux 5.19.
+    pub(crate) zswap_bytes: Option<u64>,
+    pub(crate) zswapped_bytes: Option<u64>,
     /// The pool of hugepages of all sizes, free ones and those in use.
     pub(crate) hugetlb_bytes: u64,
 }
@@ -18,6 +23,7 @@ pub(crate) struct Meminfo {
 pub(crate) fn meminfo(text: &[u8]) -> Result<Meminfo, Malformed> {
     let (mut total, mut available, mut swap_total, mut swap_free) = (None, None, None, None);
     let (mut hugepages, mut hugepage_size, mut hugetlb) = (None, None, None);
+    let (mut free, mut zswap, mut zswapped) = (None, None, None);
     for line in lines(text) {
         let Some((key, value)) = cut(line, b':') else {
             continue;
@@ -25,6 +31,9 @@ pub(crate) fn meminfo(text: &[u8]) -> Result<Meminfo, Malformed> {
         let slot = match key {
             b"MemTotal" => &mut total,
             b"MemAvailable" => &mut available,
+            b"MemFree" => &mut free,
+            b"Zswap" => &mut zswap,
+            b"Zswapped" => &mut zswapped,
             b"SwapTotal" => &mut swap_total,
             b"SwapFree" => &mut swap_free,
             b"Hugepagesize" => &mut hugepage_size,
@@ -44,6 +53,9 @@ pub(crate) fn meminfo(text: &[u8]) -> Result<Meminfo, Malformed> {
         available_bytes: available.ok_or(Malformed("no line `MemAvailable:`"))?,
         swap_total_bytes: swap_total.unwrap_or(0),
         swap_free_bytes: swap_free.unwrap_or(0),
+        free_bytes: free,
+        zswap_bytes: zswap,
+        zswapped_bytes: zswapped,
         hugetlb_bytes: hugetlb.or_else(of_default_size).unwrap_or(0),
     })
 }
@@ -82,7 +94,7 @@ mod tests {
             let [total, available, swap_total, swap_free, hugetlb] = sizes;
             let text = format!(
                 "MemTotal:       {total} kB\nMemFree:  1 kB\nMemAvailable:   {available} kB\n\
-                 SwapTotal: {swap_total} kB\nSwapFree:\t{swap_free} kB\nDirty: 1 kB\nHugetlb: {hugetlb} kB\n"
+                 SwapTotal: {swap_total} kB\nSwapFree:\t{swap_free} kB\nZswap: 2 kB\nHugetlb: {hugetlb} kB\n"
             );
             let bytes = |size: u32| u64::from(size) * 1024;
             prop_assert_eq!(meminfo(text.as_bytes()), Ok(Meminfo {
@@ -90,6 +102,9 @@ mod tests {
                 available_bytes: bytes(available),
                 swap_total_bytes: bytes(swap_total),
                 swap_free_bytes: bytes(swap_free),
+                free_bytes: Some(1024),
+                zswap_bytes: Some(2048),
+                zswapped_bytes: None,
                 hugetlb_bytes: bytes(hugetlb),
             }));
         }

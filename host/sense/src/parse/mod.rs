@@ -13,6 +13,8 @@ pub(crate) mod stat;
 pub(crate) mod status;
 pub(crate) mod swaps;
 pub(crate) mod value;
+pub(crate) mod vmstat;
+pub(crate) mod zoneinfo;
 
 use std::fmt;
 
