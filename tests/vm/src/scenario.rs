@@ -56,6 +56,8 @@ pub struct Memcg {
     pub name: String,
     /// `memory.max`; no limit without.
     pub max_mib: Option<u64>,
+    /// Is removed and made anew then, as that of a service which restarts. Nobody may be in it.
+    pub again_at_ms: Option<u64>,
     /// What systemd was told of it, `avoid` or `omit`: the attribute that it would set (systemd.resource-control(5)).
     pub oom_preference: Option<String>,
 }

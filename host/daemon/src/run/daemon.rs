@@ -56,7 +56,7 @@ impl Daemon {
     pub(super) async fn run(mut self) {
         self.announce();
         self.core.sense(Clock.now());
-        self.watch_limits();
+        self.watch_memcgs();
         loop {
             let asked_at_ms = Clock.now().boot_ms;
             let wait_ms = self.core.wait_ms(asked_at_ms);
@@ -79,7 +79,7 @@ impl Daemon {
             if self.core.is_tick_due(Clock.now().boot_ms) {
                 self.core.tick(Clock.now());
                 self.watch_victims();
-                self.watch_limits();
+                self.watch_memcgs();
             }
         }
         let reports = self.core.finish(Clock.now());
@@ -105,8 +105,9 @@ impl Daemon {
         }
     }
 
-    fn watch_limits(&mut self) {
+    fn watch_memcgs(&mut self) {
         let pipeline = &self.core.pipeline;
+        self.wakers.arm_again(&pipeline.sensor, &self.events);
         self.wakers.watch_limits(&pipeline.sensor, &pipeline.settings.thresholds, &self.events);
     }
 

@@ -2,7 +2,7 @@
 //!
 //! | what | for how long |
 //! |---|---|
-//! | PSI triggers, as configured | always |
+//! | PSI triggers, as configured | always; one of a memcg while that is there |
 //! | whom its OOM killer takes, from its log | always |
 //! | hooks that have ended, and answers of the service manager | always |
 //! | of each memcg whose limit is watched: its events (v2), its usage crossing its level of `warn` (v1) | as long as it is watched |
@@ -27,12 +27,25 @@ use crate::tick::KernelKill;
 
 /// Everything that is armed. Dropping it disarms it.
 pub(super) struct Wakers {
-    psi: Vec<Watch>,
+    psi: Vec<Psi>,
     kernel_log: Option<Watch>,
     /// Hooks and stopped units that have ended.
     _helpers: Option<Watch>,
     /// By path.
     memcgs: BTreeMap<Vec<u8>, Armed>,
+}
+
+/// One trigger of the configuration.
+struct Psi {
+    spec: PsiSpec,
+    /// None if it could not be armed.
+    watch: Option<Watch>,
+}
+
+impl Psi {
+    fn is_armed(&self) -> bool {
+        self.watch.as_ref().is_some_and(|watch| !watch.is_over())
+    }
 }
 
 /// One memcg that is listened to.
@@ -46,13 +59,11 @@ struct Armed {
 impl Wakers {
     /// Arms what does not depend on what is sensed.
     pub(super) fn arm(root: &Root, specs: &[PsiSpec], helpers: &dyn Helpers, events: &Events) -> Self {
-        let psi = specs.iter().filter_map(|spec| {
-            let armed = psi(root, spec, events);
-            armed
-                .inspect_err(|error| {
-                    warn!(error, "no PSI trigger; the levels of available memory still wake us");
-                })
-                .ok()
+        let psi = specs.iter().map(|spec| {
+            let armed = psi(root, spec, events).inspect_err(|error| {
+                warn!(error, "no PSI trigger; the levels of available memory still wake us");
+            });
+            Psi { spec: spec.clone(), watch: armed.ok() }
         });
         let psi = psi.collect();
         let kernel_log = kernel_log(root, events).inspect_err(|error| {
@@ -66,6 +77,24 @@ impl Wakers {
             listening.inspect_err(unheard).ok()
         });
         Self { psi, kernel_log: kernel_log.ok(), _helpers: helpers, memcgs: BTreeMap::new() }
+    }
+
+    /// Arms the triggers of memcgs that were not there, or that have been made anew, as a service's is when it restarts.
+    pub(super) fn arm_again(&mut self, sensor: &Sensor, events: &Events) {
+        // Those of v1 have none.
+        if sensor.hierarchy().is_none_or(|hierarchy| hierarchy.version == Version::V1) {
+            return;
+        }
+        for trigger in self.psi.iter_mut().filter(|trigger| !trigger.is_armed()) {
+            let Some(memcg) = &trigger.spec.memcg else { continue };
+            if trigger.watch.take().is_some() {
+                warn!(memcg, "the memcg of a PSI trigger is gone; the trigger waits for another of its name");
+            }
+            if let Ok(watch) = psi(sensor.root(), &trigger.spec, events) {
+                info!(memcg, "the PSI trigger of a memcg is armed");
+                trigger.watch = Some(watch);
+            }
+        }
     }
 
     /// Listens to the memcgs whose limits are watched since the last scan, and to no others.
@@ -94,7 +123,7 @@ impl Wakers {
 
     /// How many PSI triggers are armed.
     pub(super) fn psi_triggers(&self) -> usize {
-        self.psi.len()
+        self.psi.iter().filter(|trigger| trigger.is_armed()).count()
     }
 
     /// How many memcgs are listened to.
@@ -117,8 +146,9 @@ fn psi(root: &Root, spec: &PsiSpec, events: &Events) -> Result<Watch, String> {
             "the PSI trigger is coarser than configured: windows that are no multiple of 2 s need CAP_SYS_RESOURCE"
         );
     }
-    let take = || Ok::<_, TriggerError>(vec![Event::Psi]);
-    events.listen(trigger.as_fd(), Interest::PRIORITY, take).map_err(text)
+    let fd = trigger.as_fd().try_clone_to_owned().map_err(text)?;
+    let take = move || trigger.check().map(|()| vec![Event::Psi]);
+    events.listen(fd.as_fd(), Interest::PRIORITY, take).map_err(text)
 }
 
 fn kernel_log(root: &Root, events: &Events) -> Result<Watch, String> {

@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::{Errno, retry_on_intr, write};
 
@@ -48,10 +49,11 @@ pub struct PsiSpec {
     pub memcg: Option<String>,
 }
 
-/// An armed trigger. Poll it for `POLLPRI`; `POLLERR` says that its memcg is gone. Dropping it disarms it.
+/// An armed trigger. Poll it for `POLLPRI`, and then ask [`PsiTrigger::check`]. Dropping it disarms it.
 #[derive(Debug)]
 pub struct PsiTrigger {
     fd: OwnedFd,
+    path: PathBuf,
     /// The stall that the kernel accepted, microseconds.
     pub stall_us: u64,
     /// The window that the kernel accepted, microseconds.
@@ -81,7 +83,7 @@ impl PsiTrigger {
         let window_us = u64::from(spec.window_ms) * 1000;
         let refused = match write_trigger(&path, spec.kind, stall_us, window_us) {
             Ok(fd) => {
-                return Ok(Self { fd, stall_us, window_us, re_armed: false });
+                return Ok(Self { fd, path, stall_us, window_us, re_armed: false });
             }
             Err(errno) => errno,
         };
@@ -91,8 +93,22 @@ impl PsiTrigger {
             return Err(TriggerError::of(path, refused));
         };
         let fd = write_trigger(&path, spec.kind, stall_us, window_us)
-            .map_err(|errno| TriggerError::of(path, errno))?;
-        Ok(Self { fd, stall_us, window_us, re_armed: true })
+            .map_err(|errno| TriggerError::of(path.clone(), errno))?;
+        Ok(Self { fd, path, stall_us, window_us, re_armed: true })
+    }
+
+    /// Whether there is still anything to wait for. A trigger whose memcg has been removed is ready for ever
+    /// (`POLLERR`, `psi_trigger_poll` in kernel/sched/psi.c), and says nothing of any stall.
+    ///
+    /// # Errors
+    /// [`TriggerError::Absent`] once the memcg is gone, also if there is another one of that name by now.
+    pub fn check(&self) -> Result<(), TriggerError> {
+        let mut ready = [PollFd::new(&self.fd, PollFlags::PRI)];
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        retry_on_intr(|| poll(&mut ready, Some(&at_once)))
+            .map_err(|errno| TriggerError::of(self.path.clone(), errno))?;
+        let is_gone = ready.iter().any(|fd| fd.revents().intersects(PollFlags::ERR | PollFlags::HUP));
+        if is_gone { Err(TriggerError::Absent { path: self.path.clone() }) } else { Ok(()) }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs::write;
 
 use anyhow::{Context, Result};
-use jettison_vm_guest::Scenario;
+use jettison_vm_guest::{Memcg, Scenario};
 use rustix::fs::{XattrFlags, setxattr};
 use rustix::mm::{MlockAllFlags, mlockall};
 
@@ -16,20 +16,29 @@ pub(crate) fn set_up(scenario: &Scenario) -> Result<()> {
     write("/proc/self/oom_score_adj", "-1000").context("our oom_score_adj")?;
     let control = format!("{CGROUPS}/cgroup.subtree_control");
     write(&control, "+memory").context(control)?;
-    for memcg in &scenario.memcg {
-        let directory = format!("{CGROUPS}/{}", memcg.name);
-        std::fs::create_dir(&directory).with_context(|| directory.clone())?;
-        if let Some(max_mib) = memcg.max_mib {
-            let limit = (max_mib << 20).to_string();
-            write(format!("{directory}/memory.max"), limit).with_context(|| directory.clone())?;
-        }
-        if let Some(preference) = &memcg.oom_preference {
-            let attribute = format!("user.oomd_{preference}");
-            setxattr(&directory, &attribute, b"1", XattrFlags::empty())
-                .with_context(|| format!("{attribute} of {directory}"))?;
-        }
+    scenario.memcg.iter().try_for_each(make)
+}
+
+fn make(memcg: &Memcg) -> Result<()> {
+    let directory = format!("{CGROUPS}/{}", memcg.name);
+    std::fs::create_dir(&directory).with_context(|| directory.clone())?;
+    if let Some(max_mib) = memcg.max_mib {
+        let limit = (max_mib << 20).to_string();
+        write(format!("{directory}/memory.max"), limit).with_context(|| directory.clone())?;
+    }
+    if let Some(preference) = &memcg.oom_preference {
+        let attribute = format!("user.oomd_{preference}");
+        setxattr(&directory, &attribute, b"1", XattrFlags::empty())
+            .with_context(|| format!("{attribute} of {directory}"))?;
     }
     Ok(())
+}
+
+/// Removes one in which nobody is, and makes it anew.
+pub(crate) fn make_again(memcg: &Memcg) -> Result<()> {
+    let directory = format!("{CGROUPS}/{}", memcg.name);
+    std::fs::remove_dir(&directory).with_context(|| directory.clone())?;
+    make(memcg)
 }
 
 /// A number of `/proc/meminfo`, MiB.

@@ -9,12 +9,12 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use jettison_vm_guest::{Cost, Death, Process, Report, Scenario};
+use jettison_vm_guest::{Cost, Death, Memcg, Process, Report, Scenario};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::beat::{self, BEAT, Gap};
 use crate::kmsg::OomKills;
-use crate::machine::{CGROUPS, meminfo_mib, number_after};
+use crate::machine::{CGROUPS, make_again, meminfo_mib, number_after};
 use crate::reaper;
 use crate::trace::Signals;
 
@@ -76,6 +76,8 @@ impl<'s> Stage<'s> {
             self.scenario.process.iter().filter(|it| it.start_ms.is_some()).collect();
         let mut stop_at_ms = self.scenario.daemon.stop_at_ms.filter(|_| self.daemon.is_some());
         let mut copy_at_ms = self.scenario.daemon.copy_policy_at_ms.filter(|_| self.daemon.is_some());
+        let mut again: Vec<&Memcg> =
+            self.scenario.memcg.iter().filter(|memcg| memcg.again_at_ms.is_some()).collect();
         let mut end_ms = self.scenario.seconds * 1000;
         let mut sampled = started;
         self.report.available_min_mib = meminfo_mib("MemAvailable")?;
@@ -91,6 +93,9 @@ impl<'s> Stage<'s> {
             if copy_at_ms.is_some_and(|at| now_ms >= at) {
                 copy_policy()?;
                 copy_at_ms = None;
+            }
+            for memcg in again.extract_if(.., |memcg| memcg.again_at_ms.is_some_and(|at| now_ms >= at)) {
+                make_again(memcg)?;
             }
             self.read_log();
             for process in waiting.extract_if(.., |process| process.start_ms.is_some_and(|at| now_ms >= at)) {
