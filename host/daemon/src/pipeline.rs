@@ -1,7 +1,7 @@
 //! Sense, gate, consult, decide: the part of a tick that changes nothing, shared by `run` and `explain`.
 
 use jettison_decide::{Settings, Signals, State, exclusions, gate, mark, plan};
-use jettison_model::{Exclusion, Memcgs, Needs, Plan, Ranking, Snapshot, Vote};
+use jettison_model::{Cause, Exclusion, Memcgs, Needs, Plan, Ranking, Snapshot, Vote};
 use jettison_sense::{Left, Memory, Now, Sensor};
 
 use crate::clock::Clock;
@@ -11,6 +11,8 @@ use crate::policies::{Consulted, Policies};
 pub(crate) trait Sense {
     /// As [`Sensor::sense`].
     fn sense(&mut self, needs: Needs, now: Now, into: &mut Snapshot);
+    /// As [`Sensor::glance`].
+    fn glance(&mut self, needs: Needs, now: Now, into: &mut Snapshot);
     /// As [`Sensor::probe`].
     fn probe(&mut self) -> Option<Memory>;
     /// As [`Sensor::watch_limits`].
@@ -24,6 +26,10 @@ pub(crate) trait Sense {
 impl Sense for Sensor {
     fn sense(&mut self, needs: Needs, now: Now, into: &mut Snapshot) {
         Sensor::sense(self, needs, now, into);
+    }
+
+    fn glance(&mut self, needs: Needs, now: Now, into: &mut Snapshot) {
+        Sensor::glance(self, needs, now, into);
     }
 
     fn probe(&mut self) -> Option<Memory> {
@@ -76,8 +82,18 @@ impl<S: Sense, P: Consult> Pipeline<S, P> {
     /// Stage 1. Returns microseconds.
     pub(crate) fn sense(&mut self, now: Now) -> u64 {
         let stopwatch = Clock.stopwatch();
-        self.sensor.sense(self.policies.needs().or(self.settings.needs()), now, &mut self.snapshot);
+        self.sensor.sense(self.needs(), now, &mut self.snapshot);
         stopwatch.us()
+    }
+
+    /// Stage 1 of a routine tick, for less. Whether it has turned out to be one.
+    pub(crate) fn glance(&mut self, now: Now, signals: Signals) -> bool {
+        self.sensor.glance(self.needs(), now, &mut self.snapshot);
+        gate(&self.snapshot, signals, &self.settings).cause == Cause::Routine
+    }
+
+    fn needs(&self) -> Needs {
+        self.policies.needs().or(self.settings.needs())
     }
 }
 

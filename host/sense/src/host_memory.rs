@@ -89,6 +89,11 @@ impl HostMemory {
         &self.said
     }
 
+    /// Whether nobody had anything in swap at the last read.
+    pub(crate) fn is_swap_unused(&self) -> bool {
+        self.said.total_bytes > 0 && self.said.swap_total_bytes == self.said.swap_free_bytes
+    }
+
     /// `None` where the kernel has no PSI.
     pub(crate) fn pressure(&mut self, buffer: &mut Buffer) -> Result<Option<Pressure>, Unusable<'_>> {
         if_present(self.proc.read(&mut self.pressure, buffer, pressure))

@@ -178,6 +178,15 @@ impl Drop for Sleeper {
 /// Known processes are read in a shorter way, and only on the kernel's own procfs. What others do there is not ours to compare.
 #[test]
 fn every_call_of_a_live_scan_fails_once() {
+    every_live_call_fails_once(Sensor::sense);
+}
+
+#[test]
+fn every_call_of_a_glance_fails_once() {
+    every_live_call_fails_once(Sensor::glance);
+}
+
+fn every_live_call_fails_once(look: fn(&mut Sensor, Needs, Now, &mut Snapshot)) {
     let sleeper = || Sleeper(Command::new("sleep").arg("600").spawn().unwrap());
     let sleepers: Vec<Sleeper> = (0..10).map(|_| sleeper()).collect();
     let pids: Vec<u32> = sleepers.iter().map(|sleeper| sleeper.0.id()).collect();
@@ -186,7 +195,7 @@ fn every_call_of_a_live_scan_fails_once() {
     let mut scan = |plan| {
         CALLS.set(0);
         PLAN.set(plan);
-        sensor.sense(Needs::default(), Now { boot_ms: 1 << 40, wall_ms: 0 }, &mut snapshot);
+        look(&mut sensor, Needs::default(), Now { boot_ms: 1 << 40, wall_ms: 0 }, &mut snapshot);
         PLAN.set(None);
         // Without their memcgs: when one of these cannot be listed, all below it are hidden.
         snapshot.processes.memcgs = Arc::new(vec![NONE_U32; snapshot.processes.len()]);

@@ -1,22 +1,29 @@
 //! Who a process is, without reading its `stat` again: most are those of the last scan.
 //!
 //! procfs gives a file an inode number when it is first looked up, from a counter, and never the same one for another
-//! process (`get_next_ino` in fs/inode.c; it wraps after 2^32). So the pid and the number of its `status` tell a process from a
-//! later one with its pid. When the kernel has dropped the file from its caches the number is a new one, and `stat`
-//! is read again.
+//! process (`get_next_ino` in fs/inode.c; it wraps after 2^32). So the pid and the number of its directory, or of its `status`,
+//! tell a process from a later one with its pid: a path is not followed through a directory whose process is gone (`pid_revalidate`
+//! in fs/proc/base.c). When the kernel has dropped the file from its caches the number is a new one, and `stat` is read again.
 
 use std::fs::read_link;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 
-use jettison_model::ProcessId;
 use rustix::fs::{PROC_SUPER_MAGIC, fstatfs};
 
+use crate::row::Row;
+
+/// A process of the last scan.
 #[derive(Clone, Copy, Debug)]
-struct Entry {
-    id: ProcessId,
-    /// Of `status`.
-    inode: u64,
+pub(crate) struct Acquaintance {
+    /// As it was then.
+    pub(crate) row: Row,
+    /// The inode of its directory.
+    pub(crate) inode: u64,
+    /// That of `status`, where nothing else tells more of it: `None` of kernel threads and zombies.
+    pub(crate) status_inode: Option<u64>,
+    /// Its address space.
+    pub(crate) size_bytes: u64,
 }
 
 /// The processes of the last scan, and those of the scan under way, in ascending order of pid.
@@ -24,8 +31,8 @@ struct Entry {
 pub(crate) struct Known {
     /// Whether inodes say anything, and pids mean the same to all files.
     is_usable: bool,
-    last: Vec<Entry>,
-    next: Vec<Entry>,
+    last: Vec<Acquaintance>,
+    next: Vec<Acquaintance>,
     /// How far `last` has been merged.
     cursor: usize,
 }
@@ -56,25 +63,25 @@ impl Known {
         std::mem::swap(&mut self.last, &mut self.next);
     }
 
-    /// A process of the last scan: its start time, and the inode of its `status` as long as it is the same process. They come in
-    /// ascending order of pid.
-    pub(crate) fn take(&mut self, pid: u32) -> Option<(u64, u64)> {
-        while let Some(&Entry { id, inode }) = self.last.get(self.cursor) {
-            if id.pid > pid {
+    /// A process of the last scan. They come in ascending order of pid.
+    pub(crate) fn take(&mut self, pid: u32) -> Option<Acquaintance> {
+        while let Some(&found) = self.last.get(self.cursor) {
+            let found_pid = found.row.id.pid;
+            if found_pid > pid {
                 break;
             }
             self.cursor += 1;
-            if id.pid == pid {
-                return Some((id.start_time, inode));
+            if found_pid == pid {
+                return Some(found);
             }
         }
         None
     }
 
-    /// Keeps a process for the next scan, by the inode of its `status`.
-    pub(crate) fn keep(&mut self, id: ProcessId, inode: u64) {
+    /// Keeps a process for the next scan.
+    pub(crate) fn keep(&mut self, process: Acquaintance) {
         if self.is_usable {
-            self.next.push(Entry { id, inode });
+            self.next.push(process);
         }
     }
 }
@@ -85,16 +92,20 @@ mod tests {
 
     use super::*;
     use crate::file::open_root;
+    use crate::parse::stat::stat;
     use crate::root::Root;
 
-    const A: ProcessId = ProcessId { pid: 7, start_time: 70 };
-    const B: ProcessId = ProcessId { pid: 9, start_time: 90 };
+    fn process(pid: u32) -> Acquaintance {
+        let text = format!("{pid} (a) S 1 {pid} {pid} 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 {pid}0 0 0\n");
+        let row = Row::new(pid, &stat(text.as_bytes()).unwrap(), 0);
+        Acquaintance { row, inode: pid.into(), status_inode: None, size_bytes: 0 }
+    }
 
-    fn scan(known: &mut Known) -> [Option<(u64, u64)>; 4] {
+    fn scan(known: &mut Known) -> [Option<u64>; 4] {
         known.begin();
-        let found = [3, 7, 8, 9].map(|pid| known.take(pid));
-        known.keep(A, 1);
-        known.keep(B, 2);
+        let found = [3, 7, 8, 9].map(|pid| known.take(pid).map(|found| found.row.id.start_time));
+        known.keep(process(7));
+        known.keep(process(9));
         known.end();
         found
     }
@@ -104,7 +115,7 @@ mod tests {
         let proc = Root::live().proc;
         let mut known = Known::new(open_root(&proc).unwrap().as_fd(), &proc);
         assert_eq!(scan(&mut known), [None; 4]);
-        assert_eq!(scan(&mut known), [None, Some((70, 1)), None, Some((90, 2))]);
+        assert_eq!(scan(&mut known), [None, Some(70), None, Some(90)]);
         known.begin();
         known.end();
         assert_eq!(known.len(), 0, "nobody was kept");

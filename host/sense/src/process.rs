@@ -7,6 +7,8 @@
 //!                                  stays dead when the process ends
 //! one that is known (known.rs)     oom_score_adj, its memcg (members.rs, else cgroup), status: by the pid. The last one tells
 //!                                  that it is the process of the last scan, so it was so all the while
+//! one that is known, at a glance   statm, oom_score_adj, its memcg, and last its directory, which tells it likewise; of a
+//!                                  kernel thread the directory alone. All else is as it was at the last scan
 //! ```
 
 use std::ffi::CStr;
@@ -16,26 +18,31 @@ use std::path::{Path, PathBuf};
 
 use jettison_model::limits::PROCESSES_MAX;
 use jettison_model::snapshot::flags;
-use jettison_model::{Needs, ProcessId, Processes};
+use jettison_model::{Needs, Processes};
+use rustix::fs::{AtFlags, fstat, statat};
 use rustix::io::Errno;
+use rustix::param::page_size;
 
 use crate::details::{self, Candidate};
 use crate::error::Faults;
-use crate::file::{Buffer, is_gone, open_directory, open_place};
+use crate::file::{Buffer, call, is_gone, open_directory, open_place};
 use crate::growth::Growth;
 use crate::hierarchy::Hierarchy;
-use crate::known::Known;
+use crate::known::{Acquaintance, Known};
 use crate::listing::{Listing, Name, NameBelow};
 use crate::members::Members;
 use crate::memcg::MemcgPaths;
 use crate::parse::Malformed;
 use crate::parse::stat::stat;
+use crate::parse::statm::statm;
 use crate::parse::status::status;
 use crate::parse::value::oom_score_adj;
 use crate::place::Place;
 use crate::row::{Fill, Row};
 use crate::sensor::Now;
 
+/// For so long a glance may take over what only a scan reads: names, users, page tables.
+const GLANCES_MS_MAX: u64 = 60_000;
 /// Threads of a process with a dead leader that are looked at for a live one.
 const THREADS_TRIED_MAX: usize = 64;
 
@@ -44,6 +51,8 @@ const THREADS_TRIED_MAX: usize = 64;
 pub(crate) struct Terms<'a> {
     pub(crate) now: Now,
     pub(crate) needs: Needs,
+    /// Whether a glance will do.
+    pub(crate) is_glance: bool,
     pub(crate) hierarchy: Option<&'a Hierarchy>,
     pub(crate) memcgs: MemcgPaths<'a>,
     pub(crate) members: Option<&'a Members>,
@@ -56,6 +65,7 @@ pub(crate) struct ProcessWalk {
     proc: PathBuf,
     directory: OwnedFd,
     ticks_per_s: u64,
+    page_bytes: u64,
     listing: Listing,
     pids: Vec<u32>,
     last_pids: Vec<u32>,
@@ -64,6 +74,8 @@ pub(crate) struct ProcessWalk {
     known: Known,
     growth: Growth,
     vanished: u64,
+    /// When everything was read last.
+    scanned_at_ms: Option<u64>,
 }
 
 impl ProcessWalk {
@@ -73,6 +85,7 @@ impl ProcessWalk {
             proc,
             directory,
             ticks_per_s: rustix::param::clock_ticks_per_second().max(1),
+            page_bytes: page_size() as u64,
             listing: Listing::new(),
             pids: Vec::new(),
             last_pids: Vec::new(),
@@ -80,6 +93,7 @@ impl ProcessWalk {
             largest: Vec::new(),
             growth: Growth::default(),
             vanished: 0,
+            scanned_at_ms: None,
         }
     }
 
@@ -96,11 +110,15 @@ impl ProcessWalk {
     /// Fills the table.
     pub(crate) fn walk(
         &mut self,
-        terms: Terms<'_>,
+        mut terms: Terms<'_>,
         buffer: &mut Buffer,
         faults: &mut Faults,
         into: &mut Processes,
     ) {
+        terms.is_glance = terms.is_glance && self.may_glance(terms);
+        if !terms.is_glance {
+            self.scanned_at_ms = Some(terms.now.boot_ms);
+        }
         self.list(faults);
         self.vanished = 0;
         self.known.begin();
@@ -109,6 +127,7 @@ impl ProcessWalk {
             proc: &self.proc,
             directory: self.directory.as_fd(),
             ticks_per_s: self.ticks_per_s,
+            page_bytes: self.page_bytes,
             known: &mut self.known,
             listing: &mut self.listing,
             buffer,
@@ -135,6 +154,12 @@ impl ProcessWalk {
         if terms.needs.pss {
             details::pss(&mut reads, &mut self.largest, into);
         }
+    }
+
+    /// Details are read of everybody, each time.
+    fn may_glance(&self, terms: Terms<'_>) -> bool {
+        let is_fresh = |at_ms| terms.now.boot_ms.saturating_sub(at_ms) < GLANCES_MS_MAX;
+        terms.needs == Needs::default() && self.scanned_at_ms.is_some_and(is_fresh)
     }
 
     /// Where the kernel refuses to list them, for want of memory say, those of the last scan are looked at.
@@ -169,6 +194,7 @@ pub(crate) struct Reads<'a> {
     proc: &'a Path,
     directory: BorrowedFd<'a>,
     ticks_per_s: u64,
+    page_bytes: u64,
     known: &'a mut Known,
     listing: &'a mut Listing,
     pub(crate) buffer: &'a mut Buffer,
@@ -219,11 +245,17 @@ impl Reads<'_> {
     /// Reads one process, and hands back its directory for details, where they are needed. `None` after a fault without which
     /// there is no row.
     fn row(&mut self, pid: u32, terms: Terms<'_>) -> Result<Option<(Row, Option<OwnedFd>)>, Vanished> {
-        if let Some((start_time, inode)) = self.known.take(pid)
-            && let Some(found) = self.known_row(ProcessId { pid, start_time }, inode, terms)?
-        {
-            self.known.keep(found.0.id, inode);
-            return Ok(Some(found));
+        if let Some(known) = self.known.take(pid) {
+            if terms.is_glance
+                && let Some(row) = self.row_at_a_glance(&known, terms)?
+            {
+                self.known.keep(Acquaintance { row, ..known });
+                return Ok(Some((row, None)));
+            }
+            if let Some((row, size_bytes, process)) = self.known_row(&known, terms)? {
+                self.known.keep(Acquaintance { row, size_bytes, ..known });
+                return Ok(Some((row, process)));
+            }
         }
         let Some(process) = self.open(pid)? else {
             return Ok(None);
@@ -232,14 +264,54 @@ impl Reads<'_> {
         Ok(found.map(|(row, process)| (row, Some(process))))
     }
 
-    /// A process of the last scan, which is no kernel thread. `None` if it is another one by now, if `stat` tells more, and after
-    /// an error: all is tried again in the other way.
+    /// A process of the last scan, on a host that is calm and does not swap. `None` where there is more to be read: another
+    /// process, an address space that has changed, as execve(2) and a new thread change it, and after an error.
+    fn row_at_a_glance(&mut self, known: &Acquaintance, terms: Terms<'_>) -> Result<Option<Row>, Vanished> {
+        let mut row = known.row;
+        let pid = row.id.pid;
+        row.age_ms = age_ms(row.id.start_time, self.ticks_per_s, terms.now);
+        if row.flags & flags::KERNEL_THREAD != 0 {
+            row.set_place(Place::unknown(terms));
+        } else {
+            if row.flags & flags::ZOMBIE == 0 {
+                let Some(found) = self.read_known(pid, c"statm", |text| statm(text).ok())? else {
+                    return Ok(None);
+                };
+                let bytes = |pages: u64| pages.saturating_mul(self.page_bytes);
+                if found.size_pages == 0 || bytes(found.size_pages) != known.size_bytes {
+                    return Ok(None);
+                }
+                let Some(sized) = row.with_statm(bytes(found.resident_pages), bytes(found.shared_pages))
+                else {
+                    return Ok(None);
+                };
+                let Some(adj) = self.read_known(pid, c"oom_score_adj", oom_score_adj)? else {
+                    return Ok(None);
+                };
+                row = Row { oom_score_adj: adj, ..sized };
+            }
+            let Some(place) = self.known_place(pid, terms)? else {
+                return Ok(None);
+            };
+            row.set_place(place);
+        }
+        match call(|| statat(self.directory, Name::of(pid).as_c_str(), AtFlags::empty())) {
+            Ok(found) => Ok((found.st_ino == known.inode).then_some(row)),
+            Err(errno) if is_gone(errno) => Err(Vanished),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// A process of the last scan which is no kernel thread, with its address space. `None` if it is another one by now, if `stat`
+    /// tells more, and after an error: all is tried again in the other way.
     fn known_row(
         &mut self,
-        id: ProcessId,
-        inode: u64,
+        known: &Acquaintance,
         terms: Terms<'_>,
-    ) -> Result<Option<(Row, Option<OwnedFd>)>, Vanished> {
+    ) -> Result<Option<(Row, u64, Option<OwnedFd>)>, Vanished> {
+        let (id, Some(inode)) = (known.row.id, known.status_inode) else {
+            return Ok(None);
+        };
         let Needs { cmdlines, exes, .. } = terms.needs;
         let process = (cmdlines || exes).then(|| open_place(self.directory, Name::of(id.pid).as_c_str()));
         let Ok(process) = process.transpose() else {
@@ -248,11 +320,7 @@ impl Reads<'_> {
         let Some(adj) = self.read_known(id.pid, c"oom_score_adj", oom_score_adj)? else {
             return Ok(None);
         };
-        let place = match terms.members.and_then(|members| members.row_of(id.pid)) {
-            Some(memcg) => Some(Place::of_row(memcg, terms)),
-            None if terms.hierarchy.is_none() => Some(Place::unknown(terms)),
-            None => self.read_known(id.pid, c"cgroup", |text| Place::of_file(text, terms).ok())?,
-        };
+        let place = self.known_place(id.pid, terms)?;
         let name = NameBelow::of(id.pid, c"status");
         let (found_inode, text) = match self.buffer.read_inode(self.directory, name.as_c_str(), Some(inode)) {
             Ok(found) => found,
@@ -270,8 +338,17 @@ impl Reads<'_> {
             row.set_status(&found);
             row.oom_score_adj = adj;
             row.set_place(place);
-            (row, process)
+            (row, found.size_bytes.unwrap_or(0), process)
         }))
+    }
+
+    /// Where a process of the last scan is. `None` after an error.
+    fn known_place(&mut self, pid: u32, terms: Terms<'_>) -> Result<Option<Place>, Vanished> {
+        match terms.members.and_then(|members| members.row_of(pid)) {
+            Some(memcg) => Ok(Some(Place::of_row(memcg, terms))),
+            None if terms.hierarchy.is_none() => Ok(Some(Place::unknown(terms))),
+            None => self.read_known(pid, c"cgroup", |text| Place::of_file(text, terms).ok()),
+        }
     }
 
     /// A file of a process of the last scan. `None` after an error.
@@ -307,32 +384,41 @@ impl Reads<'_> {
         if is_headless && let Some(thread) = self.live_thread(pid, process.as_fd()) {
             process = thread;
         }
-        let place = if row.flags & flags::KERNEL_THREAD == 0 {
-            let has_leader = !is_headless && row.flags & flags::ZOMBIE == 0;
-            self.complete(&mut row, process.as_fd(), has_leader)?;
+        let is_kernel_thread = row.flags & flags::KERNEL_THREAD != 0;
+        let mut known = None;
+        let place = if is_kernel_thread {
+            Place::unknown(terms)
+        } else {
+            known = self.complete(&mut row, process.as_fd())?;
             let place = match terms.hierarchy {
                 Some(_) => self.read(pid, process.as_fd(), c"cgroup", |text| Place::of_file(text, terms))?,
                 None => None,
             };
             place.unwrap_or_else(|| Place::unknown(terms))
-        } else {
-            Place::unknown(terms)
         };
         row.set_place(place);
+        // Of a dead leader with living threads `stat` tells more each time.
+        if !is_headless && (is_kernel_thread || known.is_some()) {
+            let is_dead = row.flags & flags::ZOMBIE != 0;
+            let (status_inode, size_bytes) = known.filter(|_| !is_dead).unzip();
+            if let Ok(found) = call(|| fstat(&process)) {
+                let size_bytes = size_bytes.unwrap_or(0);
+                self.known.keep(Acquaintance { row, inode: found.st_ino, status_inode, size_bytes });
+            }
+        }
         Ok(Some((row, process)))
     }
 
-    /// Reads what `stat` does not tell. Where that fails the row has unknowns, and a fault says so.
-    fn complete(&mut self, row: &mut Row, process: BorrowedFd<'_>, has_leader: bool) -> Result<(), Vanished> {
+    /// Reads what `stat` does not tell. Where that fails the row has unknowns, and a fault says so. Returns the inode of `status` and
+    /// the address space.
+    fn complete(&mut self, row: &mut Row, process: BorrowedFd<'_>) -> Result<Option<(u64, u64)>, Vanished> {
         let pid = row.id.pid;
+        let mut known = None;
         let found = self.buffer.read_inode(process, c"status", None);
         match found.map(|(inode, text)| (inode, status(text))) {
             Ok((inode, Ok(found))) => {
                 row.set_status(&found);
-                // Of a dead leader `stat` tells more.
-                if has_leader {
-                    self.known.keep(row.id, inode);
-                }
+                known = Some((inode, found.size_bytes.unwrap_or(0)));
             }
             Ok((_, Err(what))) => self.fault(pid, c"status", &what),
             Err(errno) => self.refused(pid, c"status", errno)?,
@@ -340,10 +426,11 @@ impl Reads<'_> {
         let adj = self.read(pid, process, c"oom_score_adj", |text| {
             oom_score_adj(text).ok_or(Malformed("not a number of -1000 to 1000"))
         })?;
-        if let Some(adj) = adj {
-            row.oom_score_adj = adj;
+        match adj {
+            Some(adj) => row.oom_score_adj = adj,
+            None => known = None,
         }
-        Ok(())
+        Ok(known)
     }
 
     /// When the leader has ended and other threads live on, its files say nothing about their memory: those of

@@ -94,9 +94,20 @@ impl Row {
         self.page_table_bytes = or_unknown(status.page_table_bytes);
     }
 
+    /// What `statm` tells of a process without swap, of which the rest is as it was. `None` if some of that is not known.
+    pub(crate) fn with_statm(mut self, resident_bytes: u64, shared_bytes: u64) -> Option<Self> {
+        let shmem = known_u64(self.rss_shmem_bytes)?.min(shared_bytes);
+        self.rss_anon_bytes = resident_bytes.saturating_sub(shared_bytes);
+        self.rss_shmem_bytes = shmem;
+        self.rss_file_bytes = shared_bytes - shmem;
+        self.swap_bytes = 0;
+        Some(self)
+    }
+
     /// Which memcg it is in, and whether that is in the scope.
     pub(crate) fn set_place(&mut self, place: Place) {
         self.memcg = place.memcg;
+        self.flags &= !flags::OUT_OF_SCOPE;
         if !place.is_in_scope {
             self.flags |= flags::OUT_OF_SCOPE;
         }

@@ -2,91 +2,26 @@
 //!
 //! On the machine that runs the tests, since only the kernel's procfs allows the short way.
 
+#[path = "kit/shell.rs"]
+mod shell;
+
 use std::fs;
-use std::io::{Read, Write};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
 use jettison_model::column::row;
 use jettison_model::{Needs, ProcessId, Snapshot};
 use jettison_sense::{Now, Root, Sensor};
 use jettison_tests::{Memcg, wait_for};
+use shell::{Shell, at, row_of};
 
 const MIB: u64 = 1 << 20;
 const SOME: Needs = Needs { cmdlines: true, exes: true, pss: false };
-
-/// A shell that does what it is told. Ended when dropped.
-struct Shell(Child);
-
-impl Shell {
-    /// Once it has answered it waits, and its sizes stay.
-    fn start() -> Self {
-        let mut command = Command::new("sh");
-        let mut shell = Self(command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap());
-        shell.tell("echo");
-        shell.0.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
-        shell
-    }
-
-    fn pid(&self) -> u32 {
-        self.0.id()
-    }
-
-    fn tell(&mut self, line: &str) {
-        writeln!(self.0.stdin.as_mut().unwrap(), "{line}").unwrap();
-    }
-
-    /// What a file of it says.
-    fn file(&self, name: &str) -> String {
-        fs::read_to_string(Root::live().proc.join(self.pid().to_string()).join(name)).unwrap()
-    }
-}
-
-impl Drop for Shell {
-    fn drop(&mut self) {
-        // Both fail if it has ended already.
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
 
 fn sense(sensor: &mut Sensor, needs: Needs) -> Snapshot {
     let boot_ms = Root::live().uptime_ms().unwrap();
     let mut snapshot = Snapshot::default();
     sensor.sense(needs, Now { boot_ms, wall_ms: 1 }, &mut snapshot);
     snapshot
-}
-
-fn at(snapshot: &Snapshot, pid: u32) -> usize {
-    snapshot.processes.pids.binary_search(&pid).expect("the process has a row")
-}
-
-/// All of a row that does not change while a process sleeps.
-fn row_of(snapshot: &Snapshot, pid: u32) -> String {
-    let (table, at) = (&snapshot.processes, at(snapshot, pid));
-    let memcg = row(table.memcgs[at]).map(|memcg| snapshot.memcgs.paths.get(memcg));
-    let text = |column: &[u8]| String::from_utf8_lossy(column).into_owned();
-    format!(
-        "{:?} in {:?} of {:?}: {} {:?} flags {} uid {} threads {} sizes {:?} adj {} {}",
-        table.id(at),
-        memcg.map(text),
-        row(table.parents[at]).map(|parent| table.pids[parent]),
-        text(table.comms.get(at)),
-        (text(table.cmdlines.get(at)), text(table.exes.get(at))),
-        table.flags[at],
-        table.uids[at],
-        table.threads[at],
-        [
-            &table.rss_anon_bytes,
-            &table.rss_file_bytes,
-            &table.rss_shmem_bytes,
-            &table.swap_bytes,
-            &table.page_table_bytes
-        ]
-        .map(|column| column[at]),
-        table.oom_score_adjs[at],
-        table.oom_score_adjs_now[at],
-    )
 }
 
 #[test]

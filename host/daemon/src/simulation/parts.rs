@@ -23,6 +23,10 @@ impl Sense for Side {
         self.0.borrow_mut().sense(into);
     }
 
+    fn glance(&mut self, needs: Needs, now: Now, into: &mut Snapshot) {
+        self.sense(needs, now, into);
+    }
+
     fn probe(&mut self) -> Option<Memory> {
         let available_bytes = self.0.borrow().available_bytes();
         Some(Memory { total_bytes: TOTAL_BYTES, available_bytes, swap_total_bytes: 0, swap_free_bytes: 0 })

@@ -29,6 +29,8 @@ pub(crate) struct Look {
     /// From the last look to the next.
     wait_ms: u64,
     fill: Fill,
+    /// Nothing was near `warn` at the last look, or soon will be.
+    is_calm: bool,
     is_scope_missing: bool,
 }
 
@@ -36,6 +38,10 @@ impl Look {
     /// The next tick is due now.
     pub(crate) fn hurry(&mut self) {
         *self = Self { last_tick_ms: 0, wait_ms: 0, ..*self };
+    }
+
+    pub(super) fn is_calm(&self) -> bool {
+        self.is_calm
     }
 
     pub(super) fn has_ticked(&mut self, now_ms: u64) {
@@ -57,6 +63,7 @@ impl<S: Sense, P: Consult, K: Kernel> Core<S, P, K> {
 
     /// Looks at the levels. Sets when to look next.
     pub(crate) fn is_tick_due(&mut self, now_ms: u64) -> bool {
+        self.look.is_calm = false;
         if !self.is_scope_there() {
             self.look.wait_ms = WARN_TICK_MS;
             return false;
@@ -81,11 +88,12 @@ impl<S: Sense, P: Consult, K: Kernel> Core<S, P, K> {
         if !self.underway.is_empty() {
             return true;
         }
+        self.look.is_calm = level == Level::Calm && !self.look.fill.is_soon_gone(nearest);
         let soon_ms = WARN_TICK_MS.min(self.interval_ms);
         match level {
             Level::Act | Level::Critical => true,
             Level::Warn => psi || since_tick >= soon_ms,
-            Level::Calm if self.look.fill.is_soon_gone(nearest) => since_tick >= soon_ms,
+            Level::Calm if !self.look.is_calm => since_tick >= soon_ms,
             Level::Calm => since_tick >= self.interval_ms,
         }
     }

@@ -125,10 +125,15 @@ impl<S: Sense, P: Consult, K: Kernel> Core<S, P, K> {
     /// Sense, gate, consult, decide, act.
     pub(crate) fn tick(&mut self, now: Now) {
         let stopwatch = Clock.stopwatch();
-        self.sense(now);
+        let signals = Signals { psi_fired_at_ms: self.psi_fired_at_ms, is_manual: false };
+        // Whoever may have to go is looked at whole.
+        let may_glance = self.look.is_calm() && self.underway.is_empty();
+        if !(may_glance && self.pipeline.glance(now, signals)) {
+            self.pipeline.sense(now);
+        }
+        self.watch_limits();
         self.ledger.originals(&mut self.pipeline.snapshot);
         self.pipeline.state.in_flight = self.underway.iter().map(Underway::in_flight).collect();
-        let signals = Signals { psi_fired_at_ms: self.psi_fired_at_ms, is_manual: false };
         let mut decision = self.pipeline.decide(signals);
         self.notify();
         self.name_victims(&mut decision);
@@ -145,6 +150,10 @@ impl<S: Sense, P: Consult, K: Kernel> Core<S, P, K> {
     /// A scan for its own sake: growth is known from the second one on.
     pub(crate) fn sense(&mut self, now: Now) {
         self.pipeline.sense(now);
+        self.watch_limits();
+    }
+
+    fn watch_limits(&mut self) {
         let Pipeline { sensor, snapshot, settings, .. } = &mut self.pipeline;
         sensor.watch_limits(&snapshot.memcgs, |path| gate::is_watched(path, settings));
     }

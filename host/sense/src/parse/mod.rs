@@ -10,6 +10,7 @@ pub(crate) mod oom_kill;
 pub(crate) mod pressure;
 pub(crate) mod smaps;
 pub(crate) mod stat;
+pub(crate) mod statm;
 pub(crate) mod status;
 pub(crate) mod swaps;
 pub(crate) mod value;

@@ -14,6 +14,8 @@ pub(crate) struct Status<'a> {
     pub(crate) threads: Option<u32>,
     /// The effective one.
     pub(crate) uid: u32,
+    /// The address space.
+    pub(crate) size_bytes: Option<u64>,
     pub(crate) rss_anon_bytes: Option<u64>,
     pub(crate) rss_file_bytes: Option<u64>,
     pub(crate) rss_shmem_bytes: Option<u64>,
@@ -24,7 +26,6 @@ pub(crate) struct Status<'a> {
 /// A process whose memory is gone (a zombie, one that is exiting) has no lines about it: all it has is 0.
 pub(crate) fn status(text: &[u8]) -> Result<Status<'_>, Malformed> {
     let mut uid = None;
-    let mut has_memory = false;
     let mut found = Status::default();
     for line in lines(text) {
         let Some((key, value)) = cut(line, b':') else {
@@ -47,14 +48,11 @@ pub(crate) fn status(text: &[u8]) -> Result<Status<'_>, Malformed> {
                 uid = effective(value);
                 continue;
             }
-            b"VmSize" => {
-                has_memory = true;
-                continue;
-            }
             b"Threads" => {
                 found.threads = small(value);
                 break;
             }
+            b"VmSize" => &mut found.size_bytes,
             b"RssAnon" => &mut found.rss_anon_bytes,
             b"RssFile" => &mut found.rss_file_bytes,
             b"RssShmem" => &mut found.rss_shmem_bytes,
@@ -65,7 +63,7 @@ pub(crate) fn status(text: &[u8]) -> Result<Status<'_>, Malformed> {
         *slot = Some(kib(value).ok_or(Malformed("a size is not a number of kB"))?);
     }
     found.uid = uid.ok_or(Malformed("no line `Uid:` with four numbers"))?;
-    Ok(if has_memory { found } else { found.or_zero() })
+    Ok(if found.size_bytes.is_some() { found } else { found.or_zero() })
 }
 
 impl<'a> Status<'a> {
@@ -86,6 +84,7 @@ impl<'a> Status<'a> {
     fn or_zero(self) -> Self {
         let zero = |value: Option<u64>| value.or(Some(0));
         Self {
+            size_bytes: zero(self.size_bytes),
             rss_anon_bytes: zero(self.rss_anon_bytes),
             rss_file_bytes: zero(self.rss_file_bytes),
             rss_shmem_bytes: zero(self.rss_shmem_bytes),
@@ -125,6 +124,7 @@ mod tests {
                 parent_pid: Some(12),
                 threads: Some(1),
                 uid: 26,
+                size_bytes: Some(9 << 10),
                 rss_anon_bytes: Some(MIB),
                 rss_file_bytes: Some(2 * MIB),
                 rss_shmem_bytes: Some(3 * MIB),
@@ -193,6 +193,7 @@ mod tests {
             let bytes = |size: u32| Some(u64::from(size) * 1024);
             prop_assert_eq!(status(text.as_bytes()), Ok(Status {
                 uid,
+                size_bytes: bytes(1),
                 rss_anon_bytes: bytes(anon),
                 rss_file_bytes: bytes(file),
                 rss_shmem_bytes: bytes(shmem),
