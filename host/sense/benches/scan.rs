@@ -1,8 +1,8 @@
-//! A warm scan of 5,000 processes, beside its floor and beside earlyoom's scan of the same processes.
+//! A warm scan of 5,000 processes and a warm glance at them, beside its floor and beside earlyoom's scan of the same processes.
 //!
-//! The processes sleep in a memcg of their own. The floor opens each file that a scan needs of them by its
-//! path, reads it into memory that is used again, and closes it: no listing, no parsing, no table. Scan and floor take turns, and
-//! the figures are medians. earlyoom in its dry run, told to act below 99 % of memory, looks for a victim each time it
+//! The processes sleep in a memcg of their own. The floor makes the calls that a scan needs of them, or a glance, as in a
+//! routine tick of a calm host: opens a file by its path, reads it into memory that is used again, and closes it; no listing, no
+//! parsing, no table. Scan and floor take turns, and the figures are medians. earlyoom in its dry run, told to act below 99 % of memory, looks for a victim each time it
 //! wakes and says so in a line, which counts its scans. What it costs beside them is what a second one costs for each wake-up that is
 //! told to act below 1 %. CPU time is the scheduler's account (`schedstat`, Documentation/scheduler/sched-stats.rst).
 //! Needs root, to make the memcg.
@@ -16,6 +16,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::hint::black_box;
 use std::io::{Read as _, Write as _};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -26,6 +27,7 @@ use jettison_model::{Needs, Snapshot};
 use jettison_sense::{Hierarchy, Now, Root, Sensor};
 use jettison_tests::Memcg;
 use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 const PROCESSES: usize = 5_000;
 /// Some 100 KiB of its own and as much in page tables for each.
@@ -61,31 +63,71 @@ fn wake_ups(pid: u32) -> u64 {
     value.split_whitespace().next().and_then(|word| word.parse().ok()).expect("a number")
 }
 
-/// The paths of the files that a warm scan needs of each process (what else there is to know is known from the last scan), and the
-/// lists of the memcgs' processes.
-fn files_of(snapshot: &Snapshot, hierarchy: &Hierarchy) -> Vec<Vec<u8>> {
-    let table = &snapshot.processes;
-    let files: [&[&str]; 2] = [&["status", "oom_score_adj"], &["stat"]];
-    let of_row = |row: usize| {
-        let files = files[usize::from(table.has(row, flags::KERNEL_THREAD))];
-        files.iter().map(move |file| format!("/proc/{}/{file}", table.pids[row]).into_bytes())
-    };
-    let memcgs = (0..snapshot.memcgs.len()).map(|row| {
-        let path = String::from_utf8_lossy(snapshot.memcgs.paths.get(row));
-        hierarchy.directory_of(&path).join("cgroup.procs").into_os_string().into_encoded_bytes()
-    });
-    (0..table.len()).flat_map(of_row).chain(memcgs).collect()
+/// How the sensor looks.
+#[derive(Clone, Copy)]
+enum Look {
+    /// As in a tick in which somebody may have to go.
+    Scan,
+    /// As in a routine tick of a calm host.
+    Glance,
 }
 
-/// Opens, reads and closes.
-fn floor(files: &[Vec<u8>], buffer: &mut [u8]) {
-    for file in files {
-        // Ours all sleep; a kernel worker may have ended.
-        let Ok(opened) = openat(CWD, file.as_slice(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) else {
-            continue;
+impl Look {
+    /// What a warm one needs of each process (all else is known from the last scan), and the lists of the memcgs' processes.
+    fn calls(self, snapshot: &Snapshot, hierarchy: &Hierarchy) -> Vec<Call> {
+        let table = &snapshot.processes;
+        let of_row = |row: usize| {
+            let path = |file: &str| format!("/proc/{}{file}", table.pids[row]).into_bytes();
+            match (self, table.has(row, flags::KERNEL_THREAD)) {
+                (Self::Scan, false) => vec![Call::Read(path("/status")), again(&path("/oom_score_adj"))],
+                (Self::Scan, true) => vec![Call::Read(path("/stat")), again(&path("/oom_score_adj"))],
+                (Self::Glance, false) => vec![Call::Read(path("/statm")), again(&path("/oom_score_adj"))],
+                (Self::Glance, true) => vec![again(&path("/oom_score_adj"))],
+            }
         };
-        let is_list = file.ends_with(b".procs");
-        while black_box(rustix::io::read(&opened, &mut *buffer)).is_ok_and(|count| is_list && count > 0) {}
+        let memcgs = (0..snapshot.memcgs.len()).map(|row| {
+            let path = String::from_utf8_lossy(snapshot.memcgs.paths.get(row));
+            Call::List(
+                hierarchy.directory_of(&path).join("cgroup.procs").into_os_string().into_encoded_bytes(),
+            )
+        });
+        (0..table.len()).flat_map(of_row).chain(memcgs).collect()
+    }
+}
+
+/// What is done with a path.
+enum Call {
+    /// Opened, read once and closed.
+    Read(Vec<u8>),
+    /// Opened, read to its end and closed.
+    List(Vec<u8>),
+    /// Read once, and open all the while. `None` if it has ended.
+    Again(Option<OwnedFd>),
+}
+
+fn open(path: &[u8]) -> Option<OwnedFd> {
+    openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()
+}
+
+fn again(path: &[u8]) -> Call {
+    Call::Again(open(path))
+}
+
+/// Nothing but the calls. Ours all sleep; a kernel worker may have ended.
+fn floor(calls: &[Call], buffer: &mut [u8]) {
+    for call in calls {
+        match call {
+            Call::Read(path) => {
+                black_box(open(path).map(|file| rustix::io::read(&file, &mut *buffer)));
+            }
+            Call::List(path) => {
+                let Some(file) = open(path) else { continue };
+                while black_box(rustix::io::read(&file, &mut *buffer)).is_ok_and(|count| count > 0) {}
+            }
+            Call::Again(file) => {
+                black_box(file.as_ref().map(|file| rustix::io::pread(file, &mut *buffer, 0)));
+            }
+        }
     }
 }
 
@@ -94,43 +136,47 @@ fn median<T: Copy + Ord>(values: &mut [T]) -> T {
     values[values.len() / 2]
 }
 
-/// Wall times of scan and floor, and the CPU time of a scan.
+/// Wall times of a look and of its floor, and its CPU time.
 struct Ours {
-    scan: Duration,
+    look: Duration,
     floor: Duration,
-    scan_cpu_ns: u64,
+    cpu_ns: u64,
     rows: usize,
 }
 
-fn ours() -> Ours {
+fn ours(how: Look) -> Ours {
     let mut sensor = Sensor::new(Root::live(), None).expect("/proc is there");
     let mut snapshot = Snapshot::default();
     let mut boot_ms = 0;
     let hierarchy = sensor.hierarchy().expect("there is a memcg").clone();
-    let mut scan = |snapshot: &mut Snapshot| {
+    let mut look = |snapshot: &mut Snapshot| {
         boot_ms += 2_000;
-        sensor.sense(Needs::default(), Now { boot_ms, wall_ms: boot_ms }, snapshot);
+        let now = Now { boot_ms, wall_ms: boot_ms };
+        match how {
+            Look::Scan => sensor.sense(Needs::default(), now, snapshot),
+            Look::Glance => sensor.glance(Needs::default(), now, snapshot),
+        }
         assert_eq!(sensor.faults(), [], "it sees everything");
     };
     // Two generations of columns take turns.
-    (0..3).for_each(|_| scan(&mut snapshot));
-    let files = files_of(&snapshot, &hierarchy);
+    (0..3).for_each(|_| look(&mut snapshot));
+    let calls = how.calls(&snapshot, &hierarchy);
     let mut buffer = vec![0; 16 << 10];
-    let (mut scans, mut floors, mut cpus) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut looks, mut floors, mut cpus) = (Vec::new(), Vec::new(), Vec::new());
     let own = std::process::id();
     for _ in 0..TURNS {
         let (before, started) = (cpu_ns(own), Instant::now());
-        scan(&mut snapshot);
-        scans.push(started.elapsed());
+        look(&mut snapshot);
+        looks.push(started.elapsed());
         cpus.push(cpu_ns(own) - before);
         let started = Instant::now();
-        floor(&files, &mut buffer);
+        floor(&calls, &mut buffer);
         floors.push(started.elapsed());
     }
     Ours {
-        scan: median(&mut scans),
+        look: median(&mut looks),
         floor: median(&mut floors),
-        scan_cpu_ns: median(&mut cpus),
+        cpu_ns: median(&mut cpus),
         rows: snapshot.processes.len(),
     }
 }
@@ -168,41 +214,45 @@ fn earlyoom(act_below_percent: &str) -> Option<Theirs> {
     })
 }
 
+/// CPU time of one scan of earlyoom's, and over how many that is; `None` without earlyoom.
 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-fn report(line: &mut String, ours: &Ours) {
-    let of_floor = ours.scan.as_secs_f64() / ours.floor.as_secs_f64();
-    let (scan, floor) = (ours.scan, ours.floor);
+fn theirs() -> Option<(f64, u64)> {
+    let (busy, idle) = (earlyoom("99")?, earlyoom("1")?);
+    assert!(idle.scans == 0 && busy.scans > 0, "99 % are not free, and 1 % is");
+    let beside = idle.cpu_ns as f64 / idle.wake_ups.max(1) as f64 * busy.wake_ups as f64;
+    Some(((busy.cpu_ns as f64 - beside) / busy.scans as f64, busy.scans))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+fn report(line: &mut String, name: &str, ours: &Ours, theirs: Option<(f64, u64)>) -> std::fmt::Result {
+    let of_floor = ours.look.as_secs_f64() / ours.floor.as_secs_f64();
+    let (look, floor) = (ours.look, ours.floor);
     let verdict = |ratio, most| if ratio <= most { "within its bound" } else { "ABOVE its bound" };
     writeln!(
         line,
-        "a warm scan of {} processes, of opening, reading and closing their files: {of_floor:.2} \
-         ({scan:.1?} of {floor:.1?}; bound {OF_FLOOR_MAX}: {})",
+        "{name} of {} processes, of opening, reading and closing their files: {of_floor:.2} \
+         ({look:.1?} of {floor:.1?}; bound {OF_FLOOR_MAX}: {})",
         ours.rows,
         verdict(of_floor, OF_FLOOR_MAX)
-    )
-    .expect("a string");
-    let (Some(busy), Some(idle)) = (earlyoom("99"), earlyoom("1")) else {
-        writeln!(line, "of earlyoom's scan: not measured, install the Debian package earlyoom")
-            .expect("a string");
-        return;
+    )?;
+    let Some((theirs_ns, scans)) = theirs else {
+        return writeln!(line, "of earlyoom's scan: not measured, install the Debian package earlyoom");
     };
-    assert!(idle.scans == 0 && busy.scans > 0, "99 % are not free, and 1 % is");
-    let beside = idle.cpu_ns as f64 / idle.wake_ups.max(1) as f64 * busy.wake_ups as f64;
-    let theirs_ns = (busy.cpu_ns as f64 - beside) / busy.scans as f64;
-    let of_theirs = ours.scan_cpu_ns as f64 / theirs_ns;
+    let of_theirs = ours.cpu_ns as f64 / theirs_ns;
     writeln!(
         line,
         "its CPU time, of that of earlyoom's scan of the same processes: {of_theirs:.2} ({:.1} of {:.1} ms, \
-         over {} scans of earlyoom; bound {OF_EARLYOOM_MAX}: {})",
-        ours.scan_cpu_ns as f64 / 1e6,
+         over {scans} scans of earlyoom; bound {OF_EARLYOOM_MAX}: {})",
+        ours.cpu_ns as f64 / 1e6,
         theirs_ns / 1e6,
-        busy.scans,
         verdict(of_theirs, OF_EARLYOOM_MAX)
     )
-    .expect("a string");
 }
 
 fn main() {
+    // As the daemon does; ours and the floor's.
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).expect("up to the hard limit");
     let memcg = Memcg::new("scan", LIMIT_BYTES).expect("a memcg of our own: run as root");
     let sleeper = || {
         let mut command = memcg.command(Path::new("sleep"));
@@ -212,7 +262,10 @@ fn main() {
     let last = format!("/proc/{}/comm", sleepers[PROCESSES - 1].0.id());
     jettison_tests::wait_for("sleep", || (fs::read_to_string(&last).ok()? == "sleep\n").then_some(()));
     let mut text = String::new();
-    report(&mut text, &ours());
+    let theirs = theirs();
+    for (name, look) in [("a warm scan", Look::Scan), ("a warm glance", Look::Glance)] {
+        report(&mut text, name, &ours(look), theirs).expect("a string");
+    }
     print!("{text}");
     std::io::stdout().flush().expect("stdout");
     drop(sleepers);

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use jettison_model::limits::KERNEL_FILE_BYTES_MAX;
-use rustix::fs::{CWD, Mode, OFlags, fstat, openat, readlinkat_raw};
+use rustix::fs::{CWD, Mode, OFlags, openat, readlinkat_raw};
 use rustix::io::{Errno, pread, read};
 
 use crate::error::SenseError;
@@ -38,19 +38,20 @@ impl Buffer {
         self.fill(|into, _| read(&file, into), End::Empty)
     }
 
-    /// Likewise, and says which inode it was. With `only`, another inode is not read, and what is read of it is nothing.
-    pub(crate) fn read_inode(
+    /// Likewise, and leaves it open.
+    pub(crate) fn read_and_keep(
         &mut self,
         directory: BorrowedFd<'_>,
         path: &CStr,
-        only: Option<u64>,
-    ) -> Result<(u64, &[u8]), Errno> {
+    ) -> Result<(OwnedFd, &[u8]), Errno> {
         let file = open(directory, path)?;
-        let inode = call(|| fstat(&file))?.st_ino;
-        if only.is_some_and(|only| only != inode) {
-            return Ok((inode, &[]));
-        }
-        Ok((inode, self.fill(|into, _| read(&file, into), End::Short)?))
+        let text = self.fill(|into, _| read(&file, into), End::Short)?;
+        Ok((file, text))
+    }
+
+    /// Reads such a file again.
+    pub(crate) fn read_kept(&mut self, file: &OwnedFd) -> Result<&[u8], Errno> {
+        self.read_again(file, End::Short)
     }
 
     /// Reads an open file again, from its start.

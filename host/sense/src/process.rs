@@ -3,12 +3,12 @@
 //! No row is put together from two processes, even where a pid is used again:
 //!
 //! ```text
-//! a new process, a kernel thread   stat, status, oom_score_adj, cgroup: all below its own directory, opened once, which
-//!                                  stays dead when the process ends
-//! one that is known (known.rs)     oom_score_adj, its memcg (members.rs, else cgroup), status: by the pid. The last one tells
-//!                                  that it is the process of the last scan, so it was so all the while
-//! one that is known, at a glance   statm, oom_score_adj, its memcg, and last its directory, which tells it likewise; of a
-//!                                  kernel thread the directory alone. All else is as it was at the last scan
+//! a new process               stat, status, oom_score_adj, cgroup: all below its own directory, opened once, which stays dead
+//!                             when the process ends
+//! one that is known           status (of a kernel thread: stat), its memcg (members.rs, else cgroup), all by the pid; and last
+//! (known.rs)                  oom_score_adj, which is open: it tells that all the others were the same process's
+//! one that is known, at a     likewise, but of status only statm, and of a kernel thread nothing: all else is as it was at
+//! glance                      the last scan
 //! ```
 
 use std::ffi::CStr;
@@ -19,13 +19,12 @@ use std::path::{Path, PathBuf};
 use jettison_model::limits::PROCESSES_MAX;
 use jettison_model::snapshot::flags;
 use jettison_model::{Needs, Processes};
-use rustix::fs::{AtFlags, fstat, statat};
 use rustix::io::Errno;
 use rustix::param::page_size;
 
 use crate::details::{self, Candidate};
 use crate::error::Faults;
-use crate::file::{Buffer, call, is_gone, open_directory, open_place};
+use crate::file::{Buffer, is_gone, open_directory, open_place};
 use crate::growth::Growth;
 use crate::hierarchy::Hierarchy;
 use crate::known::{Acquaintance, Known};
@@ -270,76 +269,79 @@ impl Reads<'_> {
         let mut row = known.row;
         let pid = row.id.pid;
         row.age_ms = age_ms(row.id.start_time, self.ticks_per_s, terms.now);
-        if row.flags & flags::KERNEL_THREAD != 0 {
-            row.set_place(Place::unknown(terms));
-        } else {
-            if row.flags & flags::ZOMBIE == 0 {
-                let Some(found) = self.read_known(pid, c"statm", |text| statm(text).ok())? else {
-                    return Ok(None);
-                };
-                let bytes = |pages: u64| pages.saturating_mul(self.page_bytes);
-                if found.size_pages == 0 || bytes(found.size_pages) != known.size_bytes {
-                    return Ok(None);
-                }
-                let Some(sized) = row.with_statm(bytes(found.resident_pages), bytes(found.shared_pages))
-                else {
-                    return Ok(None);
-                };
-                let Some(adj) = self.read_known(pid, c"oom_score_adj", oom_score_adj)? else {
-                    return Ok(None);
-                };
-                row = Row { oom_score_adj: adj, ..sized };
-            }
-            let Some(place) = self.known_place(pid, terms)? else {
+        if row.flags & (flags::KERNEL_THREAD | flags::ZOMBIE) == 0 {
+            let Some(found) = self.read_known(pid, c"statm", |text| statm(text).ok())? else {
                 return Ok(None);
             };
-            row.set_place(place);
+            let bytes = |pages: u64| pages.saturating_mul(self.page_bytes);
+            if found.size_pages == 0 || bytes(found.size_pages) != known.size_bytes {
+                return Ok(None);
+            }
+            let Some(sized) = row.with_statm(bytes(found.resident_pages), bytes(found.shared_pages)) else {
+                return Ok(None);
+            };
+            row = sized;
         }
-        match call(|| statat(self.directory, Name::of(pid).as_c_str(), AtFlags::empty())) {
-            Ok(found) => Ok((found.st_ino == known.inode).then_some(row)),
-            Err(errno) if is_gone(errno) => Err(Vanished),
-            Err(_) => Ok(None),
-        }
+        self.finished(row, known, terms)
     }
 
-    /// A process of the last scan which is no kernel thread, with its address space. `None` if it is another one by now, if `stat`
-    /// tells more, and after an error: all is tried again in the other way.
+    /// A process of the last scan, with its address space. `None` if it is another one by now, if `stat` tells more, and after an
+    /// error: all is tried again in the other way.
     fn known_row(
         &mut self,
         known: &Acquaintance,
         terms: Terms<'_>,
     ) -> Result<Option<(Row, u64, Option<OwnedFd>)>, Vanished> {
-        let (id, Some(inode)) = (known.row.id, known.status_inode) else {
-            return Ok(None);
-        };
+        let id = known.row.id;
         let Needs { cmdlines, exes, .. } = terms.needs;
         let process = (cmdlines || exes).then(|| open_place(self.directory, Name::of(id.pid).as_c_str()));
         let Ok(process) = process.transpose() else {
             return Ok(None);
         };
-        let Some(adj) = self.read_known(id.pid, c"oom_score_adj", oom_score_adj)? else {
-            return Ok(None);
-        };
-        let place = self.known_place(id.pid, terms)?;
-        let name = NameBelow::of(id.pid, c"status");
-        let (found_inode, text) = match self.buffer.read_inode(self.directory, name.as_c_str(), Some(inode)) {
-            Ok(found) => found,
-            Err(errno) => return if is_gone(errno) { Err(Vanished) } else { Ok(None) },
-        };
-        if found_inode != inode {
-            return Ok(None);
-        }
-        let (Some(place), Ok(found)) = (place, status(text)) else {
-            return Ok(None);
-        };
         let age_ms = age_ms(id.start_time, self.ticks_per_s, terms.now);
-        Ok(found.as_stat(id.start_time).map(|stat| {
-            let mut row = Row::new(id.pid, &stat, age_ms);
-            row.set_status(&found);
+        let row = if known.row.flags & flags::KERNEL_THREAD == 0 {
+            self.read_known(id.pid, c"status", |text| {
+                let found = status(text).ok()?;
+                let mut row = Row::new(id.pid, &found.as_stat(id.start_time)?, age_ms);
+                row.set_status(&found);
+                Some((row, found.size_bytes.unwrap_or(0)))
+            })?
+        } else {
+            // One that runs a program has become a process (`call_usermodehelper_exec_async` in kernel/umh.c).
+            self.read_known(id.pid, c"stat", |text| {
+                let found = stat(text).ok().filter(|found| found.is_kernel_thread)?;
+                Some((Row::new(id.pid, &found, age_ms), 0))
+            })?
+        };
+        let Some((row, size_bytes)) = row else {
+            return Ok(None);
+        };
+        Ok(self.finished(row, known, terms)?.map(|row| (row, size_bytes, process)))
+    }
+
+    /// Adds its memcg and its adjustment, of which the latter tells that it is still the process that it was.
+    fn finished(
+        &mut self,
+        mut row: Row,
+        known: &Acquaintance,
+        terms: Terms<'_>,
+    ) -> Result<Option<Row>, Vanished> {
+        let is_kernel_thread = row.flags & flags::KERNEL_THREAD != 0;
+        let place = match is_kernel_thread {
+            true => Some(Place::unknown(terms)),
+            false => self.known_place(row.id.pid, terms)?,
+        };
+        let Some(place) = place else {
+            return Ok(None);
+        };
+        row.set_place(place);
+        let Some(adj) = self.buffer.read_kept(&known.adj).ok().and_then(oom_score_adj) else {
+            return Ok(None);
+        };
+        if !is_kernel_thread {
             row.oom_score_adj = adj;
-            row.set_place(place);
-            (row, found.size_bytes.unwrap_or(0), process)
-        }))
+        }
+        Ok(Some(row))
     }
 
     /// Where a process of the last scan is. `None` after an error.
@@ -385,11 +387,15 @@ impl Reads<'_> {
             process = thread;
         }
         let is_kernel_thread = row.flags & flags::KERNEL_THREAD != 0;
-        let mut known = None;
+        let (mut adj, mut size_bytes) = (None, 0);
         let place = if is_kernel_thread {
+            // Only known by it: the kernel's OOM killer does not choose one.
+            if self.known.has_room() {
+                adj = self.buffer.read_and_keep(process.as_fd(), c"oom_score_adj").ok().map(|(file, _)| file);
+            }
             Place::unknown(terms)
         } else {
-            known = self.complete(&mut row, process.as_fd())?;
+            (adj, size_bytes) = self.complete(&mut row, process.as_fd())?;
             let place = match terms.hierarchy {
                 Some(_) => self.read(pid, process.as_fd(), c"cgroup", |text| Place::of_file(text, terms))?,
                 None => None,
@@ -398,39 +404,36 @@ impl Reads<'_> {
         };
         row.set_place(place);
         // Of a dead leader with living threads `stat` tells more each time.
-        if !is_headless && (is_kernel_thread || known.is_some()) {
-            let is_dead = row.flags & flags::ZOMBIE != 0;
-            let (status_inode, size_bytes) = known.filter(|_| !is_dead).unzip();
-            if let Ok(found) = call(|| fstat(&process)) {
-                let size_bytes = size_bytes.unwrap_or(0);
-                self.known.keep(Acquaintance { row, inode: found.st_ino, status_inode, size_bytes });
-            }
+        if let Some(adj) = adj.filter(|_| !is_headless) {
+            self.known.keep(Acquaintance { row, adj, size_bytes });
         }
         Ok(Some((row, process)))
     }
 
-    /// Reads what `stat` does not tell. Where that fails the row has unknowns, and a fault says so. Returns the inode of `status` and
-    /// the address space.
-    fn complete(&mut self, row: &mut Row, process: BorrowedFd<'_>) -> Result<Option<(u64, u64)>, Vanished> {
+    /// Reads what `stat` does not tell. Where that fails the row has unknowns, and a fault says so. Returns the file of the
+    /// adjustment, if nothing failed, and the address space.
+    fn complete(
+        &mut self,
+        row: &mut Row,
+        process: BorrowedFd<'_>,
+    ) -> Result<(Option<OwnedFd>, u64), Vanished> {
         let pid = row.id.pid;
-        let mut known = None;
-        let found = self.buffer.read_inode(process, c"status", None);
-        match found.map(|(inode, text)| (inode, status(text))) {
-            Ok((inode, Ok(found))) => {
-                row.set_status(&found);
-                known = Some((inode, found.size_bytes.unwrap_or(0)));
-            }
-            Ok((_, Err(what))) => self.fault(pid, c"status", &what),
-            Err(errno) => self.refused(pid, c"status", errno)?,
-        }
-        let adj = self.read(pid, process, c"oom_score_adj", |text| {
-            oom_score_adj(text).ok_or(Malformed("not a number of -1000 to 1000"))
+        let size_bytes = self.read(pid, process, c"status", |text| {
+            let found = status(text)?;
+            row.set_status(&found);
+            Ok(found.size_bytes.unwrap_or(0))
         })?;
-        match adj {
-            Some(adj) => row.oom_score_adj = adj,
-            None => known = None,
+        let file = c"oom_score_adj";
+        let mut kept = None;
+        match self.buffer.read_and_keep(process, file).map(|(opened, text)| (opened, oom_score_adj(text))) {
+            Ok((opened, Some(adj))) => {
+                row.oom_score_adj = adj;
+                kept = size_bytes.is_some().then_some(opened);
+            }
+            Ok((_, None)) => self.fault(pid, file, &Malformed("not a number of -1000 to 1000")),
+            Err(errno) => self.refused(pid, file, errno)?,
         }
-        Ok(known)
+        Ok((kept, size_bytes.unwrap_or(0)))
     }
 
     /// When the leader has ended and other threads live on, its files say nothing about their memory: those of
