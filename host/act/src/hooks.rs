@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use jettison_model::text::Escaped;
 use rustix::fs::{Access, access};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process_group, prlimit};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -33,6 +33,8 @@ use crate::helpers::{TaskId, Teller};
 const UNDERWAY_MAX: usize = 16;
 /// What a hook says is logged so far; the rest is read and dropped, so that it never waits for us.
 const OUTPUT_BYTES_MAX: usize = 4 << 10;
+/// The kernel's default soft limit (`INR_OPEN_CUR` in include/uapi/linux/fs.h): select(2) of older programs goes no further.
+const SOFT_FILES: u64 = 1024;
 /// Bytes of one fact.
 const FACT_BYTES_MAX: usize = 4 << 10;
 /// What is in the pipe when a hook ends is read at once; whoever else holds its other end is not waited for.
@@ -190,8 +192,16 @@ fn fact(value: &[u8]) -> OsString {
     OsString::from_vec(bytes.collect())
 }
 
-/// It has inherited that the kernel must not choose us, which holds for nobody else.
+/// It has inherited that the kernel must not choose us, and our limit of open files. Neither is for anybody else.
 fn make_ordinary(proc: &Path, pid: u32) {
+    let limited = i32::try_from(pid).ok().and_then(Pid::from_raw).map(|pid| {
+        let limit = getrlimit(Resource::Nofile);
+        let soft = Some(SOFT_FILES).min(limit.maximum.or(Some(SOFT_FILES)));
+        prlimit(Some(pid), Resource::Nofile, Rlimit { current: soft, ..limit })
+    });
+    if let Some(Err(error)) = limited {
+        debug!(%error, "a hook keeps our limit of open files");
+    }
     let file = proc.join(pid.to_string()).join("oom_score_adj");
     if let Err(error) = std::fs::write(&file, "0") {
         debug!(file = %file.display(), %error, "a hook keeps our oom_score_adj");

@@ -162,14 +162,15 @@ fn a_hook_is_an_ordinary_process() {
 }
 
 #[test]
-fn our_place_in_the_kernels_choice_is_not_inherited() {
+fn what_is_only_for_us_is_not_inherited() {
     // Ours is -1000 where the daemon may write that; any other is inherited the same way. A runner gives each test a
     // process of its own.
     write("/proc/self/oom_score_adj", "500").unwrap();
-    let mut kit = Kit::new().hook("plain", 5_000, "sleep 0.2; cat /proc/self/oom_score_adj > $OUT");
+    let mut kit =
+        Kit::new().hook("plain", 5_000, "sleep 0.2; (cat /proc/self/oom_score_adj; ulimit -S -n) > $OUT");
     let result = kit.run("plain");
     write("/proc/self/oom_score_adj", "0").unwrap();
-    assert_eq!((result, kit.out().as_str()), (Ok(()), "0\n"));
+    assert_eq!((result, kit.out().as_str()), (Ok(()), "0\n1024\n"));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use tracing::warn;
 
 use super::daemon::Daemon;
 use super::events::{Events, block_on};
-use super::protect::protect_ourselves;
+use super::protect::{protect_ourselves, raise_limit_of_files};
 use super::reloading::{AtStart, Reloading};
 use crate::cli;
 use crate::config::{Config, Mode};
@@ -33,6 +33,7 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
         config.scope.clone_from(&args.scope);
     }
     let _lock = lock(&args.state_dir)?;
+    raise_limit_of_files();
     let root = Root::live();
     let program = root.proc.join("self/exe");
     let sensor = Sensor::new(root.clone(), config.scope.as_deref())
