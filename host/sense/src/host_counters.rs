@@ -4,6 +4,7 @@ use crate::error::SenseError;
 use crate::file::{Buffer, KeptFile, open_root};
 use crate::memory::{Tree, Unusable, if_present};
 use crate::parse::Malformed;
+use crate::parse::loadavg::{Tasks, loadavg};
 use crate::parse::pressure::{pressure, some_avg10};
 use crate::parse::vmstat::{Vmstat, vmstat};
 use crate::parse::zoneinfo::{Watermarks, watermarks};
@@ -17,6 +18,7 @@ const WATERMARKS_EVERY_MS: u64 = 60_000;
 #[derive(Debug)]
 pub(crate) struct HostCounters {
     proc: Tree,
+    loadavg: KeptFile,
     vmstat: KeptFile,
     zoneinfo: KeptFile,
     io: KeptFile,
@@ -40,6 +42,7 @@ impl HostCounters {
     pub(crate) fn new(root: &Root) -> Result<Self, SenseError> {
         Ok(Self {
             proc: Tree { path: root.proc.clone(), directory: open_root(&root.proc)? },
+            loadavg: KeptFile::new(c"loadavg".into()),
             vmstat: KeptFile::list(c"vmstat".into()),
             zoneinfo: KeptFile::list(c"zoneinfo".into()),
             io: KeptFile::new(c"pressure/io".into()),
@@ -47,6 +50,15 @@ impl HostCounters {
             watermarks: None,
             watermarks_at_ms: None,
         })
+    }
+
+    /// Whether anybody has come or gone can be told from two of these.
+    pub(crate) fn tasks(
+        &mut self,
+        buffer: &mut Buffer,
+        report: &mut dyn FnMut(&Unusable<'_>),
+    ) -> Option<Tasks> {
+        read(&self.proc, &mut self.loadavg, buffer, report, loadavg)
     }
 
     pub(crate) fn read(

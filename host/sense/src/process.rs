@@ -9,6 +9,8 @@
 //! (known.rs)                  oom_score_adj, which is open: it tells that all the others were the same process's
 //! one that is known, at a     likewise, but of status only statm, and of a kernel thread nothing: all else is as it was at
 //! glance                      the last scan
+//! one that is known, where    oom_score_adj alone
+//! nothing has moved
 //! ```
 
 use std::ffi::CStr;
@@ -40,18 +42,26 @@ use crate::place::Place;
 use crate::row::{Fill, Row};
 use crate::sensor::Now;
 
-/// For so long a glance may take over what only a scan reads: names, users, page tables.
-const GLANCES_MS_MAX: u64 = 60_000;
 /// Threads of a process with a dead leader that are looked at for a live one.
 const THREADS_TRIED_MAX: usize = 64;
+
+/// How much is read anew of those who were there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// Everything.
+    Scan,
+    /// Resident memory, adjustment, memcg.
+    Glance,
+    /// The adjustment. Nobody has come or gone, and the host has as much memory left as before.
+    Still,
+}
 
 /// What the walk needs to know besides the processes themselves.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms<'a> {
     pub(crate) now: Now,
     pub(crate) needs: Needs,
-    /// Whether a glance will do.
-    pub(crate) is_glance: bool,
+    pub(crate) depth: Depth,
     pub(crate) hierarchy: Option<&'a Hierarchy>,
     pub(crate) memcgs: MemcgPaths<'a>,
     pub(crate) members: Option<&'a Members>,
@@ -73,8 +83,6 @@ pub(crate) struct ProcessWalk {
     known: Known,
     growth: Growth,
     vanished: u64,
-    /// When everything was read last.
-    scanned_at_ms: Option<u64>,
 }
 
 impl ProcessWalk {
@@ -92,7 +100,6 @@ impl ProcessWalk {
             largest: Vec::new(),
             growth: Growth::default(),
             vanished: 0,
-            scanned_at_ms: None,
         }
     }
 
@@ -109,16 +116,14 @@ impl ProcessWalk {
     /// Fills the table.
     pub(crate) fn walk(
         &mut self,
-        mut terms: Terms<'_>,
+        terms: Terms<'_>,
         buffer: &mut Buffer,
         faults: &mut Faults,
         into: &mut Processes,
     ) {
-        terms.is_glance = terms.is_glance && self.may_glance(terms);
-        if !terms.is_glance {
-            self.scanned_at_ms = Some(terms.now.boot_ms);
+        if terms.depth != Depth::Still {
+            self.list(faults);
         }
-        self.list(faults);
         self.vanished = 0;
         self.known.begin();
         self.growth.begin(terms.now.boot_ms);
@@ -153,12 +158,6 @@ impl ProcessWalk {
         if terms.needs.pss {
             details::pss(&mut reads, &mut self.largest, into);
         }
-    }
-
-    /// Details are read of everybody, each time.
-    fn may_glance(&self, terms: Terms<'_>) -> bool {
-        let is_fresh = |at_ms| terms.now.boot_ms.saturating_sub(at_ms) < GLANCES_MS_MAX;
-        terms.needs == Needs::default() && self.scanned_at_ms.is_some_and(is_fresh)
     }
 
     /// Where the kernel refuses to list them, for want of memory say, those of the last scan are looked at.
@@ -245,7 +244,7 @@ impl Reads<'_> {
     /// there is no row.
     fn row(&mut self, pid: u32, terms: Terms<'_>) -> Result<Option<(Row, Option<OwnedFd>)>, Vanished> {
         if let Some(known) = self.known.take(pid) {
-            if terms.is_glance
+            if terms.depth != Depth::Scan
                 && let Some(row) = self.row_at_a_glance(&known, terms)?
             {
                 self.known.keep(Acquaintance { row, ..known });
@@ -263,12 +262,16 @@ impl Reads<'_> {
         Ok(found.map(|(row, process)| (row, Some(process))))
     }
 
-    /// A process of the last scan, on a host that is calm and does not swap. `None` where there is more to be read: another
+    /// A process of the last scan, on a host that does not swap. `None` where there is more to be read: another
     /// process, an address space that has changed, as execve(2) and a new thread change it, and after an error.
     fn row_at_a_glance(&mut self, known: &Acquaintance, terms: Terms<'_>) -> Result<Option<Row>, Vanished> {
         let mut row = known.row;
         let pid = row.id.pid;
         row.age_ms = age_ms(row.id.start_time, self.ticks_per_s, terms.now);
+        // The memcgs are in the same rows, too.
+        if terms.depth == Depth::Still {
+            return Ok(self.adjusted(row, known));
+        }
         if row.flags & (flags::KERNEL_THREAD | flags::ZOMBIE) == 0 {
             let Some(found) = self.read_known(pid, c"statm", |text| statm(text).ok())? else {
                 return Ok(None);
@@ -319,29 +322,31 @@ impl Reads<'_> {
         Ok(self.finished(row, known, terms)?.map(|row| (row, size_bytes, process)))
     }
 
-    /// Adds its memcg and its adjustment, of which the latter tells that it is still the process that it was.
+    /// Adds its memcg and its adjustment.
     fn finished(
         &mut self,
         mut row: Row,
         known: &Acquaintance,
         terms: Terms<'_>,
     ) -> Result<Option<Row>, Vanished> {
-        let is_kernel_thread = row.flags & flags::KERNEL_THREAD != 0;
-        let place = match is_kernel_thread {
-            true => Some(Place::unknown(terms)),
-            false => self.known_place(row.id.pid, terms)?,
+        let place = match row.flags & flags::KERNEL_THREAD == 0 {
+            true => self.known_place(row.id.pid, terms)?,
+            false => Some(Place::unknown(terms)),
         };
         let Some(place) = place else {
             return Ok(None);
         };
         row.set_place(place);
-        let Some(adj) = self.buffer.read_kept(&known.adj).ok().and_then(oom_score_adj) else {
-            return Ok(None);
-        };
-        if !is_kernel_thread {
+        Ok(self.adjusted(row, known))
+    }
+
+    /// Adds its adjustment, which tells that it is still the process that it was. `None` if it is not, and after an error.
+    fn adjusted(&mut self, mut row: Row, known: &Acquaintance) -> Option<Row> {
+        let adj = self.buffer.read_kept(&known.adj).ok().and_then(oom_score_adj)?;
+        if row.flags & flags::KERNEL_THREAD == 0 {
             row.oom_score_adj = adj;
         }
-        Ok(Some(row))
+        Some(row)
     }
 
     /// Where a process of the last scan is. `None` after an error.

@@ -13,10 +13,40 @@ use crate::host_trend::{HostTrend, Sample};
 use crate::limit_watch::{Left, LimitWatch};
 use crate::memcg::{MemcgPaths, MemcgWalk};
 use crate::memory::{Memory, Scope, Unusable};
+use crate::parse::loadavg::Tasks;
 use crate::parse::pressure::Pressure;
 use crate::parse::zoneinfo::Watermarks;
-use crate::process::{ProcessWalk, Terms};
+use crate::process::{Depth, ProcessWalk, Terms};
 use crate::root::Root;
+
+/// For so long a glance may take over what only a scan reads: names, users, page tables.
+const GLANCES_MS_MAX: u64 = 60_000;
+
+/// What was found when everybody was looked at last.
+#[derive(Debug, Default)]
+struct Last {
+    scanned_at_ms: Option<u64>,
+    tasks: Option<Tasks>,
+    total_bytes: u64,
+    available_bytes: u64,
+}
+
+impl Last {
+    fn note(&mut self, depth: Depth, now: Now, tasks: Option<Tasks>, host: &Host) {
+        if depth == Depth::Scan {
+            self.scanned_at_ms = Some(now.boot_ms);
+        }
+        if depth != Depth::Still {
+            self.tasks = tasks;
+            (self.total_bytes, self.available_bytes) = (host.memory_total_bytes, host.memory_available_bytes);
+        }
+    }
+
+    fn has_as_much_left(&self, host: &Host) -> bool {
+        host.memory_total_bytes == self.total_bytes
+            && host.memory_available_bytes.abs_diff(self.available_bytes) <= self.total_bytes / 1000
+    }
+}
 
 /// The time of a scan. Whoever calls has the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +66,9 @@ pub struct Sensor {
     host: HostMemory,
     counters: HostCounters,
     trend: HostTrend,
+    last: Last,
+    /// `now_ms` of the snapshot that was filled last.
+    filled_at_ms: Option<u64>,
     scope: Option<Scope>,
     memcgs: Option<MemcgWalk>,
     limits: Option<LimitWatch>,
@@ -84,6 +117,8 @@ impl Sensor {
             host,
             counters,
             trend,
+            last: Last::default(),
+            filled_at_ms: None,
             scope,
             memcgs,
             limits,
@@ -102,16 +137,30 @@ impl Sensor {
     /// memory, its adjustment and its memcg are read, unless its address space has another size than before. Name, user, number
     /// of threads and page tables are as they were at the last scan, up to a minute ago, and shared memory is told from that
     /// of files as it was then. Where swap is in use, or details are needed, it is a scan like any other.
+    ///
+    /// And if since then nobody has come or gone, and the host has as much memory left, but for a thousandth, all of its
+    /// processes and memcgs are as they were, adjustments excepted: then `into` has to be what the last scan has filled.
     pub fn glance(&mut self, needs: Needs, now: Now, into: &mut Snapshot) {
         self.scan(needs, now, into, true);
     }
 
     fn scan(&mut self, needs: Needs, now: Now, into: &mut Snapshot, is_glance: bool) {
         self.faults.clear();
+        let is_ours = self.filled_at_ms == Some(into.now_ms);
+        self.filled_at_ms = Some(now.boot_ms);
+        let (buffer, faults) = (&mut self.buffer, &mut self.faults);
+        // First of all, so that whoever comes meanwhile is missed next time.
+        let tasks = self.counters.tasks(buffer, &mut |unusable| unusable.record(faults));
         into.taken_at_ms = now.wall_ms;
         into.now_ms = now.boot_ms;
         into.host = self.sense_host(now);
+        let depth = match is_glance {
+            true => self.depth(needs, now, tasks.filter(|_| is_ours), &into.host),
+            false => Depth::Scan,
+        };
+        self.last.note(depth, now, tasks, &into.host);
         match &mut self.memcgs {
+            Some(_) if depth == Depth::Still => {}
             Some(memcgs) => {
                 let known = self.processes.known();
                 memcgs.walk(now.boot_ms, known, &mut self.buffer, &mut self.faults, &mut into.memcgs);
@@ -122,13 +171,26 @@ impl Sensor {
         let terms = Terms {
             now,
             needs,
-            is_glance: is_glance && self.host.is_swap_unused(),
+            depth,
             hierarchy: self.hierarchy.as_ref(),
             memcgs: MemcgPaths(&into.memcgs.paths),
             members: self.memcgs.as_ref().map(MemcgWalk::members),
             scope: self.scope.as_ref().map(Scope::path),
         };
         self.processes.walk(terms, &mut self.buffer, &mut self.faults, &mut into.processes);
+    }
+
+    /// How deep a glance has to be. Details are read of everybody, each time.
+    fn depth(&self, needs: Needs, now: Now, tasks: Option<Tasks>, host: &Host) -> Depth {
+        let is_fresh =
+            self.last.scanned_at_ms.is_some_and(|at| now.boot_ms.saturating_sub(at) < GLANCES_MS_MAX);
+        if !is_fresh || needs != Needs::default() || !self.host.is_swap_unused() {
+            Depth::Scan
+        } else if tasks.is_some() && tasks == self.last.tasks && self.last.has_as_much_left(host) {
+            Depth::Still
+        } else {
+            Depth::Glance
+        }
     }
 
     /// Numbers that cannot be read are unknown, which is above every threshold: nobody is shut down for a file

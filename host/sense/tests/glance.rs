@@ -142,3 +142,45 @@ fn memory_that_grows_and_a_memcg_that_is_left_are_seen() {
     assert_eq!(path(&glancing.after_ms(1)), other.path().as_bytes());
     drop(hog);
 }
+
+/// Others come and go on this machine, so of several pairs of looks one has nobody come in between.
+#[test]
+#[ignore = "needs root, to make memcgs"]
+fn where_nothing_moves_all_is_as_it_was_but_the_adjustment() {
+    let shell = Shell::start();
+    let pid = shell.pid();
+    let mut sensor = Sensor::new(Root::live(), None).unwrap();
+    let mut snapshot = Snapshot::default();
+    let boot_ms = Root::live().uptime_ms().unwrap();
+    let adj = Root::live().proc.join(pid.to_string()).join("oom_score_adj");
+    let cgroup = |snapshot: &Snapshot| snapshot.memcgs.len();
+    // A still look does not count: it adds nobody who has come, so it is told by the memory that it leaves alone.
+    let is_still = (0..50).any(|attempt: u64| {
+        let now = |ms: u64| Now { boot_ms: boot_ms + attempt * 1_000 + ms, wall_ms: 1 };
+        sensor.sense(Needs::default(), now(0), &mut snapshot);
+        let (before, memcgs) = (row_of(&snapshot, pid), cgroup(&snapshot));
+        let age = snapshot.processes.ages_ms[at(&snapshot, pid)];
+        fs::write(&adj, (attempt + 1).to_string()).unwrap();
+        // It would be seen by a glance, and is not by a still look: memcgs are not walked.
+        let made = Memcg::new(&format!("still-{attempt}"), MIB).ok();
+        sensor.glance(Needs::default(), now(500), &mut snapshot);
+        let is_still = made.is_some() && cgroup(&snapshot) == memcgs;
+        drop(made);
+        let row = at(&snapshot, pid);
+        assert_eq!(u64::try_from(snapshot.processes.oom_score_adjs_now[row]), Ok(attempt + 1));
+        assert_eq!(snapshot.processes.ages_ms[row], age + 500);
+        let without_adj = |text: &str| text.split(" adj ").next().unwrap().to_owned();
+        assert_eq!(without_adj(&row_of(&snapshot, pid)), without_adj(&before));
+        is_still
+    });
+    assert!(is_still, "fifty times in a row somebody came or went within two looks");
+    // Whoever comes is seen, and so is whoever goes.
+    let other = Shell::start();
+    sensor.glance(Needs::default(), Now { boot_ms: boot_ms + 51_000, wall_ms: 1 }, &mut snapshot);
+    let other_pid = other.pid();
+    assert!(snapshot.processes.pids.binary_search(&other_pid).is_ok());
+    drop(other);
+    sensor.glance(Needs::default(), Now { boot_ms: boot_ms + 52_000, wall_ms: 1 }, &mut snapshot);
+    assert!(snapshot.processes.pids.binary_search(&other_pid).is_err());
+    assert_eq!(sensor.faults(), []);
+}

@@ -3,8 +3,8 @@
 use std::hint::black_box;
 
 use super::{
-    arcstats, cgroup, keyed, meminfo, mounts, oom_kill, pressure, smaps, stat, statm, status, swaps, value,
-    vmstat, zoneinfo,
+    arcstats, cgroup, keyed, loadavg, meminfo, mounts, oom_kill, pressure, smaps, stat, statm, status, swaps,
+    value, vmstat, zoneinfo,
 };
 use crate::attribution::attribution;
 use crate::hierarchy::Version;
@@ -36,6 +36,7 @@ pub fn parse_with_every(text: &[u8]) -> usize {
         meminfo::meminfo(text).is_ok(),
         pressure::pressure(text).is_ok(),
         status::status(text).is_ok(),
+        loadavg::loadavg(text).is_ok(),
         statm::statm(text).is_ok(),
         smaps::pss_bytes(text).is_some(),
         swaps::zram_stat(text).is_some(),

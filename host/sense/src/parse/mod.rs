@@ -4,6 +4,7 @@ pub(crate) mod arcstats;
 pub(crate) mod cgroup;
 pub(crate) mod every;
 pub(crate) mod keyed;
+pub(crate) mod loadavg;
 pub(crate) mod meminfo;
 pub(crate) mod mounts;
 pub(crate) mod oom_kill;
