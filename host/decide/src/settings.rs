@@ -116,7 +116,7 @@ impl Settings {
         Needs {
             cmdlines: any(|rule| rule.cmdline.is_some()),
             exes: any(|rule| rule.exe.is_some()),
-            pss: false,
+            ..Needs::default()
         }
     }
 }

@@ -287,7 +287,7 @@ pub struct SenseFault {
     pub what: String,
 }
 
-/// Columns that cost much or are private, read only when some loaded policy imports them or a guard names them.
+/// What costs something or is private, read only when some loaded policy imports it or a guard names it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
     /// `details.cmdlines`
@@ -296,9 +296,21 @@ pub struct Needs {
     pub exes: bool,
     /// `details.pss-bytes`
     pub pss: bool,
+    /// The functions of `host` that the kernel counts beside its memory: of `/proc/vmstat`, of the pressure on I/O and
+    /// processors, and the watermarks.
+    pub counters: bool,
 }
 
 impl Needs {
+    /// Everything.
+    pub const ALL: Self = Self { cmdlines: true, exes: true, pss: true, counters: true };
+
+    /// Whether anything is to be read of each process.
+    #[must_use]
+    pub fn has_details(self) -> bool {
+        self.cmdlines || self.exes || self.pss
+    }
+
     /// What either needs.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
@@ -306,6 +318,7 @@ impl Needs {
             cmdlines: self.cmdlines || other.cmdlines,
             exes: self.exes || other.exes,
             pss: self.pss || other.pss,
+            counters: self.counters || other.counters,
         }
     }
 }

@@ -92,15 +92,32 @@ fn details(imports: &[String]) -> impl Iterator<Item = &str> {
         .map(|(_, function)| function)
 }
 
+/// What is read for those alone who ask.
+const COUNTERS: [&str; 13] = [
+    "host.io-pressure-some-avg10",
+    "host.io-pressure-full-avg10",
+    "host.cpu-pressure-some-avg10",
+    "host.watermark-min-bytes",
+    "host.watermark-low-bytes",
+    "host.watermark-high-bytes",
+    "host.oom-kills",
+    "host.refault-anon-bytes-per-s",
+    "host.refault-file-bytes-per-s",
+    "host.swap-in-bytes-per-s",
+    "host.swap-out-bytes-per-s",
+    "host.major-faults-per-s",
+    "host.allocation-stalls-per-s",
+];
+
 /// What the sensor is to read for a policy with these imports.
 pub(crate) fn needs(imports: &[String]) -> Needs {
-    details(imports).fold(Needs::default(), |needs, function| {
-        needs.or(Needs {
-            cmdlines: function == "cmdlines",
-            exes: function == "exes",
-            pss: function == "pss-bytes",
-        })
-    })
+    let has = |function: &str| details(imports).any(|imported| imported == function);
+    Needs {
+        cmdlines: has("cmdlines"),
+        exes: has("exes"),
+        pss: has("pss-bytes"),
+        counters: imports.iter().any(|import| COUNTERS.contains(&import.as_str())),
+    }
 }
 
 /// An exported function and where it is.

@@ -8,11 +8,14 @@ use crate::error::SenseError;
 use crate::file::{Buffer, KeptFile, open_root};
 use crate::memory::{Memory, Tree, Unusable, if_present};
 use crate::parse::Malformed;
-use crate::parse::arcstats::arcstats;
+use crate::parse::arcstats::{Arcstats, arcstats};
 use crate::parse::meminfo::{Meminfo, meminfo};
 use crate::parse::pressure::{Pressure, pressure};
 use crate::parse::swaps::{SwapArea, swap_areas, zram_stat};
 use crate::root::Root;
+
+/// ZFS is a module, which may be loaded later, but not often.
+const LOOKS_WITHOUT_ARC: u8 = 20;
 
 /// The files, and where they are.
 #[derive(Debug)]
@@ -20,9 +23,17 @@ pub(crate) struct HostMemory {
     proc: Tree,
     meminfo: KeptFile,
     pressure: KeptFile,
-    arcstats: KeptFile,
+    arc: ZfsCache,
     swaps: Swaps,
     said: Meminfo,
+}
+
+/// The cache of ZFS, where there is one.
+#[derive(Debug)]
+struct ZfsCache {
+    arcstats: KeptFile,
+    /// Looks until it is looked for again.
+    looks_without: u8,
 }
 
 /// What is swapped to now: areas come and go.
@@ -48,7 +59,7 @@ impl HostMemory {
             proc: Tree { path: root.proc.clone(), directory: open_root(&root.proc)? },
             meminfo: KeptFile::new(c"meminfo".into()),
             pressure: KeptFile::new(c"pressure/memory".into()),
-            arcstats: KeptFile::new(c"spl/kstat/zfs/arcstats".into()),
+            arc: ZfsCache { arcstats: KeptFile::new(c"spl/kstat/zfs/arcstats".into()), looks_without: 0 },
             swaps: Swaps {
                 list: KeptFile::new(c"swaps".into()),
                 areas: Vec::new(),
@@ -69,9 +80,9 @@ impl HostMemory {
         self.said = Meminfo::default();
         let found = self.proc.read(&mut self.meminfo, buffer, meminfo)?;
         self.said = found;
-        let arc = known(if_present(self.proc.read(&mut self.arcstats, buffer, arcstats)), report);
+        let arc = self.arc.read(&self.proc, buffer, report);
         let total = pageable_bytes(found.total_bytes, found.hugetlb_bytes);
-        let shrinkable = arc.flatten().map_or(0, |arc| arc_shrinkable_bytes(&arc));
+        let shrinkable = arc.map_or(0, |arc| arc_shrinkable_bytes(&arc));
         let mut memory = Memory {
             total_bytes: total,
             available_bytes: found.available_bytes.saturating_add(shrinkable).min(total),
@@ -97,6 +108,26 @@ impl HostMemory {
     /// `None` where the kernel has no PSI.
     pub(crate) fn pressure(&mut self, buffer: &mut Buffer) -> Result<Option<Pressure>, Unusable<'_>> {
         if_present(self.proc.read(&mut self.pressure, buffer, pressure))
+    }
+}
+
+impl ZfsCache {
+    /// `None` without ZFS.
+    fn read(
+        &mut self,
+        proc: &Tree,
+        buffer: &mut Buffer,
+        report: &mut dyn FnMut(&Unusable<'_>),
+    ) -> Option<Arcstats> {
+        if self.looks_without > 0 {
+            self.looks_without -= 1;
+            return None;
+        }
+        let found = known(if_present(proc.read(&mut self.arcstats, buffer, arcstats)), report);
+        if found == Some(None) {
+            self.looks_without = LOOKS_WITHOUT_ARC;
+        }
+        found.flatten()
     }
 }
 

@@ -26,8 +26,7 @@ pub(crate) fn due() -> Option<Errno> {
     PLAN.get().and_then(|(due, errno)| (due == call).then_some(errno))
 }
 
-const NEEDS: [Needs; 2] =
-    [Needs { cmdlines: false, exes: false, pss: false }, Needs { cmdlines: true, exes: true, pss: true }];
+const NEEDS: [Needs; 2] = [Needs { cmdlines: false, exes: false, pss: false, counters: false }, Needs::ALL];
 
 const ERRORS: [Errno; 5] = [Errno::NOENT, Errno::SRCH, Errno::ACCESS, Errno::INTR, Errno::IO];
 /// One that means absence, one that does not.

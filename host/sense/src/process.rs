@@ -270,7 +270,8 @@ impl Reads<'_> {
         row.age_ms = age_ms(row.id.start_time, self.ticks_per_s, terms.now);
         // The memcgs are in the same rows, too.
         if terms.depth == Depth::Still {
-            return Ok(self.adjusted(row, known));
+            let is_kernel_thread = row.flags & flags::KERNEL_THREAD != 0;
+            return Ok(if is_kernel_thread { Some(row) } else { self.adjusted(row, known) });
         }
         if row.flags & (flags::KERNEL_THREAD | flags::ZOMBIE) == 0 {
             let Some(found) = self.read_known(pid, c"statm", |text| statm(text).ok())? else {

@@ -7,7 +7,7 @@ use rustix::param::page_size;
 use crate::error::{Faults, SenseError};
 use crate::file::{Buffer, open_root};
 use crate::hierarchy::Hierarchy;
-use crate::host_counters::HostCounters;
+use crate::host_counters::{Counted, HostCounters};
 use crate::host_memory::HostMemory;
 use crate::host_trend::{HostTrend, Sample};
 use crate::limit_watch::{Left, LimitWatch};
@@ -19,8 +19,9 @@ use crate::parse::zoneinfo::Watermarks;
 use crate::process::{Depth, ProcessWalk, Terms};
 use crate::root::Root;
 
-/// For so long a glance may take over what only a scan reads: names, users, page tables.
-const GLANCES_MS_MAX: u64 = 60_000;
+/// For so long a glance may take over what only a scan reads: names, users, page tables. A tick that may shut somebody
+/// down is a scan in any case.
+const GLANCES_MS_MAX: u64 = 300_000;
 
 /// What was found when everybody was looked at last.
 #[derive(Debug, Default)]
@@ -135,7 +136,7 @@ impl Sensor {
 
     /// Likewise, at a fraction of the cost, for when nobody is to be shut down: of a process of the last scan only its resident
     /// memory, its adjustment and its memcg are read, unless its address space has another size than before. Name, user, number
-    /// of threads and page tables are as they were at the last scan, up to a minute ago, and shared memory is told from that
+    /// of threads and page tables are as they were at the last scan, up to five minutes ago, and shared memory is told from that
     /// of files as it was then. Where swap is in use, or details are needed, it is a scan like any other.
     ///
     /// And if since then nobody has come or gone, and the host has as much memory left, but for a thousandth, all of its
@@ -153,7 +154,7 @@ impl Sensor {
         let tasks = self.counters.tasks(buffer, &mut |unusable| unusable.record(faults));
         into.taken_at_ms = now.wall_ms;
         into.now_ms = now.boot_ms;
-        into.host = self.sense_host(now);
+        into.host = self.sense_host(needs, now);
         let depth = match is_glance {
             true => self.depth(needs, now, tasks.filter(|_| is_ours), &into.host),
             false => Depth::Scan,
@@ -184,7 +185,7 @@ impl Sensor {
     fn depth(&self, needs: Needs, now: Now, tasks: Option<Tasks>, host: &Host) -> Depth {
         let is_fresh =
             self.last.scanned_at_ms.is_some_and(|at| now.boot_ms.saturating_sub(at) < GLANCES_MS_MAX);
-        if !is_fresh || needs != Needs::default() || !self.host.is_swap_unused() {
+        if !is_fresh || needs.has_details() || !self.host.is_swap_unused() {
             Depth::Scan
         } else if tasks.is_some() && tasks == self.last.tasks && self.last.has_as_much_left(host) {
             Depth::Still
@@ -195,7 +196,7 @@ impl Sensor {
 
     /// Numbers that cannot be read are unknown, which is above every threshold: nobody is shut down for a file
     /// that we could not read. Where the scope has vanished there is nobody in it to act on, and the host's numbers stand.
-    fn sense_host(&mut self, now: Now) -> Host {
+    fn sense_host(&mut self, needs: Needs, now: Now) -> Host {
         let (buffer, faults) = (&mut self.buffer, &mut self.faults);
         let host = self.host.read(buffer, &mut |unusable| unusable.record(faults));
         let mut memory = host.unwrap_or_else(|unusable| {
@@ -212,8 +213,10 @@ impl Sensor {
         }
         let has_scope_pressure = pressure.is_some();
         let pressure = pressure.or_else(|| present(self.host.pressure(buffer), faults));
-        let counted =
-            self.counters.read(now.boot_ms, buffer, &mut |unusable: &Unusable<'_>| unusable.record(faults));
+        let counted = match needs.counters {
+            true => self.counters.read(now.boot_ms, buffer, &mut |unusable| unusable.record(faults)),
+            false => Counted::default(),
+        };
         let vmstat = counted.vmstat;
         let sample = Sample { memory, has_scope_memory, pressure, has_scope_pressure, vmstat };
         let (said, page) = (self.host.said(), page_size() as u64);

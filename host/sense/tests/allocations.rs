@@ -39,7 +39,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-const ALL: Needs = Needs { cmdlines: true, exes: true, pss: true };
+const ALL: Needs = Needs::ALL;
 
 /// A machine with `count` processes, each in a memcg of its own.
 fn build(machine: &Path, count: u32) {

@@ -9,6 +9,7 @@ use jettison_model::{Needs, Snapshot, Trend};
 use jettison_sense::{Now, Root, Sensor};
 
 const MIB: u64 = 1 << 20;
+const COUNTERS: Needs = Needs { cmdlines: false, exes: false, pss: false, counters: true };
 
 /// A machine that is nothing but counters.
 struct Counting {
@@ -37,7 +38,7 @@ impl Counting {
 
     fn scan(&mut self) -> Snapshot {
         let mut snapshot = Snapshot::default();
-        self.sensor.sense(Needs::default(), Now { boot_ms: self.boot_ms, wall_ms: 0 }, &mut snapshot);
+        self.sensor.sense(COUNTERS, Now { boot_ms: self.boot_ms, wall_ms: 0 }, &mut snapshot);
         snapshot
     }
 }
@@ -125,9 +126,9 @@ fn the_whole_file_of_this_machine_is_read() {
         kills.map_or(UNKNOWN_U64, |kills| kills.parse().unwrap())
     };
     let before = counted();
-    sensor.sense(Needs::default(), Now { boot_ms: 0, wall_ms: 0 }, &mut snapshot);
+    sensor.sense(COUNTERS, Now { boot_ms: 0, wall_ms: 0 }, &mut snapshot);
     assert!((before..=counted()).contains(&snapshot.host.oom_kills));
-    sensor.sense(Needs::default(), Now { boot_ms: 1_000, wall_ms: 0 }, &mut snapshot);
+    sensor.sense(COUNTERS, Now { boot_ms: 1_000, wall_ms: 0 }, &mut snapshot);
     let trend = snapshot.host.trend;
     assert!(trend.major_faults_per_s < 1 << 32 && trend.refault_file_bytes_per_s < 1 << 60, "{trend:?}");
 }
@@ -137,7 +138,7 @@ fn host_of(name: &str) -> Host {
     let machine = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/machines").join(name);
     let mut sensor = Sensor::new(Root::below(&machine), None).unwrap();
     let mut snapshot = Snapshot::default();
-    sensor.sense(Needs::default(), Now { boot_ms: 3_600_000, wall_ms: 0 }, &mut snapshot);
+    sensor.sense(COUNTERS, Now { boot_ms: 3_600_000, wall_ms: 0 }, &mut snapshot);
     snapshot.host
 }
 
@@ -194,4 +195,20 @@ fn watermarks_are_looked_at_once_a_minute() {
     assert_eq!(low(&machine.later(59_999, 500, "pgmajfault 1\n", 0).host), 10);
     assert_eq!(low(&machine.later(1, 500, "pgmajfault 1\n", 0).host), 20);
     assert_eq!(machine.sensor.faults(), []);
+}
+
+#[test]
+fn what_nobody_asks_for_is_not_read() {
+    let mut machine = Counting::new(500, "pgmajfault 1\n", 0);
+    write(machine.folder.path().join("proc/zoneinfo"), "garbage").unwrap();
+    write(machine.folder.path().join("proc/vmstat"), "garbage").unwrap();
+    let mut snapshot = Snapshot::default();
+    count(machine.folder.path(), 400, "garbage", 100_000);
+    let now = Now { boot_ms: machine.boot_ms + 1_000, wall_ms: 0 };
+    machine.sensor.sense(Needs::default(), now, &mut snapshot);
+    assert_eq!(machine.sensor.faults(), []);
+    let Host { oom_kills, trend, watermark_low_bytes, .. } = snapshot.host;
+    assert_eq!([oom_kills, trend.major_faults_per_s, watermark_low_bytes], [UNKNOWN_U64; 3]);
+    // These come from files that are read all the same.
+    assert_eq!((trend.memory_exhaustion_ms, trend.memory_stall_some_us_per_s), (4_000, 100_000));
 }

@@ -1,4 +1,4 @@
-//! A glance has the table of a scan, and sees what may not wait; the rest it sees within a minute.
+//! A glance has the table of a scan, and sees what may not wait; the rest it sees within five minutes.
 //!
 //! On the machine that runs the tests, since only the kernel's procfs allows it. No swap may be in use.
 
@@ -94,17 +94,17 @@ fn what_changes_its_address_space_is_read_again() {
 }
 
 #[test]
-fn a_name_may_be_a_minute_old() {
+fn a_name_may_be_minutes_old() {
     let mut shell = Shell::start();
     let pid = shell.pid();
     let mut glancing = Glancing::new(None);
     shell.tell("printf other > /proc/$$/comm");
     wait_for("another name", || (shell.file("comm") == "other\n").then_some(()));
-    assert_eq!(comm(&glancing.after_ms(59_999), pid), "sh");
+    assert_eq!(comm(&glancing.after_ms(299_999), pid), "sh");
     assert_eq!(comm(&glancing.after_ms(1), pid), "other");
     shell.tell("printf third > /proc/$$/comm");
     wait_for("a third name", || (shell.file("comm") == "third\n").then_some(()));
-    assert_eq!(comm(&glancing.after_ms(10), pid), "other", "a minute from the last scan");
+    assert_eq!(comm(&glancing.after_ms(10), pid), "other", "five minutes from the last scan");
     let mut snapshot = Snapshot::default();
     let details = Needs { cmdlines: true, ..Needs::default() };
     glancing.sensor.glance(details, glancing.now, &mut snapshot);

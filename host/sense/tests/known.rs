@@ -15,7 +15,7 @@ use jettison_tests::{Memcg, wait_for};
 use shell::{Shell, at, row_of};
 
 const MIB: u64 = 1 << 20;
-const SOME: Needs = Needs { cmdlines: true, exes: true, pss: false };
+const SOME: Needs = Needs { cmdlines: true, exes: true, pss: false, counters: false };
 
 fn sense(sensor: &mut Sensor, needs: Needs) -> Snapshot {
     let boot_ms = Root::live().uptime_ms().unwrap();

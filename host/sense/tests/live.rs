@@ -35,7 +35,7 @@ fn row_of(snapshot: &Snapshot, pid: u32) -> usize {
 #[test]
 fn we_find_ourselves_as_the_procfs_crate_does() {
     let mut sensor = Sensor::new(Root::live(), None).unwrap();
-    let snapshot = sense(&mut sensor, Needs { cmdlines: true, exes: true, pss: true });
+    let snapshot = sense(&mut sensor, Needs::ALL);
     // Where we may not look into others, that is a fault, but not about ourselves.
     let ours = Root::live().proc.join(std::process::id().to_string());
     assert!(!sensor.faults().iter().any(|fault| Path::new(&fault.path).starts_with(&ours)));

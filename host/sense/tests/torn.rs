@@ -8,7 +8,7 @@ use jettison_sense::{Now, Root, Sensor};
 use jettison_tests::Random;
 
 const SEED: u64 = 0x746f_726e;
-const ALL: Needs = Needs { cmdlines: true, exes: true, pss: true };
+const ALL: Needs = Needs::ALL;
 
 fn copy(from: &Path, to: &Path, files: &mut Vec<PathBuf>) {
     fs::create_dir_all(to).unwrap();

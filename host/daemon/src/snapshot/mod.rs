@@ -27,7 +27,7 @@ use crate::explain::BETWEEN_SCANS;
 use crate::failure::Failure;
 
 /// Everything: which policy will be asked about it is not known.
-const NEEDS: Needs = Needs { cmdlines: true, exes: true, pss: true };
+const NEEDS: Needs = Needs::ALL;
 /// Command lines are for the owner only.
 const MODE: u32 = 0o600;
 
