@@ -10,14 +10,15 @@
 )]
 
 use std::fs;
-use std::io;
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-/// Both have settled by then.
-const SETTLE: Duration = Duration::from_secs(3);
+/// Both have settled by then: the first routine tick has found who came and went at the start.
+const SETTLE: Duration = Duration::from_secs(12);
 const MINUTE: Duration = Duration::from_secs(60);
 /// Bound of wake-ups beyond the routine ticks.
 const WAKE_UPS_MAX: u64 = 10;
@@ -69,10 +70,13 @@ fn number(file: &Path, key: &str) -> u64 {
     value.split_whitespace().next().and_then(|word| word.parse().ok()).expect("a number")
 }
 
+/// What `jettison status` asks, without starting a program: in this minute nobody comes or goes.
 fn status(state_dir: &Path) -> serde_json::Value {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_jettison"));
-    let output = command.args(["status", "--json", "--state-dir"]).arg(state_dir).output().expect("it runs");
-    serde_json::from_slice(&output.stdout).expect("the daemon answers")
+    let mut stream = UnixStream::connect(state_dir.join("control.sock")).expect("the daemon runs");
+    stream.write_all(b"{\"version\":1,\"ask\":\"status\"}\n").expect("it listens");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    serde_json::from_str(&answer).expect("in JSON")
 }
 
 fn main() {
