@@ -52,7 +52,7 @@ pub(crate) enum Depth {
     Scan,
     /// Resident memory, adjustment, memcg.
     Glance,
-    /// The adjustment. Nobody has come or gone, and the host has as much memory left as before.
+    /// The adjustment. Nobody has come, and the host has as much memory left as before.
     Still,
 }
 
@@ -113,7 +113,7 @@ impl ProcessWalk {
         self.vanished
     }
 
-    /// Fills the table.
+    /// Fills the table with those who were listed last.
     pub(crate) fn walk(
         &mut self,
         terms: Terms<'_>,
@@ -121,9 +121,6 @@ impl ProcessWalk {
         faults: &mut Faults,
         into: &mut Processes,
     ) {
-        if terms.depth != Depth::Still {
-            self.list(faults);
-        }
         self.vanished = 0;
         self.known.begin();
         self.growth.begin(terms.now.boot_ms);
@@ -160,8 +157,21 @@ impl ProcessWalk {
         }
     }
 
-    /// Where the kernel refuses to list them, for want of memory say, those of the last scan are looked at.
-    fn list(&mut self, faults: &mut Faults) {
+    /// Whether all who are listed now, and were not the time before, are kernel threads. The kernel starts and ends workers
+    /// of its own all the time.
+    pub(crate) fn has_no_new_process(&self, buffer: &mut Buffer) -> bool {
+        let mut new = self.pids.iter().filter(|pid| self.last_pids.binary_search(pid).is_err());
+        new.all(|&pid| {
+            let name = NameBelow::of(pid, c"stat");
+            match buffer.read_file(self.directory.as_fd(), name.as_c_str()) {
+                Ok(text) => stat(text).is_ok_and(|found| found.is_kernel_thread),
+                Err(errno) => is_gone(errno),
+            }
+        })
+    }
+
+    /// Lists who is there. Where the kernel refuses that, for want of memory say, those of the last scan are looked at.
+    pub(crate) fn list(&mut self, faults: &mut Faults) {
         std::mem::swap(&mut self.pids, &mut self.last_pids);
         let pids = &mut self.pids;
         pids.clear();

@@ -37,8 +37,8 @@ impl Last {
         if depth == Depth::Scan {
             self.scanned_at_ms = Some(now.boot_ms);
         }
+        self.tasks = tasks;
         if depth != Depth::Still {
-            self.tasks = tasks;
             (self.total_bytes, self.available_bytes) = (host.memory_total_bytes, host.memory_available_bytes);
         }
     }
@@ -139,8 +139,8 @@ impl Sensor {
     /// of threads and page tables are as they were at the last scan, up to five minutes ago, and shared memory is told from that
     /// of files as it was then. Where swap is in use, or details are needed, it is a scan like any other.
     ///
-    /// And if since then nobody has come or gone, and the host has as much memory left, but for a thousandth, all of its
-    /// processes and memcgs are as they were, adjustments excepted: then `into` has to be what the last scan has filled.
+    /// And if since then no process has come, and the host has as much memory left, but for a thousandth, those who are still
+    /// there and all memcgs are as they were, adjustments excepted, provided that `into` is what was filled last.
     pub fn glance(&mut self, needs: Needs, now: Now, into: &mut Snapshot) {
         self.scan(needs, now, into, true);
     }
@@ -155,10 +155,13 @@ impl Sensor {
         into.taken_at_ms = now.wall_ms;
         into.now_ms = now.boot_ms;
         into.host = self.sense_host(needs, now);
-        let depth = match is_glance {
-            true => self.depth(needs, now, tasks.filter(|_| is_ours), &into.host),
+        let depth = match is_glance && self.may_glance(needs, now) {
+            true => self.depth_of_glance(tasks.filter(|_| is_ours), &into.host),
             false => Depth::Scan,
         };
+        if depth == Depth::Scan {
+            self.processes.list(&mut self.faults);
+        }
         self.last.note(depth, now, tasks, &into.host);
         match &mut self.memcgs {
             Some(_) if depth == Depth::Still => {}
@@ -181,16 +184,22 @@ impl Sensor {
         self.processes.walk(terms, &mut self.buffer, &mut self.faults, &mut into.processes);
     }
 
-    /// How deep a glance has to be. Details are read of everybody, each time.
-    fn depth(&self, needs: Needs, now: Now, tasks: Option<Tasks>, host: &Host) -> Depth {
-        let is_fresh =
-            self.last.scanned_at_ms.is_some_and(|at| now.boot_ms.saturating_sub(at) < GLANCES_MS_MAX);
-        if !is_fresh || needs.has_details() || !self.host.is_swap_unused() {
-            Depth::Scan
-        } else if tasks.is_some() && tasks == self.last.tasks && self.last.has_as_much_left(host) {
-            Depth::Still
-        } else {
-            Depth::Glance
+    /// Details are read of everybody, each time, and swap is only in `status`.
+    fn may_glance(&self, needs: Needs, now: Now) -> bool {
+        let is_fresh = |at_ms| now.boot_ms.saturating_sub(at_ms) < GLANCES_MS_MAX;
+        self.last.scanned_at_ms.is_some_and(is_fresh) && !needs.has_details() && self.host.is_swap_unused()
+    }
+
+    /// Lists who is there, unless the same are there as before. `tasks` is `None` if the table is not that of before.
+    fn depth_of_glance(&mut self, tasks: Option<Tasks>, host: &Host) -> Depth {
+        let may_be_still = tasks.is_some() && self.last.has_as_much_left(host);
+        if may_be_still && tasks == self.last.tasks {
+            return Depth::Still;
+        }
+        self.processes.list(&mut self.faults);
+        match may_be_still && self.processes.has_no_new_process(&mut self.buffer) {
+            true => Depth::Still,
+            false => Depth::Glance,
         }
     }
 
