@@ -3,8 +3,9 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use jettison_model::column::{NONE_U32, row};
@@ -166,6 +167,16 @@ fn every_call_of_a_scan_fails_once_where_the_truth_is_corrected() {
 /// Ended when dropped, after a failure too.
 struct Sleeper(Child);
 
+impl Sleeper {
+    /// Once it has answered it waits for more, and its sizes stay.
+    fn start() -> Self {
+        let mut cat = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        cat.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+        cat.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+        Self(cat)
+    }
+}
+
 impl Drop for Sleeper {
     fn drop(&mut self) {
         // Both fail if it has ended already.
@@ -186,8 +197,7 @@ fn every_call_of_a_glance_fails_once() {
 }
 
 fn every_live_call_fails_once(look: fn(&mut Sensor, Needs, Now, &mut Snapshot)) {
-    let sleeper = || Sleeper(Command::new("sleep").arg("600").spawn().unwrap());
-    let sleepers: Vec<Sleeper> = (0..10).map(|_| sleeper()).collect();
+    let sleepers: Vec<Sleeper> = (0..10).map(|_| Sleeper::start()).collect();
     let pids: Vec<u32> = sleepers.iter().map(|sleeper| sleeper.0.id()).collect();
     let mut sensor = Sensor::new(Root::live(), None).unwrap();
     let mut snapshot = Snapshot::default();

@@ -182,6 +182,10 @@ impl Sensor {
             scope: self.scope.as_ref().map(Scope::path),
         };
         self.processes.walk(terms, &mut self.buffer, &mut self.faults, &mut into.processes);
+        if self.faults.total() > 0 {
+            // What is missing now is not to be taken over.
+            self.last.tasks = None;
+        }
     }
 
     /// Details are read of everybody, each time, and swap is only in `status`.
@@ -192,7 +196,7 @@ impl Sensor {
 
     /// Lists who is there, unless the same are there as before. `tasks` is `None` if the table is not that of before.
     fn depth_of_glance(&mut self, tasks: Option<Tasks>, host: &Host) -> Depth {
-        let may_be_still = tasks.is_some() && self.last.has_as_much_left(host);
+        let may_be_still = tasks.is_some() && self.last.tasks.is_some() && self.last.has_as_much_left(host);
         if may_be_still && tasks == self.last.tasks {
             return Depth::Still;
         }
