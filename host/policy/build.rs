@@ -1,4 +1,5 @@
-//! Builds the built-in policies, so that the program carries them as the very modules that anybody else would build.
+//! Builds the built-in policies, so that the program carries them as the very modules that an author
+//! elsewhere would build.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,7 +9,7 @@ use std::{env, fs};
 mod guest;
 
 fn main() -> ExitCode {
-    match balanced() {
+    match builtins() {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             for line in problem.lines() {
@@ -19,15 +20,21 @@ fn main() -> ExitCode {
     }
 }
 
-fn balanced() -> Result<(), String> {
+/// The crates below `policies/`.
+const BUILTINS: [&str; 2] = ["services", "balanced"];
+
+fn builtins() -> Result<(), String> {
     let here = directory("CARGO_MANIFEST_DIR")?;
     let out = directory("OUT_DIR")?;
     let root = guest::workspace_root(&here);
-    for input in ["policies/balanced", "sdk", "wit", "host/policy/build", "host/policy/build.rs"] {
+    for input in ["policies", "sdk", "wit", "host/policy/build", "host/policy/build.rs"] {
         println!("cargo::rerun-if-changed={}", root.join(input).display());
     }
-    let module = guest::build(&root.join("policies/balanced"), &out.join("guest"))?;
-    copy(&module, &out.join("balanced.wasm"))
+    for name in BUILTINS {
+        let module = guest::build(&root.join("policies").join(name), &out.join("guest"))?;
+        copy(&module, &out.join(name).with_extension("wasm"))?;
+    }
+    Ok(())
 }
 
 fn directory(variable: &str) -> Result<PathBuf, String> {

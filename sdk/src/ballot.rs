@@ -15,7 +15,8 @@ pub const STEPS_MAX: usize = 8;
 /// Milliseconds that one step may wait: an hour.
 pub const WAIT_MS_MAX: u32 = 3_600_000;
 
-/// Whom an entry is about: a process, a process with all its descendants ([`Process::tree`]), or all in a memcg.
+/// What an entry is about: a process, a process with all its descendants ([`Process::tree`]), or all in a
+/// memcg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Target(pub(crate) Kind, pub(crate) u32);
 
@@ -88,9 +89,12 @@ impl Signal {
     /// SIGTERM
     pub const TERM: Self = Self(15);
 
+    /// KILL, CONT and STOP, signal(7): the host's alone.
+    const OF_THE_HOST: [u8; 3] = [9, 18, 19];
+
     /// Any other by its number, 1..=64; `None` for KILL (9), CONT (18), STOP (19) and what is no signal.
     pub fn new(number: u8) -> Option<Self> {
-        (matches!(number, 1..=64) && !matches!(number, 9 | 18 | 19)).then_some(Self(number))
+        (matches!(number, 1..=64) && !Self::OF_THE_HOST.contains(&number)).then_some(Self(number))
     }
 
     /// Its number.
@@ -99,7 +103,8 @@ impl Signal {
     }
 }
 
-/// One step of how a target likes to go. SIGKILL stands behind the last one and is not a policy's to give or skip.
+/// One step of how a target likes to go. SIGKILL stands behind the last one and is not a policy's to give or
+/// skip.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Signal the process, or the root of the tree, or each member of the memcg, and wait.
@@ -157,8 +162,8 @@ impl Entry {
         self
     }
 
-    /// The `oom_score_adj` that the host should hold while the policy is loaded, -999..=1000; what is outside counts
-    /// as the bound. A protection only ever lowers a process's own value, a sacrifice only raises it.
+    /// The `oom_score_adj` that the host should hold while the policy is loaded, -999..=1000; what is outside
+    /// counts as the bound. A protection only ever lowers a process's own value, a sacrifice only raises it.
     pub fn hold(&mut self, oom_score_adj: i16) -> &mut Self {
         self.oom_score_adj = Some(oom_score_adj.clamp(-999, 1000));
         self
@@ -170,7 +175,8 @@ impl Entry {
         self
     }
 
-    /// How the target likes to go, in at most 8 steps. Without any it gets SIGTERM and the host's grace period.
+    /// How the target likes to go, in at most 8 steps. Without any it gets SIGTERM and the host's grace
+    /// period.
     pub fn shutdown(&mut self, steps: impl IntoIterator<Item = Step>) -> &mut Self {
         self.shutdown = steps.into_iter().take(STEPS_MAX).collect();
         self
@@ -233,7 +239,8 @@ impl Entry {
         }
     }
 
-    /// First to stay if there are too many: protections, the strongest first, then sacrifices, the most urgent first.
+    /// First to stay if there are too many: protections, the strongest first, then sacrifices, the most
+    /// urgent first.
     fn emphasis(&self) -> (bool, Reverse<u16>, Target) {
         match self.stance {
             Stance::Protect(strength) => (false, Reverse(strength), self.target),
@@ -242,19 +249,22 @@ impl Entry {
     }
 }
 
-/// What a policy says of this snapshot. Whoever is not on it is left to other policies and the host's built-in badness.
+/// What a policy says of this snapshot. A process that is not on it is left to other policies and the host's
+/// built-in badness.
 ///
-/// A target may be named more than once; the SDK makes one entry of it: a protection beats a sacrifice, and only
-/// its own reasons and value to hold count. Of several that go the same way the strongest counts, the reasons are joined,
-/// the value to hold is the lowest asked for a protection and the highest for a sacrifice, and the first shutdown stays.
-/// Beyond 4096 entries the least urgent sacrifices are left out, with a warning in the log.
+/// A target may be named more than once; the SDK makes one entry of it: a protection beats a sacrifice, and
+/// only its own reasons and value to hold count. Of several that go the same way the strongest counts, the
+/// reasons are joined, the value to hold is the lowest asked for a protection and the highest for a
+/// sacrifice, and the first shutdown stays. Beyond 4096 entries the least urgent sacrifices are left out,
+/// with a warning in the log.
 #[derive(Debug, Default)]
 pub struct Ballot {
     entries: Vec<Entry>,
 }
 
 impl Ballot {
-    /// Keep this target: strength 1..=1000, where 1000 means never to be taken by this host. What is outside counts as the bound.
+    /// Keep this target: strength 1..=1000, where 1000 means never to be taken by this host. What is outside
+    /// counts as the bound.
     ///
     /// Asks the host to hold an `oom_score_adj` of `-min(strength, 999)` as well, unless told otherwise with
     /// [`Entry::hold`] or [`Entry::without_hold`].
@@ -264,7 +274,8 @@ impl Ballot {
         self.push(target.into(), Stance::Protect(strength), Some(adj))
     }
 
-    /// Give up this target: urgency 1..=1000. What is outside counts as the bound. Asks for no `oom_score_adj` unless told.
+    /// Give up this target: urgency 1..=1000. What is outside counts as the bound. Asks for no
+    /// `oom_score_adj` unless told.
     pub fn sacrifice(&mut self, target: impl Into<Target>, urgency: u16) -> &mut Entry {
         self.push(target.into(), Stance::Sacrifice(urgency.clamp(1, 1000)), None)
     }

@@ -2,7 +2,7 @@
 //!
 //! On wasm32 a column is asked of the host when it is first read. Each has a function of its own that calls
 //! its import by name: no list of functions, no trait object. So the linker drops what a policy never
-//! reads, and the imports of a compiled policy are what it uses. Natively the test bench fills the columns.
+//! reads, and the imports of a compiled policy are what it uses. Natively `testing` fills the columns.
 
 use std::cell::OnceCell;
 
@@ -108,6 +108,9 @@ tables! {
         memory_stall_some_us_per_s: u64,
         memory_stall_full_us_per_s: u64,
         memory_exhaustion_ms: u64,
+        eased_ms_ago: u64,
+        taken_bytes: u64,
+        taken_by_nobody_bytes: u64,
         now_ms: u64,
     }
 
@@ -128,6 +131,9 @@ tables! {
         page_table_bytes: Vec<u64>,
         growth_bytes_per_s: Vec<i64>,
         oom_score_adjs: Vec<i16>,
+        taken_bytes: Vec<i64>,
+        growth_1h_bytes_per_s: Vec<i64>,
+        births_per_1000s: Vec<u32>,
     }
 
     Memcgs from memcgs {
@@ -156,6 +162,8 @@ tables! {
         container_runtimes: Vec<u32>,
         pod_uids: Text,
         pod_qos_classes: Vec<u32>,
+        usual_bytes: Vec<u64>,
+        growth_1h_bytes_per_s: Vec<i64>,
     }
 
     Details from details {

@@ -1,4 +1,4 @@
-//! Whose container and pod a memcg is.
+//! The container and the pod that a memcg belongs to.
 
 use crate::columns::NONE_U32;
 use crate::memcg::Memcg;
@@ -72,7 +72,7 @@ impl Qos {
     }
 }
 
-/// Whose it is, as its path says.
+/// Its container and pod, as its path says.
 ///
 /// ```
 /// use jettison_sdk::{Ballot, Qos, Snapshot};
@@ -91,7 +91,7 @@ impl Qos {
 ///         ballot.sacrifice(pod, urgency).because(format!("pod {uid}"));
 ///     }
 /// }
-/// # use jettison_sdk::bench::{Machine, Whom};
+/// # use jettison_sdk::testing::{Machine, Subject};
 /// # use jettison_sdk::{Description, NoConfig, Policy};
 /// # struct ByClass;
 /// # impl Policy for ByClass {
@@ -113,7 +113,7 @@ impl Qos {
 /// # machine.memcg("/kubepods/besteffort/pod3").pod("3", Qos::BestEffort).growth_mib_per_s(9);
 /// # machine.memcg("/kubepods/besteffort/pod3/c").pod("3", Qos::BestEffort).container("c", None);
 /// # let verdict = machine.consult::<ByClass>();
-/// # assert_eq!(verdict.first(), Some(Whom::Memcg("/kubepods/besteffort/pod3".into())));
+/// # assert_eq!(verdict.first(), Some(Subject::Memcg("/kubepods/besteffort/pod3".into())));
 /// # assert_eq!(verdict.entries().len(), 3);
 /// ```
 impl<'s> Memcg<'s> {
@@ -127,7 +127,8 @@ impl<'s> Memcg<'s> {
         Runtime::of(self.snapshot.memcgs.container_runtimes()[self.row])
     }
 
-    /// The uid of its pod of Kubernetes, empty if it is in none. The pod itself, its containers and what is below them have the same.
+    /// The uid of its pod of Kubernetes, empty if it is in none. The pod itself, its containers and what is
+    /// below them have the same.
     pub fn pod_uid(&self) -> &'s [u8] {
         self.snapshot.memcgs.pod_uids().get(self.row)
     }
@@ -147,7 +148,7 @@ impl<'s> Memcg<'s> {
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use super::*;
-    use crate::bench::Machine;
+    use crate::testing::Machine;
 
     #[test]
     fn numbers_have_their_names_and_those_of_later_hosts_are_kept() {
@@ -165,10 +166,10 @@ mod tests {
         let mut machine = Machine::new();
         machine.memcg("/d").container("0123", Some(Runtime::Podman));
         let snapshot = machine.snapshot();
-        let whose = |memcg: Memcg<'_>| {
+        let container = |memcg: Memcg<'_>| {
             (memcg.container_id().to_vec(), memcg.container_runtime(), memcg.pod_uid().len(), memcg.pod_qos())
         };
-        let all: Vec<_> = snapshot.memcgs().map(whose).collect();
+        let all: Vec<_> = snapshot.memcgs().map(container).collect();
         let expected = [(b"".to_vec(), None, 0, None), (b"0123".to_vec(), Some(Runtime::Podman), 0, None)];
         assert_eq!(all, expected);
         assert!(!snapshot.memcgs().any(|memcg| memcg.is_pod()));

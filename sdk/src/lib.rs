@@ -29,22 +29,21 @@
 //!
 //! jettison_sdk::export!(SpareTheDatabase);
 //! # fn main() {
-//! # let mut machine = jettison_sdk::bench::Machine::new();
+//! # let mut machine = jettison_sdk::testing::Machine::new();
 //! # let database = machine.process("postgres").pid();
 //! # assert!(machine.consult::<SpareTheDatabase>().of(database).is_some());
 //! # }
 //! ```
 //!
-//! The crate is a `cdylib`, so `cargo build --release --target wasm32-unknown-unknown` leaves a module that the host loads as
-//! it is. As an `rlib` it runs natively under `cargo test`, on machines made up with [`mod@bench`].
+//! The crate is a `cdylib`, so `cargo build --release --target wasm32-unknown-unknown` leaves a module that
+//! the host loads as it is. As an `rlib` it runs natively under `cargo test`, on machines made up with
+//! [`mod@testing`].
 #![warn(missing_docs)]
 
 // The generated bindings and the export macro name this crate by its name.
 extern crate self as jettison_sdk;
 
 mod ballot;
-#[cfg(not(target_arch = "wasm32"))]
-pub mod bench;
 mod columns;
 mod container;
 #[cfg(target_arch = "wasm32")]
@@ -56,6 +55,8 @@ mod policy;
 mod process;
 mod reclaim;
 mod snapshot;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing;
 mod tree;
 mod trend;
 
@@ -66,7 +67,7 @@ pub use container::{Qos, Runtime};
 pub use memcg::{Limit, Memcg};
 pub use policy::{Description, NoConfig, Policy, Problem};
 pub use process::Process;
-pub use snapshot::{Cause, PerProcess, Snapshot};
+pub use snapshot::{Cause, PerMemcg, PerProcess, Snapshot};
 
 /// Makes a [`Policy`] what this WebAssembly module exports. Once in a crate, at its root.
 #[macro_export]

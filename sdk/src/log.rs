@@ -1,4 +1,5 @@
-//! Words for the daemon's log: at most 64 lines of 512 bytes for each consultation. Natively they go to stderr.
+//! Words for the daemon's log: at most 64 lines of 512 bytes for each consultation. Natively they go to
+//! stderr.
 
 /// Something is wrong.
 pub fn error(message: &str) {

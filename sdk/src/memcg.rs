@@ -1,9 +1,10 @@
 //! One row of the memcg table.
 
+use std::cmp::Ordering;
 use std::fmt;
 
-use crate::columns::{UNKNOWN_S64, UNKNOWN_U64, UNLIMITED_U64};
-use crate::process::known;
+use crate::columns::{UNKNOWN_U64, UNLIMITED_U64};
+use crate::process::{known, known_s64};
 use crate::snapshot::{Snapshot, some};
 use crate::tree::row_of;
 
@@ -71,8 +72,8 @@ impl<'s> Memcg<'s> {
         std::iter::successors(self.parent(), Self::parent)
     }
 
-    /// It and the memcgs above it that belong to the same systemd unit. What is asked for a unit holds for the cgroups that it
-    /// makes for itself, and not for other units below.
+    /// It and the memcgs above it that belong to the same systemd unit. What is asked for a unit holds for
+    /// the cgroups that it makes for itself, and not for other units below.
     pub fn of_unit(&self) -> impl Iterator<Item = Self> + Clone + use<'s> {
         let unit = self.unit();
         let above = self.ancestors().take_while(move |memcg| !unit.is_empty() && memcg.unit() == unit);
@@ -134,15 +135,25 @@ impl<'s> Memcg<'s> {
         known(self.snapshot.memcgs.shmem_bytes()[self.row])
     }
 
-    /// How fast its anonymous memory and swap grow, bytes per second, over the last one to two seconds or the last tick,
-    /// whichever is longer. Unknown where it was not there before.
+    /// How fast its anonymous memory and swap grow, bytes per second, over the last one to two seconds or the
+    /// last tick, whichever is longer. Unknown where it was not there before.
     pub fn growth_bytes_per_s(&self) -> Option<i64> {
-        let growth = self.snapshot.memcgs.growth_bytes_per_s()[self.row];
-        (growth != UNKNOWN_S64).then_some(growth)
+        known_s64(self.snapshot.memcgs.growth_bytes_per_s()[self.row])
     }
 
-    /// Pages that were read back from swap soon after they had been taken, since the memcg was made: `workingset_refault_anon`
-    /// of memory.stat.
+    /// Likewise over the last hour, or since the memcg was first seen if that is 5 minutes or more. Unknown
+    /// for a newer one.
+    pub fn growth_1h_bytes_per_s(&self) -> Option<i64> {
+        known_s64(self.snapshot.memcgs.growth_1h_bytes_per_s()[self.row])
+    }
+
+    /// What the unit of that name has held in quiet times, bytes, in earlier runs too.
+    pub fn usual_bytes(&self) -> Option<u64> {
+        known(self.snapshot.memcgs.usual_bytes()[self.row])
+    }
+
+    /// Pages that were read back from swap soon after they had been taken, since the memcg was made:
+    /// `workingset_refault_anon` of memory.stat.
     pub fn refaults_anon(&self) -> Option<u64> {
         known(self.snapshot.memcgs.refaults_anon()[self.row])
     }
@@ -152,7 +163,8 @@ impl<'s> Memcg<'s> {
         known(self.snapshot.memcgs.refaults_file()[self.row])
     }
 
-    /// Both together, pages per second, over the same time as growth: whose working set does not fit.
+    /// Both together, pages per second, over the same time as growth: they show that its working set does not
+    /// fit.
     pub fn refaults_per_s(&self) -> Option<u64> {
         known(self.snapshot.memcgs.refaults_per_s()[self.row])
     }
@@ -177,13 +189,14 @@ impl<'s> Memcg<'s> {
         self.has(flags::OOM_GROUP)
     }
 
-    /// Whether its owner asks for others to go first: `ManagedOOMPreference=avoid` of systemd.resource-control(5). Never on v1.
+    /// Whether its owner asks for others to go first: `ManagedOOMPreference=avoid` of
+    /// systemd.resource-control(5). Never on v1.
     pub fn is_oomd_avoid(&self) -> bool {
         self.has(flags::OOMD_AVOID)
     }
 
-    /// Whether its owner asks never to be a victim: `ManagedOOMPreference=omit`. The host excludes the processes of such a unit
-    /// itself. Never on v1.
+    /// Whether its owner asks never to be a victim: `ManagedOOMPreference=omit`. The host excludes the
+    /// processes of such a unit itself. Never on v1.
     pub fn is_oomd_omit(&self) -> bool {
         self.has(flags::OOMD_OMIT)
     }
@@ -202,6 +215,19 @@ impl PartialEq for Memcg<'_> {
 
 impl Eq for Memcg<'_> {}
 
+/// By path, as the table is.
+impl PartialOrd for Memcg<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Memcg<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.row.cmp(&other.row)
+    }
+}
+
 impl fmt::Debug for Memcg<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Memcg").field("row", &self.row).finish_non_exhaustive()
@@ -211,7 +237,7 @@ impl fmt::Debug for Memcg<'_> {
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use super::*;
-    use crate::bench::Machine;
+    use crate::testing::Machine;
 
     #[test]
     fn a_bit_of_the_flags_is_told_from_the_others_and_from_none() {

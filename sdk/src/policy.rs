@@ -8,11 +8,11 @@ use crate::snapshot::Snapshot;
 
 /// A policy: it ranks, the host acts.
 ///
-/// Each consultation makes a new value of it from the configuration and asks it once, so it cannot remember anything from
-/// one decision to the next. The same snapshot and configuration must give the same ballot.
+/// Each consultation makes a new value of it from the configuration and asks it once, so it cannot remember
+/// anything from one decision to the next. The same snapshot and configuration must give the same ballot.
 pub trait Policy: Sized {
-    /// The table `[policy.config]`. Give it `#[serde(default, deny_unknown_fields)]`, so that what is left out has its
-    /// default and a misspelt key is found. [`NoConfig`] for a policy without any.
+    /// The table `[policy.config]`. Give it `#[serde(default, deny_unknown_fields)]`, so that what is left
+    /// out has its default and a misspelt key is found. [`NoConfig`] for a policy without any.
     type Config: DeserializeOwned + Default;
 
     /// Who the policy is.
@@ -31,8 +31,8 @@ pub trait Policy: Sized {
     ///
     /// # Errors
     ///
-    /// Says why it cannot. The host then treats the policy as faulted: its last good protections stay, the other
-    /// policies decide.
+    /// Says why it cannot. The host then treats the policy as faulted: its last good protections stay, the
+    /// other policies decide.
     fn rank(&self, snapshot: &Snapshot, ballot: &mut Ballot) -> Result<(), String>;
 }
 

@@ -21,14 +21,15 @@ pub struct Process<'s> {
     pub(crate) row: usize,
 }
 
-/// Names: who it is, and what it belongs to.
+/// Names, and what it belongs to.
 impl<'s> Process<'s> {
     /// The process id.
     pub fn pid(&self) -> u32 {
         self.snapshot.processes.pids()[self.row]
     }
 
-    /// The command name (field 2 of `/proc/PID/stat`): at most 15 bytes, chosen by the process itself, not necessarily UTF-8.
+    /// The command name (field 2 of `/proc/PID/stat`): at most 15 bytes, chosen by the process itself, not
+    /// necessarily UTF-8.
     pub fn comm(&self) -> &'s [u8] {
         self.snapshot.processes.comms().get(self.row)
     }
@@ -179,11 +180,28 @@ impl Process<'_> {
             .fold(self.anon_and_swap_bytes(), |sum, bytes| sum.saturating_add(bytes.unwrap_or(0)))
     }
 
-    /// How fast its anonymous memory and swap grow, bytes per second, over the last one to two seconds or the last tick,
-    /// whichever is longer. Unknown in the host's first snapshot.
+    /// How fast its anonymous memory, swap and shared memory of its own grow, bytes per second, over the last
+    /// one to two seconds or the last tick, whichever is longer. Unknown in the host's first snapshot.
     pub fn growth_bytes_per_s(&self) -> Option<i64> {
-        let growth = self.snapshot.processes.growth_bytes_per_s()[self.row];
-        (growth != UNKNOWN_S64).then_some(growth)
+        known_s64(self.snapshot.processes.growth_bytes_per_s()[self.row])
+    }
+
+    /// What it holds now beyond what it held when memory was last at ease, bytes: anonymous memory, swap and
+    /// shared memory of its own. All of it if it is newer than that. Unknown while the host has not seen
+    /// memory at ease.
+    pub fn taken_bytes(&self) -> Option<i64> {
+        known_s64(self.snapshot.processes.taken_bytes()[self.row])
+    }
+
+    /// How fast the same sum grows, bytes per second: its slope over the last hour, or since the process was
+    /// first seen if that is 5 minutes or more. Unknown for a newer one.
+    pub fn growth_1h_bytes_per_s(&self) -> Option<i64> {
+        known_s64(self.snapshot.processes.growth_1h_bytes_per_s()[self.row])
+    }
+
+    /// Children that it has started over the last 10 seconds, times 100.
+    pub fn births_per_1000s(&self) -> Option<u32> {
+        some(self.snapshot.processes.births_per_1000s()[self.row])
     }
 
     /// Its `oom_score_adj` before this host held any value, -1000..=1000 (proc_pid_oom_score_adj(5)).
@@ -206,6 +224,11 @@ impl fmt::Debug for Process<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Process").field("row", &self.row).finish_non_exhaustive()
     }
+}
+
+/// The value, unless it is the sentinel "unknown".
+pub(crate) fn known_s64(value: i64) -> Option<i64> {
+    (value != UNKNOWN_S64).then_some(value)
 }
 
 /// The value, unless it is the sentinel "unknown".

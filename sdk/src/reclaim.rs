@@ -3,16 +3,17 @@
 use crate::process::known;
 use crate::snapshot::Snapshot;
 
-/// What the kernel's reclaim goes by, for the whole host, also where the daemon looks after a part of it. `None` where the
-/// kernel does not say.
+/// What the kernel's reclaim goes by, for the whole host, also where the daemon looks after a part of it.
+/// `None` where the kernel does not say.
 impl Snapshot {
-    /// What nobody uses, for anything, bytes (`MemFree`). What could be allocated is [`Snapshot::memory_available_bytes`].
+    /// Memory that is not used for anything, bytes (`MemFree`). What could be allocated is
+    /// [`Snapshot::memory_available_bytes`].
     pub fn memory_free_bytes(&self) -> Option<u64> {
         known(*self.host.memory_free_bytes())
     }
 
-    /// With less free than this, whoever allocates must free memory itself (direct reclaim), bytes: the sum of `min` of all
-    /// zones (proc_zoneinfo(5)). Up to a minute old, like the next two.
+    /// With less free than this, an allocation must free memory itself (direct reclaim), bytes: the sum of
+    /// `min` of all zones (proc_zoneinfo(5)). Up to a minute old, like the next two.
     pub fn watermark_min_bytes(&self) -> Option<u64> {
         known(*self.host.watermark_min_bytes())
     }
@@ -41,7 +42,7 @@ impl Snapshot {
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use crate::Snapshot;
-    use crate::bench::Machine;
+    use crate::testing::Machine;
 
     fn sizes(snapshot: &Snapshot) -> [Option<u64>; 6] {
         [

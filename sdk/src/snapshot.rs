@@ -12,9 +12,9 @@ use crate::tree::{Tree, row_of};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {
-    /// The interval has passed. Nobody is shut down, but held values count.
+    /// The interval has passed. No process is shut down, but held values count.
     Routine,
-    /// Available memory is below `warn`. Nobody is shut down, but held values count.
+    /// Available memory is below `warn`. No process is shut down, but held values count.
     Warning,
     /// Available memory is at or below `act`, or pressure stalled the machine below `warn`.
     Pressure,
@@ -22,7 +22,7 @@ pub enum Cause {
     Critical,
     /// The memcg [`Snapshot::cause_memcg`] is about to hit its own limit. Victims come only from below it.
     MemcgLimit,
-    /// Somebody asked.
+    /// An administrator asked.
     Manual,
     /// One that a later host knows, by its number.
     Other(u32),
@@ -72,7 +72,8 @@ impl Snapshot {
         *self.host.memory_total_bytes()
     }
 
-    /// How much of it could still be allocated, bytes (`MemAvailable`, or the least over the scope and its ancestors).
+    /// How much of it could still be allocated, bytes (`MemAvailable`, or the least over the scope and its
+    /// ancestors).
     pub fn memory_available_bytes(&self) -> u64 {
         *self.host.memory_available_bytes()
     }
@@ -87,7 +88,8 @@ impl Snapshot {
         *self.host.swap_free_bytes()
     }
 
-    /// PSI `some avg10` of memory in hundredths of a percent (Documentation/accounting/psi.rst), if there is PSI.
+    /// PSI `some avg10` of memory in hundredths of a percent (Documentation/accounting/psi.rst), if there is
+    /// PSI.
     pub fn memory_pressure_some_avg10(&self) -> Option<u32> {
         some(*self.host.memory_pressure_some_avg10())
     }
@@ -97,8 +99,8 @@ impl Snapshot {
         some(*self.host.memory_pressure_full_avg10())
     }
 
-    /// PSI `some avg10` of block I/O in hundredths of a percent, if there is PSI. Of the host, also where the daemon looks
-    /// after a part of it; so are the next two.
+    /// PSI `some avg10` of block I/O in hundredths of a percent, if there is PSI. Of the host, also where the
+    /// daemon looks after a part of it; so are the next two.
     pub fn io_pressure_some_avg10(&self) -> Option<u32> {
         some(*self.host.io_pressure_some_avg10())
     }
@@ -151,8 +153,14 @@ impl Snapshot {
         PerProcess(self.processes().map(value).collect())
     }
 
-    /// For each process a value of it and all its descendants: `own` gives each process's, `add` adds that of a child's
-    /// subtree to its parent's. One pass over all processes, where a walk of each subtree would be quadratic.
+    /// A value for each memcg.
+    pub fn per_memcg<'s, T>(&'s self, value: impl FnMut(Memcg<'s>) -> T) -> PerMemcg<T> {
+        PerMemcg(self.memcgs().map(value).collect())
+    }
+
+    /// For each process a value of it and all its descendants: `own` gives each process's, `add` adds that of
+    /// a child's subtree to its parent's. One pass over all processes, where a walk of each subtree would be
+    /// quadratic.
     pub fn subtree_fold<'s, T>(
         &'s self,
         own: impl FnMut(Process<'s>) -> T,
@@ -206,4 +214,22 @@ impl<T> IndexMut<Process<'_>> for PerProcess<T> {
 /// The value, unless it is the sentinel "none".
 pub(crate) fn some(value: u32) -> Option<u32> {
     (value != NONE_U32).then_some(value)
+}
+
+/// A value for each memcg of a snapshot, read as `values[memcg]`.
+#[derive(Clone, Debug)]
+pub struct PerMemcg<T>(Vec<T>);
+
+impl<T> Index<Memcg<'_>> for PerMemcg<T> {
+    type Output = T;
+
+    fn index(&self, memcg: Memcg<'_>) -> &T {
+        &self.0[memcg.row]
+    }
+}
+
+impl<T> IndexMut<Memcg<'_>> for PerMemcg<T> {
+    fn index_mut(&mut self, memcg: Memcg<'_>) -> &mut T {
+        &mut self.0[memcg.row]
+    }
 }

@@ -1,4 +1,4 @@
-//! Who descends from whom, in one order that makes every subtree a slice.
+//! The process tree in one order, in which every subtree is a slice.
 
 use std::ops::Range;
 
@@ -15,8 +15,8 @@ pub(crate) struct Tree {
 }
 
 impl Tree {
-    /// Builds the order from the column of parents. A parent that is no row is no parent. A cycle (a torn scan with
-    /// a reused pid) is cut at one of its rows, so that every walk ends.
+    /// Builds the order from the column of parents. A parent that is no row is no parent. A cycle (a torn
+    /// scan with a reused pid) is cut at one of its rows, so that every walk ends.
     pub(crate) fn of(parents: &[u32]) -> Self {
         let parents = without_cycles(parents);
         let order = depth_first(&parents);

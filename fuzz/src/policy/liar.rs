@@ -1,5 +1,5 @@
-//! A guest that answers with whatever bytes the snapshot holds: they come in as the names of processes, and where the
-//! host has written them, there the guest says that its answer is.
+//! A guest that answers with whatever bytes the snapshot holds: they come in as the names of processes, and
+//! where the host has written them, there the guest says that its answer is.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! The policy border: a module's file, and a guest's answer.
 //!
-//! `host/policy/tests/fuzzed.rs` is compiled from this very file and tries some thousand inputs on stable Rust.
+//! `host/policy/tests/fuzzed.rs` is compiled from this very file and tries some thousand inputs on stable
+//! Rust.
 
 mod liar;
 
@@ -26,7 +27,8 @@ pub fn load(module: &[u8]) -> bool {
     loaded.is_ok_and(|policy| policy.consult(&Snapshot::default()).answer.is_ok())
 }
 
-/// What `rank` leaves in memory: decoded and checked. Says whether it is a ballot, which then holds to its limits.
+/// What `rank` leaves in memory: decoded and checked. Says whether it is a ballot, which then holds to its
+/// limits.
 ///
 /// # Panics
 /// If a ballot was taken that should not be.

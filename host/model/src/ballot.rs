@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::fault::Fault;
 
-/// Whom an entry is about. Rows of the snapshot that was consulted.
+/// What an entry is about. Rows of the snapshot that was consulted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Target {
     /// One process.
@@ -69,10 +69,22 @@ pub enum Step {
     },
 }
 
+impl Step {
+    /// How long to wait for it to work.
+    #[must_use]
+    pub fn wait_ms(&self) -> u32 {
+        match self {
+            Self::Signal { wait_ms, .. } | Self::StopUnit { wait_ms } | Self::Hook { wait_ms, .. } => {
+                *wait_ms
+            }
+        }
+    }
+}
+
 /// One line of a ballot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Whom.
+    /// What it is about.
     pub target: Target,
     /// Which way.
     pub stance: Stance,

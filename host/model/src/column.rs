@@ -20,9 +20,32 @@ pub const UNKNOWN_S16: i16 = -32768;
 /// when it is dropped the sensor refills the same memory.
 pub type Column<T> = Arc<Vec<T>>;
 
+/// A column of numbers that are always there.
+pub type Known<T> = Column<T>;
+/// A column of numbers that may be none or unknown: [`NONE_U32`], [`UNKNOWN_S64`], [`UNKNOWN_S16`].
+pub type Nullable<T> = Column<T>;
+/// A column of numbers that may be [`UNKNOWN_U64`] or [`UNLIMITED_U64`].
+pub type Amounts = Column<u64>;
+/// A column of names, which are bytes.
+pub type Names = TextColumn;
+
+/// The struct of a table, from its list of columns.
+macro_rules! table {
+    ($(#[$doc:meta])* $table:ident {
+        $($group:ident { $($(#[$meta:meta])* $column:ident: $kind:ty,)* })*
+    }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct $table {
+            $($($(#[$meta])* pub $column: $kind,)*)*
+        }
+    };
+}
+pub(crate) use table;
+
 /// An empty vector to fill a column with, with the capacity of the last fill.
 ///
-/// If somebody still holds a clone of the column (a slow reader of the last tick), that reader keeps
+/// If a slow reader of the last tick still holds a clone of the column, that reader keeps
 /// the old values and this column gets memory of its own.
 pub fn refill<T>(column: &mut Column<T>) -> &mut Vec<T> {
     if Arc::get_mut(column).is_none() {
@@ -149,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refilling_keeps_the_memory_unless_somebody_still_reads_it() {
+    fn refilling_keeps_the_memory_unless_a_reader_still_holds_it() {
         let mut column: Column<u32> = Arc::new(alloc::vec![1, 2, 3]);
         let before = column.as_ptr();
         refill(&mut column).push(9);

@@ -11,9 +11,9 @@ pub enum Fault {
         /// The operating system's words.
         error: String,
     },
-    /// Somebody else could have written the file.
+    /// Another user could have written the file.
     Distrusted {
-        /// Which file or directory, whose, and what to do.
+        /// Which file or directory, its owner, and what to do.
         why: String,
     },
     /// Neither a component nor a core module that carries a component type.
@@ -31,7 +31,8 @@ pub enum Fault {
         /// The function's name in `details`.
         function: String,
     },
-    /// It asks for what this host's `jettison:policy` does not have, or does not export its interface `policy`.
+    /// It asks for what this host's `jettison:policy` does not have, or does not export its interface
+    /// `policy`.
     WrongWorld {
         /// What is missing or differs.
         detail: String,
@@ -78,7 +79,8 @@ pub enum Fault {
         /// What is wrong with it.
         problem: String,
     },
-    /// It has faulted too often and is not consulted any more, until its module changes or somebody lifts it.
+    /// It has faulted too often and is not consulted any more, until its module changes or an administrator
+    /// lifts it.
     Quarantined {
         /// How often in a row.
         faults: u32,

@@ -1,6 +1,7 @@
 //! A limit on everything, with its reason. Units are in the names.
 
-/// Processes in a snapshot. The kernel's own bound on 64 bit (`PID_MAX_LIMIT`) is 4 Mi; rows are pre-sized for far fewer.
+/// Processes in a snapshot. The kernel's own bound on 64 bit (`PID_MAX_LIMIT`) is 4 Mi; rows are pre-sized
+/// for far fewer.
 pub const PROCESSES_MAX: usize = 1 << 22;
 /// Memcgs in a snapshot. A Kubernetes node has some thousands.
 pub const MEMCGS_MAX: usize = 1 << 16;
@@ -31,7 +32,7 @@ pub const GUEST_MEMORY_BYTES_MAX: usize = 32 << 20;
 /// Bytes of a module file.
 pub const MODULE_BYTES_MAX: u64 = 16 << 20;
 
-/// A unit that gives back less is no victim: its end would help nobody.
+/// A unit that gives back less is no victim: its end would not help.
 pub const RELIEF_BYTES_MIN: u64 = 1 << 20;
 
 /// Strength or urgency: 1 to this.

@@ -1,51 +1,77 @@
 //! The table of memcgs.
 
-use crate::column::{self, Column, NONE_U32, TextColumn};
+use crate::column::{self, Amounts, Known, NONE_U32, Names, Nullable, table};
 
 /// Bits of the column `flags` of memcgs.
 pub mod memcg_flags {
-    /// The kernel's OOM killer takes all of it or nothing: `memory.oom.group` of v2 (admin-guide/cgroup-v2.rst).
+    /// The kernel's OOM killer takes all of it or nothing: `memory.oom.group` of v2
+    /// (admin-guide/cgroup-v2.rst).
     pub const OOM_GROUP: u32 = 1;
-    /// Its owner asks for others to go first: the attribute `user.oomd_avoid` of v2 (systemd.resource-control(5),
-    /// `ManagedOOMPreference=`).
+    /// Its owner asks for others to go first: the attribute `user.oomd_avoid` of v2
+    /// (systemd.resource-control(5), `ManagedOOMPreference=`).
     pub const OOMD_AVOID: u32 = 2;
     /// Its owner asks never to be a victim: `user.oomd_omit`.
     pub const OOMD_OMIT: u32 = 4;
 }
 
-/// One row per memcg: a cgroup as a memory domain, of v1 or v2.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "uniform: each column is documented once, in wit/memcgs.wit")]
-pub struct Memcgs {
-    /// Below the hierarchy's root, which is `/`.
-    pub paths: TextColumn,
-    pub parents: Column<u32>,
-    pub current_bytes: Column<u64>,
-    pub min_bytes: Column<u64>,
-    pub low_bytes: Column<u64>,
-    pub high_bytes: Column<u64>,
-    pub max_bytes: Column<u64>,
-    pub swap_bytes: Column<u64>,
-    pub anon_bytes: Column<u64>,
-    pub file_bytes: Column<u64>,
-    pub shmem_bytes: Column<u64>,
-    /// What the kernel could give back without swapping: inactive and active file, reclaimable slab.
-    pub reclaimable_bytes: Column<u64>,
-    pub refaults_anon: Column<u64>,
-    pub refaults_file: Column<u64>,
-    pub refaults_per_s: Column<u64>,
-    pub growth_bytes_per_s: Column<i64>,
-    pub pressures_some_avg10: Column<u32>,
-    pub max_events: Column<u64>,
-    pub oom_kills: Column<u64>,
-    pub units: TextColumn,
-    pub container_ids: TextColumn,
-    pub container_runtimes: Column<u32>,
-    pub pod_uids: TextColumn,
-    pub pod_qos_classes: Column<u32>,
-    /// Bits of [`memcg_flags`].
-    pub flags: Column<u32>,
+/// The columns of memcgs. A new one is a line here; what is done with every column follows from this list:
+/// the struct [`Memcgs`], what is offered to policies, and the snapshot file.
+///
+/// `memcg_columns!(then)` is `then! { the list }`. The groups are those of the file, in its order: `first`
+/// columns are in every file, and `later` ones in those of later versions, which have a value for each row
+/// all the same. `sensed` ones are in a file if they were sensed, which is where a new column goes.
+/// `attribution` stands by itself, in words.
+#[macro_export]
+macro_rules! memcg_columns {
+    ($then:ident) => {
+        $then! {
+            /// One row per memcg: a cgroup as a memory domain, of v1 or v2.
+            #[expect(missing_docs, reason = "uniform: each column is documented once, in wit/memcgs.wit")]
+            Memcgs {
+                first {
+                    /// Below the hierarchy's root, which is `/`.
+                    paths: Names,
+                    parents: Nullable<u32>,
+                    current_bytes: Amounts,
+                    min_bytes: Amounts,
+                    low_bytes: Amounts,
+                    high_bytes: Amounts,
+                    max_bytes: Amounts,
+                    swap_bytes: Amounts,
+                    anon_bytes: Amounts,
+                    file_bytes: Amounts,
+                    shmem_bytes: Amounts,
+                    /// What the kernel could give back without swapping: inactive and active file,
+                    /// reclaimable slab.
+                    reclaimable_bytes: Amounts,
+                    pressures_some_avg10: Nullable<u32>,
+                    max_events: Amounts,
+                    oom_kills: Amounts,
+                    units: Names,
+                }
+                later {
+                    /// Bits of [`memcg_flags`].
+                    flags: Known<u32>,
+                    growth_bytes_per_s: Nullable<i64>,
+                    refaults_anon: Amounts,
+                    refaults_file: Amounts,
+                    refaults_per_s: Amounts,
+                }
+                sensed {
+                    usual_bytes: Amounts,
+                    growth_1h_bytes_per_s: Nullable<i64>,
+                }
+                attribution {
+                    container_ids: Names,
+                    container_runtimes: Nullable<u32>,
+                    pod_uids: Names,
+                    pod_qos_classes: Nullable<u32>,
+                }
+            }
+        }
+    };
 }
+memcg_columns!(table);
 
 impl Memcgs {
     /// The number of rows.
@@ -66,8 +92,8 @@ impl Memcgs {
         (0..self.len()).find(|&row| self.paths.get(row) == path)
     }
 
-    /// Whether the row, or one above it of the same systemd unit, has the bit: what is asked for a unit holds for the cgroups
-    /// that it makes for itself, and not for other units below.
+    /// Whether the row, or one above it of the same systemd unit, has the bit: what is asked for a unit holds
+    /// for the cgroups that it makes for itself, and not for other units below.
     #[must_use]
     pub fn unit_has(&self, mut row: usize, bit: u32) -> bool {
         loop {
@@ -84,7 +110,8 @@ impl Memcgs {
         }
     }
 
-    /// Whether the row has all the bits of `mask`, which are those of [`memcg_flags`]. Where nobody sensed them it has none.
+    /// Whether the row has all the bits of `mask`, which are those of [`memcg_flags`]. Where they were not
+    /// sensed it has none.
     #[must_use]
     pub fn has(&self, row: usize, mask: u32) -> bool {
         self.flags.get(row).is_some_and(|&flags| flags != NONE_U32 && flags & mask == mask)
@@ -94,6 +121,7 @@ impl Memcgs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::column::Column;
 
     #[test]
     fn a_bit_of_a_unit_holds_for_its_own_cgroups_only() {

@@ -19,10 +19,10 @@ pub enum Outcome {
     Dry,
 }
 
-/// An [`Outcome`] and whom it is about.
+/// An [`Outcome`] and the process that it is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// Whom.
+    /// The process.
     pub id: ProcessId,
     /// What.
     pub outcome: Outcome,

@@ -1,8 +1,9 @@
-//! The tally's result: one order over all processes, and who stands outside it.
+//! The tally's result: one order over all processes, and the exclusions.
 
 use alloc::vec::Vec;
 
 use crate::ballot::Target;
+use crate::column::NONE_U32;
 use crate::snapshot::ProcessId;
 
 /// Where a process stands, and how far up in there.
@@ -10,7 +11,7 @@ use crate::snapshot::ProcessId;
 pub enum Tier {
     /// Given up by some policy and protected by none. Sum of `weight * urgency`.
     Sacrifice(u64),
-    /// Nobody spoke of it. The built-in badness, in bytes shifted by `oom_score_adj`.
+    /// No policy named it. The built-in badness, in bytes shifted by `oom_score_adj`.
     Unranked(i64),
     /// Some policy protects it: 1..=999.
     Protected(u16),
@@ -19,6 +20,12 @@ pub enum Tier {
 }
 
 impl Tier {
+    /// Whether a policy protects it, at a price.
+    #[must_use]
+    pub fn is_protected(self) -> bool {
+        matches!(self, Self::Protected(_))
+    }
+
     /// The word used in logs and JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -45,7 +52,7 @@ pub struct Said {
 pub struct Ranked {
     /// Its row in the snapshot.
     pub row: u32,
-    /// Who it is.
+    /// The process.
     pub id: ProcessId,
     /// Where it stands.
     pub tier: Tier,
@@ -74,6 +81,9 @@ pub enum Exclusion {
     Guard,
     /// Outside `--scope`.
     OutOfScope,
+    /// The daemon may not signal it (kill(2)): another user's, and no CAP_KILL. Or the kernel has refused a
+    /// signal to it.
+    NotPermitted,
 }
 
 impl Exclusion {
@@ -87,6 +97,7 @@ impl Exclusion {
             Self::Unkillable => "unkillable",
             Self::Guard => "guard",
             Self::OutOfScope => "out_of_scope",
+            Self::NotPermitted => "not_permitted",
         }
     }
 }
@@ -96,15 +107,24 @@ impl Exclusion {
 pub struct Ranking {
     /// First to go first.
     pub order: Vec<Ranked>,
-    /// What was said of whom; [`Ranked::said`] points in here.
+    /// Which entries were about which process; [`Ranked::said`] points in here.
     pub said: Vec<Said>,
-    /// Who may not be a victim, by row.
+    /// The exclusions, by row.
     pub excluded: Vec<(u32, Exclusion)>,
     /// No usable ballot was left, so the built-in badness decided.
     pub is_builtin: bool,
+    /// By row: the row of the root of its service, a tree that some policy protects with steps of its own;
+    /// `NONE_U32` if it belongs to none. Empty if there is no service.
+    pub services: Vec<u32>,
 }
 
 impl Ranking {
+    /// The root of the service that a process belongs to, itself included, by row.
+    #[must_use]
+    pub fn service_of(&self, row: u32) -> Option<u32> {
+        self.services.get(row as usize).copied().filter(|&root| root != NONE_U32)
+    }
+
     /// What was said of one of its processes.
     #[must_use]
     pub fn said_of(&self, ranked: &Ranked) -> &[Said] {

@@ -9,8 +9,8 @@ pub struct Trend {
     /// Anonymous memory that came back soon after it had been swapped out (`workingset_refault_anon` of
     /// `/proc/vmstat`, since Linux 5.9). Of the host.
     pub refault_anon_bytes_per_s: u64,
-    /// Page cache that was read again soon after it had been dropped (`workingset_refault_file`, before Linux 5.9
-    /// `workingset_refault`). Of the host.
+    /// Page cache that was read again soon after it had been dropped (`workingset_refault_file`, before Linux
+    /// 5.9 `workingset_refault`). Of the host.
     pub refault_file_bytes_per_s: u64,
     /// Read from swap devices (`pswpin`). Of the host.
     pub swap_in_bytes_per_s: u64,
@@ -21,12 +21,13 @@ pub struct Trend {
     /// Allocations that had to free memory themselves first (`allocstall*`, all zones). Of the host.
     pub allocation_stalls_per_s: u64,
     /// Time in which some task was stalled on memory, microseconds per second: `total` of PSI `some`
-    /// (Documentation/accounting/psi.rst), 0 to 1,000,000. Of the scope where its memcg has PSI, else of the host.
+    /// (Documentation/accounting/psi.rst), 0 to 1,000,000. Of the scope where its memcg has PSI, else of the
+    /// host.
     pub memory_stall_some_us_per_s: u64,
     /// Time in which all tasks were, likewise.
     pub memory_stall_full_us_per_s: u64,
-    /// Until nothing is available at the present rate of fall, milliseconds; unknown while available memory does not
-    /// fall. Of the domain.
+    /// Until nothing is available at the present rate of fall, milliseconds; unknown while available memory
+    /// does not fall. Of the domain.
     pub memory_exhaustion_ms: u64,
 }
 

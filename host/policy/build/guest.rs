@@ -1,5 +1,5 @@
-//! Builds a policy of this repository for wasm32-unknown-unknown, as its author would: `cargo build --release`.
-//! Shared by the build script and the tests.
+//! Builds a policy of this repository for wasm32-unknown-unknown, as its author would: `cargo build
+//! --release`. Shared by the build script and the tests.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -40,9 +40,10 @@ pub(crate) fn build(crate_dir: &Path, target_dir: &Path) -> Result<PathBuf, Stri
         }
     }
     cargo.env("CARGO_PROFILE_RELEASE_LTO", "true").env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1");
-    // Each consultation clears the whole stack first, and a ranking needs far less than the linker's 1 MiB. Each call puts
-    // the account of fuel away and takes it up again, so more is inlined than would pay elsewhere.
-    cargo.env("RUSTFLAGS", "-Clink-arg=-zstack-size=262144 -Cllvm-args=-inline-threshold=800");
+    // Each consultation clears the whole stack first, and a ranking needs far less than the linker's 1 MiB.
+    // Each call puts the account of fuel away and takes it up again, so more is inlined than would pay
+    // elsewhere.
+    cargo.env("RUSTFLAGS", "-Clink-arg=-zstack-size=262144 -Cllvm-args=-inline-threshold=400");
     if workspace_root(crate_dir).join("Cargo.lock").is_file() {
         cargo.arg("--locked");
     }

@@ -1,8 +1,10 @@
-//! From what a guest returned to a [`Ballot`] that the tally can trust, or the first thing that is wrong with it.
+//! From what a guest returned to a [`Ballot`] that the tally can trust, or the first thing that is wrong with
+//! it.
 
 use std::ops::RangeInclusive;
 
 use jettison_model::limits::{SHUTDOWN_STEPS_MAX, STEP_WAIT_MS_MAX, STRENGTH_MAX};
+use jettison_model::signal::{SIGCONT, SIGKILL, SIGSTOP};
 use jettison_model::{Ballot, Entry, Fault, Snapshot, Stance, Step, Target};
 
 use crate::limits::Limits;
@@ -11,8 +13,8 @@ use crate::text::{one_line, short_line};
 
 /// Signals there are, signal(7).
 const SIGNALS: RangeInclusive<u8> = 1..=64;
-/// KILL, CONT and STOP by their numbers: the end is the host's, and the other two end nothing.
-const SIGNALS_OF_THE_HOST: [(u8, &str); 3] = [(9, "KILL"), (18, "CONT"), (19, "STOP")];
+/// The end is the host's, and the other two end nothing.
+const SIGNALS_OF_THE_HOST: [(u8, &str); 3] = [(SIGKILL, "KILL"), (SIGCONT, "CONT"), (SIGSTOP, "STOP")];
 /// What a policy may have held; -1000 would take a process away from the kernel's OOM killer.
 const ADJS: RangeInclusive<i16> = -999..=1000;
 

@@ -1,18 +1,17 @@
 //! One call into a guest, in a store and an instance of its own.
 
+use std::sync::Arc;
+
 use jettison_model::{Ballot, Fault, Snapshot};
 use wasmtime::Store;
-use wasmtime::component::{ComponentType, Instance, Lift, TypedFunc};
+use wasmtime::component::{ComponentType, Instance, InstancePre, Lift, TypedFunc};
 
-use crate::fault;
+use crate::engine::Engine;
+use crate::fault::{self, START};
 use crate::fuse::Armed;
 use crate::guest::{Guest, LogLine};
 use crate::limits::Limits;
-use crate::policy::Policy;
 use crate::world::Export;
-
-/// What runs before any function that is called.
-pub(crate) const START: &str = "its start function";
 
 /// What one consultation brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,33 +27,38 @@ pub struct Consultation {
 /// The fields are dropped in this order: the store gives its slot back before the next call takes its turn.
 pub(crate) struct Call<'a> {
     store: Store<Guest>,
-    policy: &'a Policy,
+    engine: &'a Engine,
+    policy: &'a InstancePre<Guest>,
     _armed: Armed<'a>,
 }
 
 impl<'a> Call<'a> {
     /// Takes the turn, and sets all limits.
-    pub(crate) fn new(policy: &'a Policy, snapshot: Snapshot) -> Result<Self, Fault> {
-        let engine = policy.engine();
+    pub(crate) fn new(
+        engine: &'a Engine,
+        policy: &'a InstancePre<Guest>,
+        config: Arc<str>,
+        snapshot: Snapshot,
+    ) -> Result<Self, Fault> {
         let armed = engine.fuse().arm()?;
         let limits = engine.limits();
-        let guest = Guest::new(snapshot, policy.config(), *limits);
+        let guest = Guest::new(snapshot, config, *limits);
         let mut store = Store::try_new(engine.wasm(), guest)
             .map_err(|error| fault::host("no memory for a store", &error))?;
         store.limiter(|guest| guest);
         store.set_epoch_deadline(1);
         store.set_hostcall_fuel(limits.answer_bytes);
         store.set_fuel(limits.fuel).map_err(|error| fault::host("no fuel can be given", &error))?;
-        Ok(Self { store, policy, _armed: armed })
+        Ok(Self { store, engine, policy, _armed: armed })
     }
 
     fn limits(&self) -> &Limits {
-        self.policy.engine().limits()
+        self.engine.limits()
     }
 
     /// A fresh instance; what it does at its start counts as part of the call.
     pub(crate) fn instantiate(&mut self) -> Result<Instance, Fault> {
-        let instance = self.policy.instance().instantiate(&mut self.store);
+        let instance = self.policy.instantiate(&mut self.store);
         instance.map_err(|error| fault::of_call(&error, START, self.store.data(), self.limits()))
     }
 

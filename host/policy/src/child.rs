@@ -24,14 +24,17 @@ const MAGIC: &[u8] = b"\0asm";
 /// The unit that a module declares its memory in.
 const WASM_PAGE_BYTES: u64 = 64 << 10;
 
-/// The child's whole work: reads a module, compiles it and writes the reply for [`Compiler`](crate::Compiler).
+/// The child's whole work: reads a module, compiles it and writes the reply for
+/// [`Compiler`](crate::Compiler).
 ///
-/// The process limits its own processor time, address space and output, so call it in a process of its own.
+/// The process limits its own processor time, address space and output, and offers itself to the kernel's OOM
+/// killer, so call it in a process of its own.
 ///
 /// # Errors
 /// Only if the reply could not be written; what is wrong with the module is in the reply.
 pub fn compile_module(stdin: impl Read, mut stdout: impl Write) -> io::Result<()> {
     limit_resources()?;
+    offer_itself();
     let mut module = Vec::new();
     stdin.take(MODULE_BYTES_MAX).read_to_end(&mut module)?;
     stdout.write_all(&reply::encode(&compiled(&module)))?;
@@ -48,6 +51,12 @@ pub fn compile_here(module: &[u8]) -> Result<Compiled, Fault> {
     Ok(Compiled { digest: digest(module), imports, code })
 }
 
+/// The daemon's own value, which a child inherits, forbids the kernel to choose it. A compilation can be done
+/// again. To raise the value is always permitted (proc_pid_oom_score_adj(5)); without /proc it stays.
+fn offer_itself() {
+    std::fs::write("/proc/self/oom_score_adj", "1000").ok();
+}
+
 fn limit_resources() -> io::Result<()> {
     // One second later the kernel's SIGXCPU becomes SIGKILL.
     let seconds = COMPILE_TIME_MAX.as_secs();
@@ -55,7 +64,7 @@ fn limit_resources() -> io::Result<()> {
         (Resource::As, COMPILE_MEMORY_BYTES_MAX, COMPILE_MEMORY_BYTES_MAX),
         (Resource::Fsize, COMPILED_BYTES_MAX, COMPILED_BYTES_MAX),
         (Resource::Cpu, seconds, seconds + 1),
-        // Out of memory it aborts, and nobody wants a gigabyte of core.
+        // Out of memory it aborts, and a core dump of a gigabyte is of no use.
         (Resource::Core, 0, 0),
     ];
     for (resource, current, maximum) in limits {
@@ -111,8 +120,8 @@ fn check_room(component: &Component) -> Result<(), Fault> {
     Ok(())
 }
 
-/// As written. A nested component that is instantiated again and again has more, and then the code is refused when it is
-/// loaded, as the pool has no room for it.
+/// As written. A nested component that is instantiated again and again has more, and then the code is refused
+/// when it is loaded, as the pool has no room for it.
 fn check_instances(component: &[u8]) -> Result<(), Fault> {
     let mut instances = 0;
     for payload in Parser::new(0).parse_all(component) {

@@ -31,7 +31,8 @@ pub struct Compiled {
     pub digest: String,
     /// The functions that it imports, as `interface.function`, sorted.
     pub imports: Vec<String>,
-    /// Native code, for this program on this machine only. Private, since whoever could set it could run anything.
+    /// Native code, for this program on this machine only. Private, since a caller that could set it could
+    /// run anything.
     pub(crate) code: Vec<u8>,
 }
 
@@ -69,11 +70,11 @@ impl Compiler {
         Self { program, time_max: COMPILE_TIME_MAX, cache: None }
     }
 
-    /// Keeps compiled code in this directory, which is made with mode 0700 if its parent is there, and starts no child
-    /// for what is kept already.
+    /// Keeps compiled code in this directory, which is made with mode 0700 if its parent is there, and starts
+    /// no child for what is kept already.
     ///
-    /// Code from the directory runs as this program's own, so a directory or file of another user, or that others can
-    /// reach, is not used. That, and any other failure, costs the cache and nothing else.
+    /// Code from the directory runs as this program's own, so a directory or file of another user, or that
+    /// others can reach, is not used. That, and any other failure, costs the cache and nothing else.
     #[must_use]
     pub fn with_cache(self, dir: &Path) -> Self {
         Self { cache: Some(Arc::new(Cache::new(dir))), ..self }
@@ -88,8 +89,8 @@ impl Compiler {
     /// Compiles a component, or a core module that carries its component type.
     ///
     /// # Errors
-    /// [`Fault::NotAComponent`] or [`Fault::ForbiddenImport`] for what the module is; [`Fault::Compile`] if the child
-    /// cannot be started, fails, or takes more than its time or its memory.
+    /// [`Fault::NotAComponent`] or [`Fault::ForbiddenImport`] for what the module is; [`Fault::Compile`] if
+    /// the child cannot be started, fails, or takes more than its time or its memory.
     pub fn compile(&self, module: &[u8]) -> Result<Compiled, Fault> {
         let length = module.len() as u64;
         if length > MODULE_BYTES_MAX {
@@ -145,7 +146,7 @@ impl Compiler {
 }
 
 /// The child's three standard files. They are in memory, so that neither side ever waits for the other, and
-/// without a name, so that nobody else can reach them.
+/// without a name, so that no other process can reach them.
 struct Files {
     module: File,
     reply: File,

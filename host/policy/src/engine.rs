@@ -14,8 +14,8 @@ use crate::imports::Imports;
 use crate::limits::Limits;
 use crate::settings::{pool, settings};
 
-/// Runs compiled policies, one consultation at a time. All memory that a consultation needs is set aside once.
-/// Cloning shares it.
+/// Runs compiled policies, one consultation at a time. All memory that a consultation needs is set aside
+/// once. Cloning shares it.
 #[derive(Clone)]
 pub struct Engine(Arc<Parts>);
 
@@ -27,7 +27,7 @@ struct Parts {
 }
 
 impl Engine {
-    /// Reserves the address space and starts the fuse's thread, which sleeps while nobody is consulted.
+    /// Reserves the address space and starts the fuse's thread, which sleeps while no policy is consulted.
     ///
     /// # Errors
     /// [`Fault::Host`] if the host has no memory or no thread to give.
@@ -74,8 +74,9 @@ pub(crate) fn compiling() -> wasmtime::Result<wasmtime::Engine> {
     wasmtime::Engine::new(&config)
 }
 
-/// What tells compiled code of one program from that of another: wasmtime's version and settings, this processor's
-/// abilities, and our own version. Code runs where this is the same; it may differ where code would run, too.
+/// What tells compiled code of one program from that of another: wasmtime's version and settings, this
+/// processor's abilities, and our own version. Code runs where this is the same; it may differ where code
+/// would run, too.
 pub(crate) fn compatibility(compiling: &wasmtime::Engine) -> String {
     let mut hasher = DefaultHasher::new();
     compiling.precompile_compatibility_hash().hash(&mut hasher);

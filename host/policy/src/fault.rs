@@ -3,9 +3,11 @@
 use jettison_model::Fault;
 use wasmtime::{Error, Trap};
 
-use crate::call::START;
 use crate::guest::Guest;
 use crate::limits::Limits;
+
+/// What runs before any function that is called.
+pub(crate) const START: &str = "its start function";
 
 /// A fault of the host: what was tried, and the error with its causes.
 pub(crate) fn host(tried: &str, error: &Error) -> Fault {

@@ -1,7 +1,7 @@
 //! The outer bound in time: a thread that interrupts a guest which runs far too long.
 //!
-//! It reads a timer (timerfd_create(2)) that is set for a consultation and cleared at its end, so that it sleeps
-//! until the bound is reached: a good consultation costs two system calls and wakes nobody.
+//! It reads a timer (timerfd_create(2)) that is set for a consultation and cleared at its end, so that it
+//! sleeps until the bound is reached: a good consultation costs two system calls and wakes no thread.
 
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -103,7 +103,7 @@ pub(crate) struct Armed<'a> {
 
 impl Drop for Armed<'_> {
     fn drop(&mut self) {
-        // A timer that cannot be cleared would go off while nobody runs, which does nothing.
+        // A timer that cannot be cleared would go off while no guest runs, which does nothing.
         let cleared = self.shared.enter(State::Idle, NOT);
         debug_assert_eq!(cleared, Ok(()));
     }
@@ -113,7 +113,8 @@ fn watch(shared: &Shared, engine: &wasmtime::Engine) {
     let mut count = [0; 8];
     while retry_on_intr(|| read(&shared.timer, &mut count)).is_ok() {
         let state = shared.lock();
-        // The guest that it went off for may have ended meanwhile: then the timer is cleared, or set for the next.
+        // The guest that it went off for may have ended meanwhile: then the timer is cleared, or set for the
+        // next.
         let is_for_this = timerfd_gettime(&shared.timer).is_ok_and(|left| left.it_value == NOT);
         match *state {
             State::Running if is_for_this => engine.increment_epoch(),

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use jettison_model::Snapshot;
+use jettison_model::{Host, Snapshot, Trend, memcg_columns, process_columns};
 use wasmtime::Result;
 use wasmtime::component::{Linker, WasmStr};
 
@@ -40,6 +40,29 @@ impl Imports {
 /// How many values the columns of an interface have.
 type Rows = fn(&Snapshot) -> usize;
 
+/// Columns that the host keeps to itself.
+const NOT_OFFERED: [&str; 3] = ["start_times", "oom_score_adjs_now", "reclaimable_bytes"];
+
+/// Offers numbers of the snapshot: each is named as in the WIT, with `_` for `-`.
+macro_rules! values {
+    ($to:ident, $of:ident: $($name:ident,)*) => {
+        $($to.value(&in_wit(stringify!($name)), |s| $of(s).$name)?;)*
+    };
+}
+
+/// Offers columns of a table, likewise.
+macro_rules! columns {
+    ($to:ident, $table:ident: $($(#[$doc:meta])* $column:ident: $kind:ty,)*) => {
+        $(if !NOT_OFFERED.contains(&stringify!($column)) {
+            $to.column(&in_wit(stringify!($column)), |s| &s.$table.$column)?;
+        })*
+    };
+}
+
+fn in_wit(field: &str) -> String {
+    field.replace('_', "-")
+}
+
 fn request(to: &mut Offer<'_>) -> Result<()> {
     to.value("cause", |s| s.request.cause as u32)?;
     to.value("cause-memcg", |s| s.request.cause_memcg)?;
@@ -51,87 +74,78 @@ fn request(to: &mut Offer<'_>) -> Result<()> {
     })
 }
 
+fn memory(s: &Snapshot) -> &Host {
+    &s.host
+}
+
+fn trend(s: &Snapshot) -> &Trend {
+    &s.host.trend
+}
+
 fn host(to: &mut Offer<'_>) -> Result<()> {
-    to.value("memory-total-bytes", |s| s.host.memory_total_bytes)?;
-    to.value("memory-available-bytes", |s| s.host.memory_available_bytes)?;
-    to.value("swap-total-bytes", |s| s.host.swap_total_bytes)?;
-    to.value("swap-free-bytes", |s| s.host.swap_free_bytes)?;
-    to.value("memory-pressure-some-avg10", |s| s.host.memory_pressure_some_avg10)?;
-    to.value("memory-pressure-full-avg10", |s| s.host.memory_pressure_full_avg10)?;
-    to.value("io-pressure-some-avg10", |s| s.host.io_pressure_some_avg10)?;
-    to.value("io-pressure-full-avg10", |s| s.host.io_pressure_full_avg10)?;
-    to.value("cpu-pressure-some-avg10", |s| s.host.cpu_pressure_some_avg10)?;
-    to.value("memory-free-bytes", |s| s.host.memory_free_bytes)?;
-    to.value("watermark-min-bytes", |s| s.host.watermark_min_bytes)?;
-    to.value("watermark-low-bytes", |s| s.host.watermark_low_bytes)?;
-    to.value("watermark-high-bytes", |s| s.host.watermark_high_bytes)?;
-    to.value("zswap-bytes", |s| s.host.zswap_bytes)?;
-    to.value("zswapped-bytes", |s| s.host.zswapped_bytes)?;
-    to.value("oom-kills", |s| s.host.oom_kills)?;
-    to.value("refault-anon-bytes-per-s", |s| s.host.trend.refault_anon_bytes_per_s)?;
-    to.value("refault-file-bytes-per-s", |s| s.host.trend.refault_file_bytes_per_s)?;
-    to.value("swap-in-bytes-per-s", |s| s.host.trend.swap_in_bytes_per_s)?;
-    to.value("swap-out-bytes-per-s", |s| s.host.trend.swap_out_bytes_per_s)?;
-    to.value("major-faults-per-s", |s| s.host.trend.major_faults_per_s)?;
-    to.value("allocation-stalls-per-s", |s| s.host.trend.allocation_stalls_per_s)?;
-    to.value("memory-stall-some-us-per-s", |s| s.host.trend.memory_stall_some_us_per_s)?;
-    to.value("memory-stall-full-us-per-s", |s| s.host.trend.memory_stall_full_us_per_s)?;
-    to.value("memory-exhaustion-ms", |s| s.host.trend.memory_exhaustion_ms)?;
+    values!(to, memory:
+        memory_total_bytes,
+        memory_available_bytes,
+        swap_total_bytes,
+        swap_free_bytes,
+        memory_pressure_some_avg10,
+        memory_pressure_full_avg10,
+        io_pressure_some_avg10,
+        io_pressure_full_avg10,
+        cpu_pressure_some_avg10,
+        memory_free_bytes,
+        watermark_min_bytes,
+        watermark_low_bytes,
+        watermark_high_bytes,
+        zswap_bytes,
+        zswapped_bytes,
+        oom_kills,
+        eased_ms_ago,
+        taken_bytes,
+        taken_by_nobody_bytes,
+    );
+    values!(to, trend:
+        refault_anon_bytes_per_s,
+        refault_file_bytes_per_s,
+        swap_in_bytes_per_s,
+        swap_out_bytes_per_s,
+        major_faults_per_s,
+        allocation_stalls_per_s,
+        memory_stall_some_us_per_s,
+        memory_stall_full_us_per_s,
+        memory_exhaustion_ms,
+    );
     to.value("now-ms", |s| s.now_ms)
 }
 
-fn processes(to: &mut Offer<'_>) -> Result<()> {
-    to.value("count", |s| count(s.processes.len()))?;
-    to.column("pids", |s| &s.processes.pids)?;
-    to.column("parents", |s| &s.processes.parents)?;
-    to.column("memcgs", |s| &s.processes.memcgs)?;
-    to.text("comms", |s| &s.processes.comms)?;
-    to.column("flags", |s| &s.processes.flags)?;
-    to.column("uids", |s| &s.processes.uids)?;
-    to.column("threads", |s| &s.processes.threads)?;
-    to.column("ages-ms", |s| &s.processes.ages_ms)?;
-    to.column("rss-anon-bytes", |s| &s.processes.rss_anon_bytes)?;
-    to.column("rss-file-bytes", |s| &s.processes.rss_file_bytes)?;
-    to.column("rss-shmem-bytes", |s| &s.processes.rss_shmem_bytes)?;
-    to.column("swap-bytes", |s| &s.processes.swap_bytes)?;
-    to.column("page-table-bytes", |s| &s.processes.page_table_bytes)?;
-    to.column("growth-bytes-per-s", |s| &s.processes.growth_bytes_per_s)?;
-    to.column("oom-score-adjs", |s| &s.processes.oom_score_adjs)
-}
+macro_rules! processes {
+    ($(#[$doc:meta])* $table:ident {
+        first { $($first:tt)* } later { $($later:tt)* } sensed { $($sensed:tt)* } details { $($details:tt)* }
+    }) => {
+        fn processes(to: &mut Offer<'_>) -> Result<()> {
+            to.value("count", |s| count(s.processes.len()))?;
+            columns!(to, processes: $($first)* $($later)* $($sensed)*);
+            Ok(())
+        }
 
-fn details(to: &mut Offer<'_>) -> Result<()> {
-    to.text("cmdlines", |s| &s.processes.cmdlines)?;
-    to.text("exes", |s| &s.processes.exes)?;
-    to.column("pss-bytes", |s| &s.processes.pss_bytes)
+        fn details(to: &mut Offer<'_>) -> Result<()> {
+            columns!(to, processes: $($details)*);
+            Ok(())
+        }
+    };
 }
+process_columns!(processes);
 
-fn memcgs(to: &mut Offer<'_>) -> Result<()> {
-    to.value("count", |s| count(s.memcgs.len()))?;
-    to.text("paths", |s| &s.memcgs.paths)?;
-    to.column("parents", |s| &s.memcgs.parents)?;
-    to.column("current-bytes", |s| &s.memcgs.current_bytes)?;
-    to.column("min-bytes", |s| &s.memcgs.min_bytes)?;
-    to.column("low-bytes", |s| &s.memcgs.low_bytes)?;
-    to.column("high-bytes", |s| &s.memcgs.high_bytes)?;
-    to.column("max-bytes", |s| &s.memcgs.max_bytes)?;
-    to.column("swap-bytes", |s| &s.memcgs.swap_bytes)?;
-    to.column("anon-bytes", |s| &s.memcgs.anon_bytes)?;
-    to.column("file-bytes", |s| &s.memcgs.file_bytes)?;
-    to.column("shmem-bytes", |s| &s.memcgs.shmem_bytes)?;
-    to.column("pressures-some-avg10", |s| &s.memcgs.pressures_some_avg10)?;
-    to.column("max-events", |s| &s.memcgs.max_events)?;
-    to.column("oom-kills", |s| &s.memcgs.oom_kills)?;
-    to.text("units", |s| &s.memcgs.units)?;
-    to.column("flags", |s| &s.memcgs.flags)?;
-    to.column("growth-bytes-per-s", |s| &s.memcgs.growth_bytes_per_s)?;
-    to.column("refaults-anon", |s| &s.memcgs.refaults_anon)?;
-    to.column("refaults-file", |s| &s.memcgs.refaults_file)?;
-    to.column("refaults-per-s", |s| &s.memcgs.refaults_per_s)?;
-    to.text("container-ids", |s| &s.memcgs.container_ids)?;
-    to.column("container-runtimes", |s| &s.memcgs.container_runtimes)?;
-    to.text("pod-uids", |s| &s.memcgs.pod_uids)?;
-    to.column("pod-qos-classes", |s| &s.memcgs.pod_qos_classes)
+macro_rules! memcgs {
+    ($(#[$doc:meta])* $table:ident { $($group:ident { $($columns:tt)* })* }) => {
+        fn memcgs(to: &mut Offer<'_>) -> Result<()> {
+            to.value("count", |s| count(s.memcgs.len()))?;
+            $(columns!(to, memcgs: $($columns)*);)*
+            Ok(())
+        }
+    };
 }
+memcg_columns!(memcgs);
 
 fn log(to: &mut Offer<'_>) -> Result<()> {
     to.function("emit", |mut caller: Caller<'_>, (level, message): (u32, WasmStr)| {
@@ -145,4 +159,27 @@ fn log(to: &mut Offer<'_>) -> Result<()> {
 
 fn count(rows: usize) -> u32 {
     u32::try_from(rows).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn what_is_offered_is_the_contract() {
+        let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
+        let mut contract = Vec::new();
+        for interface in ["request", "host", "processes", "memcgs", "details", "log"] {
+            let text = std::fs::read_to_string(wit.join(interface).with_extension("wit")).unwrap();
+            let lines = text.lines().map(|line| line.trim_start().trim_start_matches('%'));
+            let functions = lines.filter_map(|line| Some(line.split_once(": func(")?.0));
+            contract.extend(functions.map(|function| format!("{interface}.{function}")));
+        }
+        let mut offered = Imports::new(&wasmtime::Engine::default()).unwrap().names;
+        contract.sort_unstable();
+        offered.sort_unstable();
+        assert_eq!(offered, contract);
+    }
 }

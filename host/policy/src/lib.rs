@@ -10,13 +10,13 @@
 //!
 //! | threat | held by |
 //! |---|---|
-//! | reads or does what it should not | imports of `jettison:policy` only, `details` by grant, a pure view of one snapshot |
-//! | loops, recurses, takes long | fuel, also for what the host copies; a bounded stack; an outer fuse in time |
+//! | reads or does what it should not | imports of `jettison:policy` only, `details` by grant, one snapshot |
+//! | loops, recurses, takes long | fuel, also for what the host copies; a bounded stack; a fuse in time |
 //! | bloats | a limit on memory and tables, set aside once; a limit on what one answer may hold |
 //! | remembers, leaks | a fresh store and instance for each call |
 //! | lies | [`ballot`](mod@ballot): every number of an answer is checked, or none is taken |
 //! | bloats or breaks the compiler | a child process with limits on time and address space |
-//! | slips in compiled code | it is kept only where nobody else can write, with owner, mode and checksum checked |
+//! | slips in compiled code | kept only where no other user can write; owner, mode and checksum are checked |
 #![deny(unsafe_code)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![warn(missing_docs)]
@@ -42,7 +42,7 @@ mod settings;
 mod text;
 mod world;
 
-pub use builtin::builtin;
+pub use builtin::{BUILTINS, builtin};
 pub use call::Consultation;
 pub use child::{compile_here, compile_module};
 pub use compiler::{Compiled, Compiler};

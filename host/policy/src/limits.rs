@@ -7,13 +7,13 @@ use jettison_model::limits as shared;
 /// What one consultation may use. [`LIMITS_MAX`] bounds each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Units of fuel: about one per WebAssembly instruction, one per 8 bytes that the host copies into the guest, 500 for
-    /// each call of the host and 8,000 for each line of the log.
+    /// Units of fuel: about one per WebAssembly instruction, one per 8 bytes that the host copies into the
+    /// guest, 500 for each call of the host and 8,000 for each line of the log.
     pub fuel: u64,
     /// Bytes of linear memory.
     pub memory_bytes: usize,
-    /// Milliseconds until the outer fuse blows. Fuel is the budget; this is for time that fuel does not measure, so it is
-    /// far over what the fuel lasts for.
+    /// Milliseconds until the outer fuse blows. Fuel is the budget; this is for time that fuel does not
+    /// measure, so it is far over what the fuel lasts for.
     pub epoch_ms: u64,
     /// Bytes of native stack. Rust guests keep their own stack in linear memory; deep recursion ends here.
     pub stack_bytes: usize,
@@ -50,7 +50,7 @@ impl Limits {
     }
 }
 
-/// What nobody can set higher, since memory is set aside for it once, or the contract has it.
+/// What cannot be set higher: memory is set aside for it once, or the WIT has it.
 pub const LIMITS_MAX: Limits = Limits {
     fuel: 1_000_000_000_000,
     memory_bytes: shared::GUEST_MEMORY_BYTES_MAX,
@@ -72,7 +72,7 @@ impl Default for Limits {
 
 /// Bytes that the guest may hand over in one call: 4,096 entries with all steps and reasons at their limits.
 const LIFTED_BYTES_MAX: usize = 8 << 20;
-/// Problems of a configuration that are reported. Who has more has another problem.
+/// Problems of a configuration that are reported. More are of no use.
 pub(crate) const PROBLEMS_MAX: usize = 32;
 /// The largest native stack of a guest: the smallest one of a thread of ours has 2 MiB.
 const STACK_BYTES_MAX: usize = 1 << 20;

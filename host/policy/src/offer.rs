@@ -1,7 +1,7 @@
-//! How one function is offered: a value, a column of numbers or a column of byte strings.
+//! How one function is offered: a value, or a column of numbers or byte strings.
 //!
-//! A column is lowered from where the sensor filled it: the host copies nothing. Every column of a table has as many
-//! values as the table has rows; one that nobody sensed is all absent.
+//! A column is lowered from where the sensor filled it: the host copies nothing. Every column of a table has
+//! as many values as the table has rows; one that was not sensed is all absent.
 
 use std::sync::Arc;
 
@@ -14,8 +14,9 @@ use crate::guest::Guest;
 
 /// Bytes that the host copies for one unit of fuel: a machine word.
 const BYTES_PER_FUEL: u64 = 8;
-/// Units of fuel for any call, beside what is copied: crossing the border takes as long as so many instructions. Were it
-/// free, a guest that does nothing but call would run far longer than one that only computes (benches/border).
+/// Units of fuel for any call, beside what is copied: crossing the border takes as long as so many
+/// instructions. Were it free, a guest that does nothing but call would run far longer than one that only
+/// computes (benches/border).
 const FUEL_PER_CALL: u64 = 500;
 /// Units of fuel for a line of the log, which is copied, escaped and kept.
 pub(crate) const FUEL_PER_LOG_LINE: u64 = 8_000;
@@ -73,38 +74,67 @@ impl<'a> Offer<'a> {
         self.function(name, move |caller: Caller<'_>, (): ()| Ok((get(&caller.data().snapshot),)))
     }
 
-    /// A column of numbers.
-    pub(crate) fn column<T>(&mut self, name: &str, get: fn(&Snapshot) -> &Column<T>) -> Result<()>
-    where
-        T: ComponentType + Lower + Sentinel + Send + Sync + 'static,
-    {
+    /// A column. If it was not sensed, all of it is absent.
+    pub(crate) fn column<C: Lowered>(&mut self, name: &str, get: fn(&Snapshot) -> &C) -> Result<()> {
         let rows = self.rows;
         self.function(name, move |mut caller: Caller<'_>, (): ()| {
             let snapshot = &caller.data().snapshot;
-            let rows = rows(snapshot);
-            let column = get(snapshot);
-            let column =
-                if column.len() == rows { Arc::clone(column) } else { Arc::new(vec![T::ABSENT; rows]) };
-            charge(&mut caller, size_of_val(column.as_slice()))?;
+            let (rows, column) = (rows(snapshot), get(snapshot));
+            let column = if column.rows() == rows { column.shared() } else { C::absent(rows) };
+            charge(&mut caller, C::size(&column))?;
             Ok((column,))
         })
     }
+}
 
-    /// A column of byte strings.
-    pub(crate) fn text(&mut self, name: &str, get: fn(&Snapshot) -> &TextColumn) -> Result<()> {
-        let rows = self.rows;
-        self.function(name, move |mut caller: Caller<'_>, (): ()| {
-            let snapshot = &caller.data().snapshot;
-            let rows = rows(snapshot);
-            let column = get(snapshot);
-            let column = if column.len() == rows {
-                Text { bytes: Arc::clone(&column.bytes), ends: Arc::clone(&column.ends) }
-            } else {
-                Text { bytes: Arc::default(), ends: Arc::new(vec![0; rows]) }
-            };
-            charge(&mut caller, column.bytes.len() + size_of_val(column.ends.as_slice()))?;
-            Ok((column,))
-        })
+/// A column as it is lowered, which copies nothing on the host's side.
+pub(crate) trait Lowered: 'static {
+    type Wit: ComponentType + Lower + 'static;
+
+    fn rows(&self) -> usize;
+    fn shared(&self) -> Self::Wit;
+    fn absent(rows: usize) -> Self::Wit;
+    /// Bytes that lowering copies into the guest.
+    fn size(column: &Self::Wit) -> usize;
+}
+
+impl<T: ComponentType + Lower + Sentinel + Send + Sync + 'static> Lowered for Column<T> {
+    type Wit = Self;
+
+    fn rows(&self) -> usize {
+        self.len()
+    }
+
+    fn shared(&self) -> Self {
+        Arc::clone(self)
+    }
+
+    fn absent(rows: usize) -> Self {
+        Arc::new(vec![T::ABSENT; rows])
+    }
+
+    fn size(column: &Self) -> usize {
+        size_of_val(column.as_slice())
+    }
+}
+
+impl Lowered for TextColumn {
+    type Wit = Text;
+
+    fn rows(&self) -> usize {
+        self.len()
+    }
+
+    fn shared(&self) -> Text {
+        Text { bytes: Arc::clone(&self.bytes), ends: Arc::clone(&self.ends) }
+    }
+
+    fn absent(rows: usize) -> Text {
+        Text { bytes: Arc::default(), ends: Arc::new(vec![0; rows]) }
+    }
+
+    fn size(column: &Text) -> usize {
+        column.bytes.len() + size_of_val(column.ends.as_slice())
     }
 }
 
@@ -122,7 +152,7 @@ pub(crate) fn burn(caller: &mut Caller<'_>, fuel: u64) -> Result<()> {
 /// `text-column` of `wit/types.wit`.
 #[derive(ComponentType, Lower)]
 #[component(record)]
-struct Text {
+pub(crate) struct Text {
     bytes: Column<u8>,
     ends: Column<u32>,
 }

@@ -30,14 +30,15 @@ pub struct Policy {
 impl Policy {
     /// Takes over compiled code and asks it who it is and whether it can work with its configuration.
     ///
-    /// `grants` are functions of the interface `details`, or nothing for all that it asks for (a module named on the
-    /// command line). `hooks` are the names under `[hooks]`, which a shutdown step may give; `config` is the JSON text of
-    /// `[policy.config]`, `{}` if there is none.
+    /// `grants` are functions of the interface `details`, or nothing for all that it asks for (a module named
+    /// on the command line). `hooks` are the names under `[hooks]`, which a shutdown step may give; `config`
+    /// is the JSON text of `[policy.config]`, `{}` if there is none.
     ///
     /// # Errors
-    /// [`Fault::ForbiddenImport`], [`Fault::WrongWorld`] or [`Fault::NotGranted`] for what it asks for or lacks;
-    /// [`Fault::BadConfig`] with all problems that `validate` reports; [`Fault::Host`] if the code was compiled by
-    /// another version; and whatever ends a call: a trap, its fuel, its memory.
+    /// [`Fault::ForbiddenImport`], [`Fault::WrongWorld`] or [`Fault::NotGranted`] for what it asks for or
+    /// lacks;
+    /// [`Fault::BadConfig`] with all problems that `validate` reports; [`Fault::Host`] if the code was
+    /// compiled by another version; and whatever ends a call: a trap, its fuel, its memory.
     pub fn load(
         engine: &Engine,
         compiled: &Compiled,
@@ -63,6 +64,10 @@ impl Policy {
         policy.description = policy.describe()?;
         policy.validate()?;
         Ok(policy)
+    }
+
+    fn call(&self, snapshot: Snapshot) -> Result<Call<'_>, Fault> {
+        Call::new(&self.engine, &self.instance, Arc::clone(&self.config), snapshot)
     }
 
     /// What the policy calls itself.
@@ -101,10 +106,11 @@ impl Policy {
         world::needs(&self.imports)
     }
 
-    /// Asks for a ballot on this snapshot. Whatever the policy does, there is an answer, and nothing of it stays.
+    /// Asks for a ballot on this snapshot. Whatever the policy does, there is an answer, and nothing of it
+    /// stays.
     #[must_use]
     pub fn consult(&self, snapshot: &Snapshot) -> Consultation {
-        let mut call = match Call::new(self, snapshot.clone()) {
+        let mut call = match self.call(snapshot.clone()) {
             Ok(call) => call,
             Err(fault) => {
                 return Consultation { answer: Err(fault), fuel: 0, log: Vec::new() };
@@ -119,7 +125,7 @@ impl Policy {
 
     /// The types of all exports, before any of them is called.
     fn check_exports(&self) -> Result<(), Fault> {
-        let mut call = Call::new(self, Snapshot::default())?;
+        let mut call = self.call(Snapshot::default())?;
         let instance = call.instantiate()?;
         call.function::<raw::Description>(&instance, &self.exports.describe)?;
         call.function::<Vec<raw::Problem>>(&instance, &self.exports.validate)?;
@@ -128,7 +134,7 @@ impl Policy {
     }
 
     fn describe(&self) -> Result<raw::Description, Fault> {
-        let raw: raw::Description = Call::new(self, Snapshot::default())?.run(&self.exports.describe)?;
+        let raw: raw::Description = self.call(Snapshot::default())?.run(&self.exports.describe)?;
         Ok(raw::Description {
             name: short_line(&raw.name),
             version: short_line(&raw.version),
@@ -137,26 +143,13 @@ impl Policy {
     }
 
     fn validate(&self) -> Result<(), Fault> {
-        let problems: Vec<raw::Problem> =
-            Call::new(self, Snapshot::default())?.run(&self.exports.validate)?;
+        let problems: Vec<raw::Problem> = self.call(Snapshot::default())?.run(&self.exports.validate)?;
         if problems.is_empty() {
             return Ok(());
         }
         let problems: Vec<String> =
             problems.iter().take(PROBLEMS_MAX).map(|problem| short_line(&problem.to_string())).collect();
         Err(Fault::BadConfig { problems: problems.join("; ") })
-    }
-
-    pub(crate) fn engine(&self) -> &Engine {
-        &self.engine
-    }
-
-    pub(crate) fn instance(&self) -> &InstancePre<Guest> {
-        &self.instance
-    }
-
-    pub(crate) fn config(&self) -> Arc<str> {
-        Arc::clone(&self.config)
     }
 }
 
@@ -175,9 +168,9 @@ fn refused(message: String) -> Fault {
 }
 
 fn deserialized(engine: &Engine, code: &[u8]) -> Result<Component, Fault> {
-    // SAFETY: the bytes are native code and are trusted as such. Only `Compiler` fills `Compiled::code`, and with
-    // nothing but what our own child wrote, the same program as this one: to a file that has no name, or to one in a
-    // directory that only this user can reach, whose owner, mode and checksum were looked at.
+    // SAFETY: the bytes are native code and are trusted as such. Only `Compiler` fills `Compiled::code`, and
+    // with nothing but what our own child wrote, the same program as this one: to a file that has no name, or
+    // to one in a directory that only this user can reach, whose owner, mode and checksum were looked at.
     #[expect(unsafe_code, reason = "the one place where compiled code is taken over")]
     let component = unsafe { Component::deserialize(engine.wasm(), code) };
     component.map_err(|error| fault::host("its compiled code is refused", &error))

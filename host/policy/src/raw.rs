@@ -1,4 +1,5 @@
-//! The exported interface `policy` as it comes over the border, unchecked. One type for each of `wit/policy.wit`.
+//! The exported interface `policy` as it comes over the border, unchecked. One type for each of
+//! `wit/policy.wit`.
 
 use std::fmt;
 

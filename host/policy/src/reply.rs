@@ -1,8 +1,8 @@
 //! What the compiling child says to its parent: one frame on its standard output.
 //!
-//! `MAGIC`, one byte for the kind, then texts and bytes, each with its length in front as a little-endian `u32`.
-//! The child may be a newer build of the program than its parent (an upgrade under a running daemon), so the
-//! magic has a version; compiled code has wasmtime's own.
+//! `MAGIC`, one byte for the kind, then texts and bytes, each with its length in front as a little-endian
+//! `u32`. The child may be a newer build of the program than its parent (an upgrade under a running daemon),
+//! so the magic has a version; compiled code has wasmtime's own.
 
 use jettison_model::Fault;
 
@@ -21,7 +21,7 @@ const OUT_OF_MEMORY: u8 = 5;
 /// What compiling brings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Code {
-    /// Whom it runs with: see [`compatibility`](crate::engine::compatibility).
+    /// The programs that it runs with: see [`compatibility`](crate::engine::compatibility).
     pub(crate) compatibility: String,
     /// As `interface.function`, sorted.
     pub(crate) imports: Vec<String>,

@@ -16,7 +16,8 @@ pub(crate) fn settings() -> Config {
         .wasm_memory64(false)
         .wasm_multi_memory(false)
         // Bounds are checked by code, not by guard pages and signals: then no consultation changes a mapping,
-        // the memory of the last one stays resident, and locked memory (mlockall(2)) is never asked to go away.
+        // the memory of the last one stays resident, and locked memory (mlockall(2)) is never asked to go
+        // away.
         .signals_based_traps(false)
         .memory_reservation(GUEST_MEMORY_BYTES_MAX as u64)
         .memory_reservation_for_growth(0)

@@ -17,8 +17,8 @@ const DETAILS: &str = "details";
 /// Types are no abilities and are left out.
 ///
 /// # Errors
-/// [`Fault::ForbiddenImport`] for whatever is not a function of `jettison:policy`; [`Fault::WrongWorld`] for another
-/// version of it.
+/// [`Fault::ForbiddenImport`] for whatever is not a function of `jettison:policy`; [`Fault::WrongWorld`] for
+/// another version of it.
 pub(crate) fn imports(engine: &wasmtime::Engine, component: &Component) -> Result<Vec<String>, Fault> {
     let forbidden = |import: String| Fault::ForbiddenImport { import };
     let mut functions = Vec::new();

@@ -18,18 +18,26 @@ fn it_asks_for_what_it_calls_and_no_more() {
     let policy = balanced();
     assert_eq!(policy.name(), "balanced");
     expect![[r#"
+        host.eased-ms-ago
         host.memory-total-bytes
+        host.taken-by-nobody-bytes
         log.emit
+        memcgs.container-ids
         memcgs.count
+        memcgs.current-bytes
+        memcgs.file-bytes
         memcgs.flags
         memcgs.max-bytes
         memcgs.parents
-        memcgs.paths
+        memcgs.shmem-bytes
         memcgs.units
+        memcgs.usual-bytes
         processes.ages-ms
+        processes.births-per-1000s
         processes.comms
         processes.count
         processes.flags
+        processes.growth-1h-bytes-per-s
         processes.growth-bytes-per-s
         processes.memcgs
         processes.oom-score-adjs
@@ -40,10 +48,12 @@ fn it_asks_for_what_it_calls_and_no_more() {
         processes.rss-file-bytes
         processes.rss-shmem-bytes
         processes.swap-bytes
+        processes.taken-bytes
         processes.uids
         request.cause
         request.cause-memcg
-        request.config"#]]
+        request.config
+        request.deficit-bytes"#]]
     .assert_eq(&policy.imports().join("\n"));
 }
 

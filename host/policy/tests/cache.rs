@@ -113,7 +113,7 @@ fn a_file_that_others_could_have_written_is_compiled_anew() {
 
 #[test]
 #[ignore = "needs root, to give a file away"]
-fn a_file_of_somebody_else_is_compiled_anew() {
+fn a_file_of_another_user_is_compiled_anew() {
     Filled::spoil("owner", |file| chown(file, Some(65534), None).expect("root may"));
 }
 

@@ -4,6 +4,7 @@ mod kit;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
 
 use jettison_policy::{Compiler, builtin};
 use kit::compiler;
@@ -107,6 +108,20 @@ fn a_module_that_keeps_the_compiler_busy() {
     let (_dir, compiler) = with_limit("-S -t 1");
     let message = self::message(&compiler, &long_function());
     assert_eq!(message, "does not compile: the compiler used up its 30 s of processor time");
+}
+
+#[test]
+fn the_kernel_may_choose_the_compiler() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_compile-module"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let file = format!("/proc/{}/oom_score_adj", child.id());
+    let adj = || fs::read_to_string(&file).expect("it waits for a module").trim().to_owned();
+    jettison_tests::wait_for("its oom_score_adj", || (adj() == "1000").then_some(()));
+    drop(child.stdin.take());
+    child.wait().expect("it ends");
 }
 
 #[test]

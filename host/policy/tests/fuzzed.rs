@@ -1,4 +1,5 @@
-//! The fuzz targets, on inputs that a seed gives: they compile, they reach what they are for, and nothing panics.
+//! The fuzz targets, on inputs that a seed gives: they compile, they reach what they are for, and nothing
+//! panics.
 
 #[path = "../../../fuzz/src/policy/mod.rs"]
 #[allow(unreachable_pub, reason = "there it is a library")]

@@ -16,7 +16,7 @@ fn repository() -> PathBuf {
 const RELEASED_0_1_0: &str = "19067ae20af5e25dad114e9db625404341456352e72b13fd9c0841d9c67662d8";
 
 #[test]
-fn nobody_edits_what_was_released() {
+fn what_was_released_is_never_edited() {
     let mut files: Vec<PathBuf> = fs::read_dir(repository().join("wit/released/0.1.0"))
         .unwrap()
         .map(|entry| entry.unwrap().path())

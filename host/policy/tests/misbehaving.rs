@@ -31,7 +31,7 @@ fn traps_carry_the_message_of_the_panic() {
     check(
         "trap",
         &expect![[
-            r#"trap: trapped: in `rank`: panicked at tests/misbehaving/src/resources.rs:13:19: nobody expects \u{1b}[31mthis"#
+            r#"trap: trapped: in `rank`: panicked at tests/misbehaving/src/resources.rs:13:19: not expected \u{1b}[31mthis"#
         ]],
     );
     check(
@@ -167,7 +167,7 @@ fn logs_are_cut() {
 }
 
 #[test]
-fn nothing_is_remembered_and_nobody_else_is_harmed() {
+fn nothing_is_remembered_and_no_other_is_harmed() {
     let quiet = misbehaving("remember").unwrap();
     let first = quiet.consult(&three_processes());
     assert!(first.answer.is_ok(), "{:?}", first.answer);
@@ -195,7 +195,7 @@ fn a_policy_that_cannot_begin_is_not_loaded() {
         Ok(policy) => format!("loaded: {policy:?}"),
         Err(fault) => format!("{}: {fault}", fault.kind()),
     };
-    expect!["trap: trapped: in `describe`: panicked at tests/misbehaving/src/lib.rs:28:35: no idea who I am"]
+    expect!["trap: trapped: in `describe`: panicked at tests/misbehaving/src/lib.rs:29:35: no idea who I am"]
         .assert_eq(&refused("trap-in-describe"));
     expect!["out-of-fuel: used up its 100000000 units of fuel: it loops, or needs more `limits.fuel`"]
         .assert_eq(&refused("loop-in-describe"));

@@ -1,4 +1,4 @@
-//! How much memory a loaded policy takes that nobody else could use.
+//! How much memory a loaded policy takes that cannot be used for anything else.
 //!
 //! Alone in its program, since it looks at the whole process.
 

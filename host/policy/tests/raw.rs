@@ -1,4 +1,5 @@
-//! Guests that no compiler makes: written by hand, so that they can lie about every byte that crosses the border.
+//! Guests that no compiler makes: written by hand, so that they can lie about every byte that crosses the
+//! border.
 
 mod kit;
 
@@ -15,7 +16,8 @@ struct Raw<'a> {
     imports: &'a str,
     /// What `rank` does. It gives the address of its answer.
     rank: &'a str,
-    /// What is in memory from address 16, in WebAssembly's text format. Elsewhere it is zero: an empty ballot.
+    /// What is in memory from address 16, in WebAssembly's text format. Elsewhere it is zero: an empty
+    /// ballot.
     answer: &'a str,
     /// What the host is given when it asks for memory.
     realloc: &'a str,
@@ -71,7 +73,8 @@ fn what_is_no_value_of_its_type() {
         r"",
         // A result that is neither ok (0) nor an error (1).
         r"\07",
-        // A list that begins, or ends, beyond memory; that is not aligned; that has more bytes than there are.
+        // A list that begins, or ends, beyond memory; that is not aligned; that has more bytes than there
+        // are.
         r"\00\00\00\00\f0\ff\ff\ff\01\00\00\00",
         r"\00\00\00\00\00\ff\00\00\40\00\00\00",
         r"\00\00\00\00\11\00\00\00\01\00\00\00",

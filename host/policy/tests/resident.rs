@@ -1,4 +1,5 @@
-//! After the first consultations nothing grows and nothing is paged in, with all memory locked as in the daemon.
+//! After the first consultations nothing grows and nothing is paged in, with all memory locked as in the
+//! daemon.
 //!
 //! Alone in its program, since it looks at the whole process.
 
@@ -44,7 +45,8 @@ fn consulting_takes_no_memory_in_the_long_run() {
     }
     let after = stat();
     println!("resident pages: {}, then {}", before.rss, after.rss);
-    // 2,000 consultations: one page or one fault each would be 2,000. An allocator may take one more step of 32 pages.
+    // 2,000 consultations: one page or one fault each would be 2,000. An allocator may take one more step of
+    // 32 pages.
     let growth = after.rss.saturating_sub(before.rss);
     assert!(growth < 100, "{growth} pages more");
     assert_eq!(after.majflt, before.majflt);

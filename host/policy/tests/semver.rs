@@ -1,5 +1,5 @@
-//! The contract only grows: what fits a released version fits `wit/`, by the judgement of the WebAssembly tools' own
-//! library.
+//! The contract only grows: what fits a released version fits `wit/`, by the judgement of the WebAssembly
+//! tools' own library.
 
 use std::fs;
 use std::path::Path;
@@ -79,7 +79,7 @@ fn every_other_change_is_noticed() {
         ("a field more in a record", "summary: string,", "summary: string,\n homepage: string,"),
         ("a case more in a variant", "memcg(u32),", "memcg(u32),\n unit(u32),"),
         ("another name of a field", "wait-ms: u32", "wait-us: u32"),
-        ("an export that nobody has yet", "rank: func()", "rank2: func();\n rank: func()"),
+        ("an export that no policy has yet", "rank: func()", "rank2: func();\n rank: func()"),
         ("another result", "result<ballot, string>", "result<ballot>"),
     ];
     for (what, from, to) in changes {

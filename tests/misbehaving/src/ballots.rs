@@ -37,7 +37,7 @@ pub(crate) fn wrong(name: &str) -> Option<Ballot> {
         "many-steps" => one(|entry| entry.shutdown = (0..9).map(|_| signal(15)).collect()),
         "long-reason" => one(|entry| entry.reason = "because ".repeat(100)),
         "bad-utf8" => one(|entry| entry.reason = not_utf8()),
-        // As few are: it wants everybody to go, but gently.
+        // As few are: it wants all processes to go, but gently.
         "gentle" => (0..processes::count()).map(gentle).collect(),
         "many-entries" => (0..5000).map(good).collect(),
         "large" => (0..4096).map(|row| Entry { reason: "x".repeat(512), ..good(row) }).collect(),
@@ -85,7 +85,8 @@ fn tree_and_memcg(memcg: bool) -> Entry {
 }
 
 fn not_utf8() -> String {
-    // SAFETY: there is none, the bytes are no UTF-8. Nobody here looks at them, and the host is not to believe them.
+    // SAFETY: there is none, the bytes are no UTF-8. This module does not look at them, and the host is not
+    // to believe them.
     #[expect(unsafe_code, reason = "misbehaves on purpose")]
     let text = unsafe { String::from_utf8_unchecked(b"because \xff\xfe".to_vec()) };
     text

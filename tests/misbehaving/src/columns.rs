@@ -3,63 +3,54 @@
 use crate::bindings::jettison::policy::types::TextColumn;
 use crate::bindings::jettison::policy::{details, host, log, memcgs, processes, request};
 
-/// Columns by name and length. A text column whose ends do not fit its bytes has no length.
-fn all() -> Vec<(&'static str, Option<usize>)> {
+/// A column by its name, and its length; a text column whose ends do not fit its bytes has none.
+type Found = (String, Option<usize>);
+
+/// Asks for columns of an interface.
+macro_rules! columns {
+    ($($interface:ident { numbers: $($number:ident)*; texts: $($text:ident)*; })*) => {
+        vec![$(
+            $((name(stringify!($interface), stringify!($number)), Some($interface::$number().len())),)*
+            $((name(stringify!($interface), stringify!($text)), text(&$interface::$text())),)*
+        )*]
+    };
+}
+
+fn name(interface: &str, column: &str) -> String {
+    format!("{interface}.{}", column.replace('_', "-"))
+}
+
+fn all() -> Vec<Found> {
     let mut columns = process_columns();
     columns.extend(memcg_columns());
     columns
 }
 
-fn process_columns() -> Vec<(&'static str, Option<usize>)> {
-    vec![
-        ("processes.pids", Some(processes::pids().len())),
-        ("processes.parents", Some(processes::parents().len())),
-        ("processes.memcgs", Some(processes::memcgs().len())),
-        ("processes.comms", text(&processes::comms())),
-        ("processes.flags", Some(processes::flags().len())),
-        ("processes.uids", Some(processes::uids().len())),
-        ("processes.threads", Some(processes::threads().len())),
-        ("processes.ages-ms", Some(processes::ages_ms().len())),
-        ("processes.rss-anon-bytes", Some(processes::rss_anon_bytes().len())),
-        ("processes.rss-file-bytes", Some(processes::rss_file_bytes().len())),
-        ("processes.rss-shmem-bytes", Some(processes::rss_shmem_bytes().len())),
-        ("processes.swap-bytes", Some(processes::swap_bytes().len())),
-        ("processes.page-table-bytes", Some(processes::page_table_bytes().len())),
-        ("processes.growth-bytes-per-s", Some(processes::growth_bytes_per_s().len())),
-        ("processes.oom-score-adjs", Some(processes::oom_score_adjs().len())),
-        ("details.cmdlines", text(&details::cmdlines())),
-        ("details.exes", text(&details::exes())),
-        ("details.pss-bytes", Some(details::pss_bytes().len())),
-    ]
+fn process_columns() -> Vec<Found> {
+    columns! {
+        processes {
+            numbers: pids parents memcgs flags uids threads ages_ms rss_anon_bytes rss_file_bytes
+                rss_shmem_bytes swap_bytes page_table_bytes growth_bytes_per_s oom_score_adjs taken_bytes
+                growth_1h_bytes_per_s births_per_1000s;
+            texts: comms;
+        }
+        details {
+            numbers: pss_bytes;
+            texts: cmdlines exes;
+        }
+    }
 }
 
-fn memcg_columns() -> Vec<(&'static str, Option<usize>)> {
-    vec![
-        ("memcgs.paths", text(&memcgs::paths())),
-        ("memcgs.parents", Some(memcgs::parents().len())),
-        ("memcgs.current-bytes", Some(memcgs::current_bytes().len())),
-        ("memcgs.min-bytes", Some(memcgs::min_bytes().len())),
-        ("memcgs.low-bytes", Some(memcgs::low_bytes().len())),
-        ("memcgs.high-bytes", Some(memcgs::high_bytes().len())),
-        ("memcgs.max-bytes", Some(memcgs::max_bytes().len())),
-        ("memcgs.swap-bytes", Some(memcgs::swap_bytes().len())),
-        ("memcgs.anon-bytes", Some(memcgs::anon_bytes().len())),
-        ("memcgs.file-bytes", Some(memcgs::file_bytes().len())),
-        ("memcgs.shmem-bytes", Some(memcgs::shmem_bytes().len())),
-        ("memcgs.pressures-some-avg10", Some(memcgs::pressures_some_avg10().len())),
-        ("memcgs.max-events", Some(memcgs::max_events().len())),
-        ("memcgs.oom-kills", Some(memcgs::oom_kills().len())),
-        ("memcgs.units", text(&memcgs::units())),
-        ("memcgs.flags", Some(memcgs::flags().len())),
-        ("memcgs.growth-bytes-per-s", Some(memcgs::growth_bytes_per_s().len())),
-        ("memcgs.refaults-anon", Some(memcgs::refaults_anon().len())),
-        ("memcgs.refaults-file", Some(memcgs::refaults_file().len())),
-        ("memcgs.refaults-per-s", Some(memcgs::refaults_per_s().len())),
-        ("memcgs.container-ids", text(&memcgs::container_ids())),
-        ("memcgs.container-runtimes", Some(memcgs::container_runtimes().len())),
-        ("memcgs.pod-uids", text(&memcgs::pod_uids())),
-        ("memcgs.pod-qos-classes", Some(memcgs::pod_qos_classes().len())),
-    ]
+fn memcg_columns() -> Vec<Found> {
+    columns! {
+        memcgs {
+            numbers: parents current_bytes min_bytes low_bytes high_bytes max_bytes swap_bytes anon_bytes
+                file_bytes shmem_bytes pressures_some_avg10 max_events oom_kills flags growth_bytes_per_s
+                refaults_anon refaults_file refaults_per_s container_runtimes pod_qos_classes usual_bytes
+                growth_1h_bytes_per_s;
+            texts: paths units container_ids pod_uids;
+        }
+    }
 }
 
 fn text(column: &TextColumn) -> Option<usize> {
@@ -69,7 +60,7 @@ fn text(column: &TextColumn) -> Option<usize> {
 }
 
 /// The names of the columns that have rows.
-pub(crate) fn not_empty() -> Vec<&'static str> {
+pub(crate) fn not_empty() -> Vec<String> {
     all().into_iter().filter(|(_, rows)| *rows != Some(0)).map(|(name, _)| name).collect()
 }
 
@@ -121,6 +112,14 @@ pub(crate) fn describe() {
                 host::memory_exhaustion_ms(),
             ]
         ),
+        format!(
+            "taken: {:?} {:?} {:?} {:?}",
+            [host::eased_ms_ago(), host::taken_bytes(), host::taken_by_nobody_bytes()],
+            processes::taken_bytes(),
+            processes::growth_1h_bytes_per_s(),
+            processes::births_per_1000s(),
+        ),
+        format!("of memcgs: {:?} {:?}", memcgs::usual_bytes(), memcgs::growth_1h_bytes_per_s()),
         format!("rows: {} {}", processes::count(), memcgs::count()),
         format!("pids: {:?}", processes::pids()),
         format!("growth: {:?}", processes::growth_bytes_per_s()),
@@ -131,6 +130,10 @@ pub(crate) fn describe() {
         format!("units: {:?}", memcgs::units()),
     ];
     lines.iter().for_each(|line| log::emit(3, line));
+    complain_of_lengths();
+}
+
+fn complain_of_lengths() {
     let tables = [(processes::count(), process_columns()), (memcgs::count(), memcg_columns())];
     for (count, columns) in tables {
         for (name, rows) in columns {

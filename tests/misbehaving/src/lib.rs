@@ -1,4 +1,5 @@
-//! A hostile policy. Its configuration, `{"do": "…"}`, says what it does wrong, or else the module itself ([`TO_DO`]).
+//! A hostile policy. Its configuration, `{"do": "…"}`, says what it does wrong, or else the module itself
+//! ([`TO_DO`]).
 //!
 //! It is written against the bare contract and not with the SDK, which would not let it do most of this.
 
@@ -41,7 +42,7 @@ impl Guest for Misbehaving {
             "problems" => vec![problem("do.this", "is not a number"), problem("", "there is no `do.that`")],
             _ => columns::not_empty()
                 .into_iter()
-                .map(|name| problem(name, "is not empty although nothing is asked yet"))
+                .map(|name| problem(&name, "is not empty although nothing is asked yet"))
                 .collect(),
         }
     }
@@ -65,8 +66,8 @@ impl Guest for Misbehaving {
 
 bindings::export!(Misbehaving with_types_in bindings);
 
-/// What to do where the configuration does not say. Whoever wants a module that does one thing, whatever its configuration,
-/// writes it over the dots.
+/// What to do where the configuration does not say. A test that wants a module that does one thing, whatever
+/// its configuration, writes it over the dots.
 static TO_DO: [u8; 52] = *b"it does so: ........................................";
 
 /// The value of the only key in the configuration, or else what the module was told.

@@ -10,7 +10,7 @@ use crate::bindings::jettison::policy::{log, processes};
 /// Does what is asked; an answer, if it comes to that, is an empty one.
 pub(crate) fn wasted(asked: &str) -> Option<Ballot> {
     match asked {
-        "trap" => panic!("nobody expects \u{1b}[31mthis"),
+        "trap" => panic!("not expected \u{1b}[31mthis"),
         "abort" => std::process::abort(),
         "out-of-bounds" => out_of_bounds(),
         "loop" => spin(),

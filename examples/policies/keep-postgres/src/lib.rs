@@ -1,4 +1,5 @@
-//! Keeps a PostgreSQL primary, gives up a backend that runs away, and says how the postmaster would like to go.
+//! Keeps a PostgreSQL primary, gives up a backend that runs away, and says how the postmaster would like to
+//! go.
 
 use jettison_sdk::{Ballot, Description, NoConfig, Policy, Signal, Snapshot, Step};
 
@@ -42,7 +43,7 @@ jettison_sdk::export!(KeepPostgres);
 
 #[cfg(test)]
 mod tests {
-    use jettison_sdk::bench::{Machine, Whom};
+    use jettison_sdk::testing::{Machine, Subject};
 
     use super::KeepPostgres;
 
@@ -54,6 +55,6 @@ mod tests {
         let runaway = machine.process("postgres").child_of(postmaster).anon_mib(3000).pid();
         let verdict = machine.consult::<KeepPostgres>();
         assert_eq!(verdict.strength(postmaster), Some(900));
-        assert_eq!(verdict.sacrifices(), [Whom::Process(runaway)]);
+        assert_eq!(verdict.sacrifices(), [Subject::Process(runaway)]);
     }
 }

@@ -1,11 +1,12 @@
 //! What the border costs: fuel, faults, and ten policies at once.
 //!
-//! - `metered` and `unmetered`: one consultation of `balanced` with 1,000 processes, compiled with and without fuel
-//!   and with all else equal, over functions that only hand out columns.
-//! - `ten_policies`: `balanced` and nine times `keep-postgres`, one after the other on 1,000 processes, as in a tick;
-//!   `ten_balanced`: ten times the one that does most.
-//! - faults: the same hostile module, told to fault and told to answer well after as much work of the same kind. Most
-//!   kinds are set against a small ballot; what burns a budget by its nature, against an answer that takes nearly as much.
+//! - `metered` and `unmetered`: one consultation of `balanced` with 1,000 processes, compiled with and
+//!   without fuel and with all else equal, over functions that only hand out columns.
+//! - `ten_policies`: `balanced` and nine times `keep-postgres`, one after the other on 1,000 processes, as in
+//!   a tick; `ten_balanced`: ten times the one that does most.
+//! - faults: the same hostile module, told to fault and told to answer well after as much work of the same
+//!   kind. Most kinds are set against a small ballot; what burns a budget by its nature, against an answer
+//!   that takes nearly as much.
 //! - `spin`, `host`, `idle_host`, `log`: what ten million units of fuel last for, by what they are burnt on.
 //!
 //! Two things are compared by turns, and by their medians, so that whatever else the machine does slows both.
@@ -31,6 +32,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::Criterion;
+use jettison_model::column::UNKNOWN_U64;
 use jettison_model::{Cause, Fault, Snapshot};
 use jettison_policy::{Consultation, Engine, Limits, Policy, builtin};
 use kit::{compiler, keep_postgres_module, misbehaving_on, processes};
@@ -51,8 +53,8 @@ fn balanced(engine: &Engine) -> Policy {
     loaded(engine, builtin("balanced").expect("it is built in"))
 }
 
-/// A host of 64 GiB that is nearly out of memory: services of some hundred and sixty processes each, of which a few
-/// grow.
+/// A host of 64 GiB that is nearly out of memory: services of some hundred and sixty processes each, of which
+/// a few grow.
 fn large_host() -> Snapshot {
     let mut snapshot = processes(PROCESSES);
     snapshot.host.memory_total_bytes = 64 << 30;
@@ -63,7 +65,15 @@ fn large_host() -> Snapshot {
     let table = &mut snapshot.processes;
     let parent = |row: u32| if row == 0 { u32::MAX } else { row / 163 * 163 };
     table.parents = Arc::new(rows().map(parent).collect());
-    table.growth_bytes_per_s = Arc::new(rows().map(|row| if row % 97 == 0 { 5 << 20 } else { 0 }).collect());
+    let growing = |bytes: i64| Arc::new(rows().map(|row| if row % 97 == 0 { bytes } else { 0 }).collect());
+    table.growth_bytes_per_s = growing(5 << 20);
+    table.taken_bytes = growing(64 << 20);
+    table.growth_1h_bytes_per_s = growing(0);
+    table.births_per_1000s = Arc::new(rows().map(|_| 0).collect());
+    // The border hands out "unknown" where a column is absent; the bare functions beside it do not.
+    let memcgs = &mut snapshot.memcgs;
+    memcgs.usual_bytes = Arc::new(vec![UNKNOWN_U64; memcgs.len()]);
+    memcgs.container_ids = (0..memcgs.len()).map(|_| b"".as_slice()).collect();
     snapshot
 }
 
@@ -93,7 +103,8 @@ fn ten_policies(bench: &mut Criterion) {
     }
 }
 
-/// Each kind of fault, what the module is told to do for it, and what the good consultation does that it is measured in.
+/// Each kind of fault, what the module is told to do for it, and what the good consultation does that it is
+/// measured in.
 const FAULTS: [(&str, &str, &str); 11] = [
     ("a trap with a message", "trap", "good"),
     ("an abort", "abort", "good"),

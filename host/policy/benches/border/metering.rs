@@ -63,8 +63,11 @@ fn linker(engine: &Engine, is_metered: bool) -> Result<Linker<Snapshot>> {
     let mut to = Offers { linker: Linker::new(engine), is_metered };
     to.number("request", "cause", |s| s.request.cause as u32)?;
     to.number("request", "cause-memcg", |s| s.request.cause_memcg)?;
+    to.number("request", "deficit-bytes", |s| s.request.deficit_bytes)?;
     to.number("request", "config", |_| "{}".to_owned())?;
     to.number("host", "memory-total-bytes", |s| s.host.memory_total_bytes)?;
+    to.number("host", "eased-ms-ago", |s| s.host.eased_ms_ago)?;
+    to.number("host", "taken-by-nobody-bytes", |s| s.host.taken_by_nobody_bytes)?;
     to.number("processes", "count", |s| u32::try_from(s.processes.len()).unwrap_or(u32::MAX))?;
     to.column("processes", "pids", |s| &s.processes.pids)?;
     to.column("processes", "parents", |s| &s.processes.parents)?;
@@ -79,10 +82,20 @@ fn linker(engine: &Engine, is_metered: bool) -> Result<Linker<Snapshot>> {
     to.column("processes", "page-table-bytes", |s| &s.processes.page_table_bytes)?;
     to.column("processes", "growth-bytes-per-s", |s| &s.processes.growth_bytes_per_s)?;
     to.column("processes", "oom-score-adjs", |s| &s.processes.oom_score_adjs)?;
+    to.column("processes", "taken-bytes", |s| &s.processes.taken_bytes)?;
+    to.column("processes", "growth-1h-bytes-per-s", |s| &s.processes.growth_1h_bytes_per_s)?;
+    to.column("processes", "births-per-1000s", |s| &s.processes.births_per_1000s)?;
+    to.number("memcgs", "count", |s| u32::try_from(s.memcgs.len()).unwrap_or(u32::MAX))?;
+    to.column("memcgs", "flags", |s| &s.memcgs.flags)?;
+    to.column("memcgs", "current-bytes", |s| &s.memcgs.current_bytes)?;
+    to.column("memcgs", "file-bytes", |s| &s.memcgs.file_bytes)?;
+    to.column("memcgs", "shmem-bytes", |s| &s.memcgs.shmem_bytes)?;
+    to.column("memcgs", "usual-bytes", |s| &s.memcgs.usual_bytes)?;
+    to.text("memcgs", "units", |s| &s.memcgs.units)?;
+    to.text("memcgs", "container-ids", |s| &s.memcgs.container_ids)?;
     to.column("memcgs", "parents", |s| &s.memcgs.parents)?;
     to.column("memcgs", "max-bytes", |s| &s.memcgs.max_bytes)?;
     to.text("processes", "comms", |s| &s.processes.comms)?;
-    to.text("memcgs", "paths", |s| &s.memcgs.paths)?;
     let mut log = to.linker.instance(&format!("{PACKAGE}/log@{VERSION}"))?;
     log.func_wrap("emit", |_: StoreContextMut<'_, Snapshot>, (_, _): (u32, WasmStr)| Ok(()))?;
     Ok(to.linker)

@@ -1,4 +1,5 @@
-//! The compiling child on its own, for the tests of this crate. In production it is `jettison compile-module`.
+//! The compiling child on its own, for the tests of this crate. In production it is `jettison
+//! compile-module`.
 
 use std::io;
 

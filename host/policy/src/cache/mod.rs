@@ -1,11 +1,12 @@
 //! Compiled code kept on disk, so that a restart under pressure compiles nothing.
 //!
-//! A file is named after the module's digest and [`compatibility`](crate::engine::compatibility): another version of
-//! this program, other settings or another processor never look at it. It holds a SHA-256 over its name and the rest,
-//! then the frame that the compiling child wrote. The checksum is for torn and rotten files; what keeps others from
-//! handing us native code is the [`Vault`].
+//! A file is named after the module's digest and [`compatibility`](crate::engine::compatibility): another
+//! version of this program, other settings or another processor never look at it. It holds a SHA-256 over its
+//! name and the rest, then the frame that the compiling child wrote. The checksum is for torn and rotten
+//! files; what keeps others from handing us native code is the [`Vault`].
 //!
-//! Nothing here is ever an error: whatever is wrong with a file or with the directory, the module is compiled.
+//! Nothing here is ever an error: whatever is wrong with a file or with the directory, the module is
+//! compiled.
 
 mod vault;
 
@@ -52,8 +53,8 @@ impl Cache {
         (code.compatibility == compatibility).then_some(code)
     }
 
-    /// Keeps it if that is possible. The child may have been another version of the program than this one; its code
-    /// is not ours to keep.
+    /// Keeps it if that is possible. The child may have been another version of the program than this one;
+    /// its code is not ours to keep.
     pub(crate) fn put(&self, digest: &str, code: &Code) {
         let Some(compatibility) = self.compatibility().filter(|ours| *ours == code.compatibility) else {
             return;

@@ -1,5 +1,5 @@
-//! A directory that nobody else can reach, and its files. What is in them will run as native code, so owner and mode
-//! are looked at each time, through the descriptor that is then used.
+//! A directory that no other user can reach, and its files. What is in them will run as native code, so owner
+//! and mode are looked at each time, through the descriptor that is then used.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -19,7 +19,7 @@ use rustix::process::geteuid;
 pub(super) const SUFFIX: &str = ".code";
 /// What the name of a file ends with that is still being written, or whose writer was killed.
 const UNFINISHED: &str = ".new";
-/// Bits of the mode with which somebody else could read or write.
+/// Bits of the mode with which another user could read or write.
 const REACHABLE_BY_OTHERS: u32 = 0o077;
 
 /// The open directory.
@@ -61,8 +61,8 @@ impl Vault {
         Ok(bytes)
     }
 
-    /// Writes a file as a whole, in the place of whatever has that name. It is not flushed to the disk, which may take
-    /// long just when there is no time; a torn file has a wrong checksum.
+    /// Writes a file as a whole, in the place of whatever has that name. It is not flushed to the disk, which
+    /// may take long just when there is no time; a torn file has a wrong checksum.
     pub(super) fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let unfinished = format!("{}-{}{UNFINISHED}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
@@ -218,7 +218,7 @@ mod tests {
     #[test]
     fn the_oldest_go() {
         let (place, vault) = Place::new();
-        fs::write(place.path.join("keep.txt"), "somebody's").expect("there is room");
+        fs::write(place.path.join("keep.txt"), "another's").expect("there is room");
         for (age_s, name) in ["d.code", "c.code", "1-0.new", "b.code", "a.code"].into_iter().enumerate() {
             vault.write(name, &[0; 10]).expect("there is room");
             let time = Timespec { tv_sec: 1000 - i64::try_from(age_s).expect("few"), tv_nsec: 0 };
@@ -236,11 +236,11 @@ mod tests {
 
     #[test]
     #[ignore = "needs root, to give files away"]
-    fn what_belongs_to_somebody_else_is_not_read() {
+    fn what_belongs_to_another_user_is_not_read() {
         let (place, vault) = Place::new();
         vault.write("a.code", b"one").expect("there is room");
         std::os::unix::fs::chown(place.path.join("a.code"), Some(65534), None).expect("root may");
-        let error = vault.read("a.code", 9).expect_err("it is somebody else's");
+        let error = vault.read("a.code", 9).expect_err("it is another user's");
         assert_eq!(error.to_string(), "it belongs to user 65534");
         std::os::unix::fs::chown(&place.path, Some(65534), None).expect("root may");
         assert!(Vault::open(&place.path).is_err());

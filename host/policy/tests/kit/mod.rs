@@ -83,7 +83,7 @@ pub(crate) fn answer(what: &str) -> String {
     }
 }
 
-/// Three processes in one memcg, whose costly columns nobody asked for.
+/// Three processes in one memcg, whose costly columns were not asked for.
 pub(crate) fn three_processes() -> Snapshot {
     let mut snapshot = processes(3);
     snapshot.request.cause = Cause::Pressure;
@@ -115,6 +115,8 @@ pub(crate) fn three_processes() -> Snapshot {
             memory_stall_full_us_per_s: 8,
             ..Trend::UNKNOWN
         },
+        eased_ms_ago: 31,
+        taken_bytes: 32,
         ..Host::default()
     };
     snapshot.now_ms = 77;

@@ -8,9 +8,9 @@ use crate::memcg::Memcg;
 use crate::process::Process;
 use crate::snapshot::Snapshot;
 
-/// Whom an entry is about, in terms that a test knows.
+/// What an entry is about, in terms that a test knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Whom {
+pub enum Subject {
     /// The process with this pid.
     Process(u32),
     /// The process with this pid and all its descendants.
@@ -31,13 +31,14 @@ impl Verdict {
         Self { snapshot, entries }
     }
 
-    /// All entries, with whom they are about.
-    pub fn entries(&self) -> impl ExactSizeIterator<Item = (Whom, &Entry)> {
-        self.entries.iter().map(|entry| (self.whom(entry.target), entry))
+    /// All entries, with what each is about.
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = (Subject, &Entry)> {
+        self.entries.iter().map(|entry| (self.subject(entry.target), entry))
     }
 
-    /// Whom the policy gives up, the most urgent first; of equal ones the narrower target, then the lower pid.
-    pub fn sacrifices(&self) -> Vec<Whom> {
+    /// What the policy gives up, the most urgent first; of equal ones the narrower target, then the lower
+    /// pid.
+    pub fn sacrifices(&self) -> Vec<Subject> {
         let mut urgencies: Vec<(Reverse<u16>, Target)> = self
             .entries
             .iter()
@@ -47,16 +48,16 @@ impl Verdict {
             })
             .collect();
         urgencies.sort_unstable();
-        urgencies.into_iter().map(|(_, target)| self.whom(target)).collect()
+        urgencies.into_iter().map(|(_, target)| self.subject(target)).collect()
     }
 
-    /// Whom the policy would give up first.
-    pub fn first(&self) -> Option<Whom> {
+    /// What the policy would give up first.
+    pub fn first(&self) -> Option<Subject> {
         self.sacrifices().into_iter().next()
     }
 
-    /// The entry that speaks for this process: its own beats that of a tree, the nearest first, and that of a memcg, the
-    /// deepest first.
+    /// The entry that speaks for this process: its own beats that of a tree, the nearest first, and that of a
+    /// memcg, the deepest first.
     pub fn of(&self, pid: u32) -> Option<&Entry> {
         let process = self.snapshot.process(pid)?;
         let trees = std::iter::successors(Some(process), Process::parent).map(|p| p.tree());
@@ -81,12 +82,14 @@ impl Verdict {
         }
     }
 
-    fn whom(&self, Target(kind, row): Target) -> Whom {
+    fn subject(&self, Target(kind, row): Target) -> Subject {
         let (snapshot, row) = (&self.snapshot, row as usize);
         match kind {
-            Kind::Process => Whom::Process(Process { snapshot, row }.pid()),
-            Kind::Tree => Whom::Tree(Process { snapshot, row }.pid()),
-            Kind::Memcg => Whom::Memcg(String::from_utf8_lossy(Memcg { snapshot, row }.path()).into_owned()),
+            Kind::Process => Subject::Process(Process { snapshot, row }.pid()),
+            Kind::Tree => Subject::Tree(Process { snapshot, row }.pid()),
+            Kind::Memcg => {
+                Subject::Memcg(String::from_utf8_lossy(Memcg { snapshot, row }.path()).into_owned())
+            }
         }
     }
 }
@@ -94,8 +97,8 @@ impl Verdict {
 /// One line for each entry, for a failing test.
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (whom, entry) in self.entries() {
-            write!(f, "{whom:?} {:?}", entry.stance)?;
+        for (subject, entry) in self.entries() {
+            write!(f, "{subject:?} {:?}", entry.stance)?;
             if let Some(adj) = entry.oom_score_adj {
                 write!(f, " hold {adj}")?;
             }

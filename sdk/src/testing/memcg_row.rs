@@ -1,66 +1,47 @@
 //! A memcg of a test machine, with a setter for every column.
 
 use super::process_row::MIB;
-use crate::columns::{NONE_U32, UNKNOWN_U64, UNLIMITED_U64};
+use super::rows::rows;
+use crate::columns::{Memcgs, NONE_U32, Text, UNKNOWN_S64, UNKNOWN_U64, UNLIMITED_U64};
 use crate::container::{Qos, Runtime};
 use crate::memcg::flags;
 
-/// A memcg of a test machine. Made by [`Machine::memcg`](super::Machine::memcg). Unless told otherwise it has no limit, is empty, and
-/// belongs to no unit, container or pod.
-#[derive(Clone, Debug)]
-pub struct MemcgRow {
-    pub(super) path: String,
-    pub(super) current_bytes: u64,
-    pub(super) min_bytes: u64,
-    pub(super) low_bytes: u64,
-    pub(super) high_bytes: u64,
-    pub(super) max_bytes: u64,
-    pub(super) swap_bytes: u64,
-    pub(super) anon_bytes: u64,
-    pub(super) file_bytes: u64,
-    pub(super) shmem_bytes: u64,
-    pub(super) pressure_some_avg10: u32,
-    pub(super) max_events: u64,
-    pub(super) oom_kills: u64,
-    pub(super) unit: String,
-    pub(super) flags: u32,
-    pub(super) growth_bytes_per_s: i64,
-    pub(super) refaults_anon: u64,
-    pub(super) refaults_file: u64,
-    pub(super) refaults_per_s: u64,
-    pub(super) container_id: String,
-    pub(super) container_runtime: u32,
-    pub(super) pod_uid: String,
-    pub(super) pod_qos: u32,
+rows! {
+    /// A memcg of a test machine. Made by [`Machine::memcg`](super::Machine::memcg). Unless told otherwise it
+    /// has no limit, is empty, and belongs to no unit, container or pod.
+    MemcgRow of Memcgs {
+        key { path: String, }
+        numbers {
+            current_bytes: u64 = 0,
+            min_bytes: u64 = 0,
+            low_bytes: u64 = 0,
+            high_bytes: u64 = UNLIMITED_U64,
+            max_bytes: u64 = UNLIMITED_U64,
+            swap_bytes: u64 = 0,
+            anon_bytes: u64 = 0,
+            file_bytes: u64 = 0,
+            shmem_bytes: u64 = 0,
+            pressures_some_avg10: u32 = 0,
+            max_events: u64 = 0,
+            oom_kills: u64 = 0,
+            flags: u32 = 0,
+            growth_bytes_per_s: i64 = 0,
+            usual_bytes: u64 = UNKNOWN_U64,
+            growth_1h_bytes_per_s: i64 = UNKNOWN_S64,
+            refaults_anon: u64 = 0,
+            refaults_file: u64 = 0,
+            refaults_per_s: u64 = 0,
+            container_runtimes: u32 = NONE_U32,
+            pod_qos_classes: u32 = NONE_U32,
+        }
+        texts { units, container_ids, pod_uids, }
+    }
 }
 
 impl MemcgRow {
-    pub(super) fn new(path: &str) -> Self {
-        Self {
-            path: path.to_owned(),
-            current_bytes: 0,
-            min_bytes: 0,
-            low_bytes: 0,
-            high_bytes: UNLIMITED_U64,
-            max_bytes: UNLIMITED_U64,
-            swap_bytes: 0,
-            anon_bytes: 0,
-            file_bytes: 0,
-            shmem_bytes: 0,
-            pressure_some_avg10: 0,
-            max_events: 0,
-            oom_kills: 0,
-            unit: String::new(),
-            flags: 0,
-            growth_bytes_per_s: 0,
-            refaults_anon: 0,
-            refaults_file: 0,
-            refaults_per_s: 0,
-            container_id: String::new(),
-            container_runtime: NONE_U32,
-            pod_uid: String::new(),
-            pod_qos: NONE_U32,
-        }
+    /// As in the host's first snapshot: no rate over the last second is known.
+    pub(super) fn forget_rates(&mut self) {
+        (self.growth_bytes_per_s, self.refaults_per_s) = (UNKNOWN_S64, UNKNOWN_U64);
     }
 
     /// Charged now: memory.current.
@@ -123,6 +104,18 @@ impl MemcgRow {
         self
     }
 
+    /// What the unit of that name has held in quiet times. Unknown unless told, like the next.
+    pub fn usual_mib(&mut self, mib: u64) -> &mut Self {
+        self.usual_bytes = mib * MIB;
+        self
+    }
+
+    /// How fast it grows over the last hour.
+    pub fn growth_1h_bytes_per_s(&mut self, bytes_per_s: i64) -> &mut Self {
+        self.growth_1h_bytes_per_s = bytes_per_s;
+        self
+    }
+
     /// Pages that were read again since it was made: from swap, and of page cache.
     pub fn refaults(&mut self, anon: u64, file: u64) -> &mut Self {
         (self.refaults_anon, self.refaults_file) = (anon, file);
@@ -137,7 +130,7 @@ impl MemcgRow {
 
     /// PSI `some avg10`, hundredths of a percent.
     pub fn pressure_some_avg10(&mut self, hundredths_percent: u32) -> &mut Self {
-        self.pressure_some_avg10 = hundredths_percent;
+        self.pressures_some_avg10 = hundredths_percent;
         self
     }
 
@@ -155,21 +148,21 @@ impl MemcgRow {
 
     /// Its systemd unit.
     pub fn unit(&mut self, unit: &str) -> &mut Self {
-        self.unit = unit.to_owned();
+        self.units = unit.into();
         self
     }
 
-    /// Its container, and who runs it if its path says so.
+    /// Its container, and the runtime if its path says so.
     pub fn container(&mut self, id: &str, runtime: Option<Runtime>) -> &mut Self {
-        id.clone_into(&mut self.container_id);
-        self.container_runtime = runtime.map_or(NONE_U32, Runtime::number);
+        self.container_ids = id.into();
+        self.container_runtimes = runtime.map_or(NONE_U32, Runtime::number);
         self
     }
 
     /// Its pod of Kubernetes.
     pub fn pod(&mut self, uid: &str, qos: Qos) -> &mut Self {
-        uid.clone_into(&mut self.pod_uid);
-        self.pod_qos = qos.number();
+        self.pod_uids = uid.into();
+        self.pod_qos_classes = qos.number();
         self
     }
 
@@ -185,8 +178,8 @@ impl MemcgRow {
         self
     }
 
-    /// Its owner asks never to be a victim: `ManagedOOMPreference=omit`. On a real machine the host excludes its processes as well
-    /// ([`ProcessRow::excluded`](super::ProcessRow::excluded)).
+    /// Its owner asks never to be a victim: `ManagedOOMPreference=omit`. On a real machine the host excludes
+    /// its processes as well ([`ProcessRow::excluded`](super::ProcessRow::excluded)).
     pub fn oomd_omit(&mut self) -> &mut Self {
         self.flags |= flags::OOMD_OMIT;
         self
@@ -197,7 +190,7 @@ impl MemcgRow {
         self.min_bytes = UNKNOWN_U64;
         self.low_bytes = UNKNOWN_U64;
         self.high_bytes = UNKNOWN_U64;
-        self.pressure_some_avg10 = NONE_U32;
+        self.pressures_some_avg10 = NONE_U32;
         self.flags = 0;
         self
     }

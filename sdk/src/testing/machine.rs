@@ -8,12 +8,12 @@ use super::process_row::{MIB, ProcessRow};
 use super::reclaim::Reclaim;
 use super::trend::Trend;
 use super::verdict::Verdict;
-use crate::columns::{Details, Host, Memcgs, NONE_U32, Processes, Request, UNKNOWN_S64, UNKNOWN_U64};
+use crate::columns::{Details, Host, Memcgs, NONE_U32, Processes, Request};
 use crate::policy::{Policy, Problem, consult, problems};
 use crate::snapshot::{Cause, Snapshot};
 
-/// A machine made up for a test. It starts with 1 GiB of memory, half of it available, no swap, and init, which is
-/// excluded as on every machine.
+/// A machine made up for a test. It starts with 1 GiB of memory, half of it available, no swap, and init,
+/// which is excluded as on every machine.
 #[derive(Clone, Debug)]
 pub struct Machine {
     cause: u32,
@@ -131,7 +131,7 @@ impl Machine {
         self
     }
 
-    /// The host's first snapshot: nobody's growth and no other rate is known.
+    /// The host's first snapshot: neither growth nor any other rate is known.
     pub fn first_snapshot(mut self) -> Self {
         self.is_first_snapshot = true;
         self
@@ -148,7 +148,7 @@ impl Machine {
         if let Some(parent) = parent_path(path) {
             self.memcg(parent);
         }
-        self.memcgs.entry(path.to_owned()).or_insert_with(|| MemcgRow::new(path))
+        self.memcgs.entry(path.to_owned()).or_insert_with(|| MemcgRow::of(path.to_owned()))
     }
 }
 
@@ -191,6 +191,10 @@ impl Machine {
         }
         machine.processes.sort_by_key(|row| row.pid);
         assert!(machine.processes.is_sorted_by(|a, b| a.pid < b.pid), "two processes have the same pid");
+        if machine.is_first_snapshot {
+            machine.processes.iter_mut().for_each(ProcessRow::forget_rates);
+            machine.memcgs.values_mut().for_each(MemcgRow::forget_rates);
+        }
         let mut snapshot = Snapshot::default();
         snapshot.request = machine.request();
         snapshot.host = machine.host();
@@ -232,64 +236,22 @@ impl Machine {
 
     fn process_table(&self) -> Processes {
         let rows = &self.processes;
-        let growth = |row: &ProcessRow| match self.is_first_snapshot {
-            true => UNKNOWN_S64,
-            false => row.growth_bytes_per_s,
-        };
         Processes {
-            count: count(rows.len()).into(),
             pids: column(rows, |row| row.pid),
             parents: column(rows, |row| {
                 rows.binary_search_by_key(&row.parent, |row| row.pid).map_or(NONE_U32, count)
             }),
             memcgs: column(rows, |row| self.memcg_row(row.memcg.as_deref())),
-            comms: text(rows, |row| &row.comm),
-            flags: column(rows, |row| row.flags),
-            uids: column(rows, |row| row.uid),
-            threads: column(rows, |row| row.threads),
-            ages_ms: column(rows, |row| row.age_ms),
-            rss_anon_bytes: column(rows, |row| row.anon_bytes),
-            rss_file_bytes: column(rows, |row| row.file_bytes),
-            rss_shmem_bytes: column(rows, |row| row.shmem_bytes),
-            swap_bytes: column(rows, |row| row.swap_bytes),
-            page_table_bytes: column(rows, |row| row.page_table_bytes),
-            growth_bytes_per_s: column(rows, growth),
-            oom_score_adjs: column(rows, |row| row.oom_score_adj),
+            ..ProcessRow::table(rows.iter())
         }
     }
 
     fn memcg_table(&self) -> Memcgs {
         let rows: Vec<&MemcgRow> = self.memcgs.values().collect();
-        let is_first = self.is_first_snapshot;
         Memcgs {
-            count: count(rows.len()).into(),
             paths: text(&rows, |row| row.path.as_bytes()),
             parents: column(&rows, |row| self.memcg_row(parent_path(&row.path))),
-            current_bytes: column(&rows, |row| row.current_bytes),
-            min_bytes: column(&rows, |row| row.min_bytes),
-            low_bytes: column(&rows, |row| row.low_bytes),
-            high_bytes: column(&rows, |row| row.high_bytes),
-            max_bytes: column(&rows, |row| row.max_bytes),
-            swap_bytes: column(&rows, |row| row.swap_bytes),
-            anon_bytes: column(&rows, |row| row.anon_bytes),
-            file_bytes: column(&rows, |row| row.file_bytes),
-            shmem_bytes: column(&rows, |row| row.shmem_bytes),
-            pressures_some_avg10: column(&rows, |row| row.pressure_some_avg10),
-            max_events: column(&rows, |row| row.max_events),
-            oom_kills: column(&rows, |row| row.oom_kills),
-            units: text(&rows, |row| row.unit.as_bytes()),
-            flags: column(&rows, |row| row.flags),
-            growth_bytes_per_s: column(
-                &rows,
-                |row| if is_first { UNKNOWN_S64 } else { row.growth_bytes_per_s },
-            ),
-            refaults_anon: column(&rows, |row| row.refaults_anon),
-            refaults_file: column(&rows, |row| row.refaults_file),
-            container_ids: text(&rows, |row| row.container_id.as_bytes()),
-            container_runtimes: column(&rows, |row| row.container_runtime),
-            pod_uids: text(&rows, |row| row.pod_uid.as_bytes()),
-            pod_qos_classes: column(&rows, |row| row.pod_qos),
-            refaults_per_s: column(&rows, |row| if is_first { UNKNOWN_U64 } else { row.refaults_per_s }),
+            ..MemcgRow::table(self.memcgs.values())
         }
     }
 

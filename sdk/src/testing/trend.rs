@@ -16,6 +16,9 @@ pub(super) struct Trend {
     memory_stall_some_us_per_s: u64,
     memory_stall_full_us_per_s: u64,
     memory_exhaustion_ms: u64,
+    eased_ms_ago: u64,
+    taken_bytes: u64,
+    taken_by_nobody_bytes: u64,
 }
 
 impl Trend {
@@ -30,6 +33,9 @@ impl Trend {
             memory_stall_some_us_per_s: rate,
             memory_stall_full_us_per_s: rate,
             memory_exhaustion_ms: UNKNOWN_U64,
+            eased_ms_ago: UNKNOWN_U64,
+            taken_bytes: UNKNOWN_U64,
+            taken_by_nobody_bytes: UNKNOWN_U64,
         }
     }
 
@@ -54,6 +60,9 @@ impl Trend {
         host.memory_stall_some_us_per_s = self.memory_stall_some_us_per_s.into();
         host.memory_stall_full_us_per_s = self.memory_stall_full_us_per_s.into();
         host.memory_exhaustion_ms = self.memory_exhaustion_ms.into();
+        host.eased_ms_ago = self.eased_ms_ago.into();
+        host.taken_bytes = self.taken_bytes.into();
+        host.taken_by_nobody_bytes = self.taken_by_nobody_bytes.into();
     }
 }
 
@@ -85,7 +94,8 @@ impl Machine {
         self
     }
 
-    /// Microseconds of each second in which some, and in which all tasks are stalled; `None` for a kernel without PSI.
+    /// Microseconds of each second in which some, and in which all tasks are stalled; `None` for a kernel
+    /// without PSI.
     pub fn stalls_us_per_s(mut self, some_and_full: Option<(u64, u64)>) -> Self {
         let (some, full) = some_and_full.unwrap_or((UNKNOWN_U64, UNKNOWN_U64));
         self.trend.memory_stall_some_us_per_s = some;
@@ -96,6 +106,24 @@ impl Machine {
     /// Available memory falls, and is gone in so many milliseconds.
     pub fn exhausted_in_ms(mut self, ms: u64) -> Self {
         self.trend.memory_exhaustion_ms = ms;
+        self
+    }
+
+    /// How long ago memory was last at ease. Unknown unless told, like the next two.
+    pub fn eased_ms_ago(mut self, ms: u64) -> Self {
+        self.trend.eased_ms_ago = ms;
+        self
+    }
+
+    /// What available memory has lost since it was at ease.
+    pub fn taken_mib(mut self, mib: u64) -> Self {
+        self.trend.taken_bytes = mib * MIB;
+        self
+    }
+
+    /// The part of it that no process explains.
+    pub fn taken_by_nobody_mib(mut self, mib: u64) -> Self {
+        self.trend.taken_by_nobody_bytes = mib * MIB;
         self
     }
 }

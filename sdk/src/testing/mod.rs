@@ -2,7 +2,7 @@
 //!
 //! ```
 //! use jettison_sdk::Cause;
-//! use jettison_sdk::bench::Machine;
+//! use jettison_sdk::testing::Machine;
 //!
 //! let mut machine = Machine::new().memory_mib(1024).available_mib(50).cause(Cause::Pressure);
 //! machine.memcg("/app").max_mib(512);
@@ -16,10 +16,11 @@ mod machine;
 mod memcg_row;
 mod process_row;
 mod reclaim;
+mod rows;
 mod trend;
 mod verdict;
 
 pub use machine::Machine;
 pub use memcg_row::MemcgRow;
 pub use process_row::ProcessRow;
-pub use verdict::{Verdict, Whom};
+pub use verdict::{Subject, Verdict};

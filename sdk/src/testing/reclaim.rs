@@ -58,7 +58,7 @@ impl Machine {
         self
     }
 
-    /// What nobody uses, for anything.
+    /// Memory that is not used for anything.
     pub fn free_mib(mut self, mib: u64) -> Self {
         self.reclaim.free_bytes = mib * MIB;
         self

@@ -1,57 +1,48 @@
 //! A process of a test machine, with a setter for every column.
 
-use crate::columns::{NONE_U32, UNKNOWN_S16, UNKNOWN_S64, UNKNOWN_U64};
+use super::rows::rows;
+use crate::columns::{NONE_U32, Processes, Text, UNKNOWN_S16, UNKNOWN_S64, UNKNOWN_U64};
 
 pub(super) const MIB: u64 = 1 << 20;
 
-/// A process of a test machine. Made by [`Machine::process`](super::Machine::process).
-///
-/// Unless told otherwise: a child of init, of user 0, ten minutes old, with one thread, `oom_score_adj` 0, no memory at all, and
-/// steady.
-#[derive(Clone, Debug)]
-pub struct ProcessRow {
-    pub(super) pid: u32,
-    pub(super) parent: u32,
-    pub(super) comm: Vec<u8>,
-    pub(super) memcg: Option<String>,
-    pub(super) flags: u32,
-    pub(super) uid: u32,
-    pub(super) threads: u32,
-    pub(super) age_ms: u64,
-    pub(super) anon_bytes: u64,
-    pub(super) file_bytes: u64,
-    pub(super) shmem_bytes: u64,
-    pub(super) swap_bytes: u64,
-    pub(super) page_table_bytes: u64,
-    pub(super) growth_bytes_per_s: i64,
-    pub(super) oom_score_adj: i16,
-    pub(super) cmdline: Vec<u8>,
-    pub(super) exe: Vec<u8>,
-    pub(super) pss_bytes: u64,
+rows! {
+    /// A process of a test machine. Made by [`Machine::process`](super::Machine::process).
+    ///
+    /// Unless told otherwise: a child of init, of user 0, ten minutes old, with one thread, `oom_score_adj`
+    /// 0, no memory at all, and steady.
+    ProcessRow of Processes {
+        key { pid: u32, parent: u32, memcg: Option<String>, cmdline: Vec<u8>, exe: Vec<u8>, pss_bytes: u64, }
+        numbers {
+            flags: u32 = 0,
+            uids: u32 = 0,
+            threads: u32 = 1,
+            ages_ms: u64 = 600_000,
+            rss_anon_bytes: u64 = 0,
+            rss_file_bytes: u64 = 0,
+            rss_shmem_bytes: u64 = 0,
+            swap_bytes: u64 = 0,
+            page_table_bytes: u64 = 0,
+            growth_bytes_per_s: i64 = 0,
+            oom_score_adjs: i16 = 0,
+            taken_bytes: i64 = UNKNOWN_S64,
+            growth_1h_bytes_per_s: i64 = UNKNOWN_S64,
+            births_per_1000s: u32 = NONE_U32,
+        }
+        texts { comms, }
+    }
 }
 
 impl ProcessRow {
     pub(super) fn new(pid: u32, comm: &[u8]) -> Self {
-        Self {
-            pid,
-            parent: 1,
-            comm: comm.to_owned(),
-            memcg: None,
-            flags: 0,
-            uid: 0,
-            threads: 1,
-            age_ms: 600_000,
-            anon_bytes: 0,
-            file_bytes: 0,
-            shmem_bytes: 0,
-            swap_bytes: 0,
-            page_table_bytes: 0,
-            growth_bytes_per_s: 0,
-            oom_score_adj: 0,
-            cmdline: Vec::new(),
-            exe: Vec::new(),
-            pss_bytes: UNKNOWN_U64,
-        }
+        let mut row = Self::of(pid, 1, None, Vec::new(), Vec::new(), UNKNOWN_U64);
+        row.comms = comm.into();
+        row
+    }
+
+    /// As in the host's first snapshot: no rate is known.
+    pub(super) fn forget_rates(&mut self) {
+        (self.growth_bytes_per_s, self.growth_1h_bytes_per_s) = (UNKNOWN_S64, UNKNOWN_S64);
+        (self.taken_bytes, self.births_per_1000s) = (UNKNOWN_S64, NONE_U32);
     }
 
     /// Ends the line: the pid, for [`child_of`](Self::child_of) and the verdict.
@@ -79,7 +70,7 @@ impl ProcessRow {
 
     /// Its effective user id.
     pub fn uid(&mut self, uid: u32) -> &mut Self {
-        self.uid = uid;
+        self.uids = uid;
         self
     }
 
@@ -96,25 +87,25 @@ impl ProcessRow {
 
     /// How long ago it started.
     pub fn age_ms(&mut self, age_ms: u64) -> &mut Self {
-        self.age_ms = age_ms;
+        self.ages_ms = age_ms;
         self
     }
 
     /// Resident anonymous memory.
     pub fn anon_mib(&mut self, mib: u64) -> &mut Self {
-        self.anon_bytes = mib * MIB;
+        self.rss_anon_bytes = mib * MIB;
         self
     }
 
     /// Resident file mappings.
     pub fn file_mib(&mut self, mib: u64) -> &mut Self {
-        self.file_bytes = mib * MIB;
+        self.rss_file_bytes = mib * MIB;
         self
     }
 
     /// Resident shared memory.
     pub fn shmem_mib(&mut self, mib: u64) -> &mut Self {
-        self.shmem_bytes = mib * MIB;
+        self.rss_shmem_bytes = mib * MIB;
         self
     }
 
@@ -138,9 +129,9 @@ impl ProcessRow {
 
     /// What the kernel did not tell about its memory: anonymous, file, shared, swap, page tables.
     pub fn memory_unknown(&mut self) -> &mut Self {
-        self.anon_bytes = UNKNOWN_U64;
-        self.file_bytes = UNKNOWN_U64;
-        self.shmem_bytes = UNKNOWN_U64;
+        self.rss_anon_bytes = UNKNOWN_U64;
+        self.rss_file_bytes = UNKNOWN_U64;
+        self.rss_shmem_bytes = UNKNOWN_U64;
         self.swap_bytes = UNKNOWN_U64;
         self.page_table_bytes = UNKNOWN_U64;
         self
@@ -162,9 +153,28 @@ impl ProcessRow {
         self.growth_bytes_per_s(UNKNOWN_S64)
     }
 
+    /// What it holds beyond what it held when memory was last at ease. Unknown unless told, like the next
+    /// two.
+    pub fn taken_mib(&mut self, mib: i64) -> &mut Self {
+        self.taken_bytes = mib << 20;
+        self
+    }
+
+    /// How fast it grows over the last hour.
+    pub fn growth_1h_bytes_per_s(&mut self, bytes_per_s: i64) -> &mut Self {
+        self.growth_1h_bytes_per_s = bytes_per_s;
+        self
+    }
+
+    /// Children that it has started over the last 10 seconds, times 100.
+    pub fn births_per_1000s(&mut self, births: u32) -> &mut Self {
+        self.births_per_1000s = births;
+        self
+    }
+
     /// Its own `oom_score_adj`.
     pub fn oom_score_adj(&mut self, adj: i16) -> &mut Self {
-        self.oom_score_adj = adj;
+        self.oom_score_adjs = adj;
         self
     }
 
