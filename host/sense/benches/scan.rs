@@ -1,11 +1,13 @@
-//! A warm scan of 5,000 processes and a warm glance at them, beside its floor and beside earlyoom's scan of the same processes.
+//! A warm scan of 5,000 processes, a glance and a still look, each against its floor and against earlyoom's
+//! scan of the same processes.
 //!
-//! The processes sleep in a memcg of their own. The floor makes the calls that a scan needs of them, or a glance, as in a
-//! routine tick of a calm host: opens a file by its path, reads it into memory that is used again, and closes it; no listing, no
-//! parsing, no table. Scan and floor take turns, and the figures are medians. earlyoom in its dry run, told to act below 99 % of memory, looks for a victim each time it
-//! wakes and says so in a line, which counts its scans. What it costs beside them is what a second one costs for each wake-up that is
-//! told to act below 1 %. CPU time is the scheduler's account (`schedstat`, Documentation/scheduler/sched-stats.rst).
-//! Needs root, to make the memcg.
+//! The processes sleep in a memcg of their own. The floor makes the system calls that the scan or glance
+//! needs: it opens each file by its path, reads it into memory that is used again, and closes it, without
+//! listing, parsing or a table. Scan and floor take turns, and the figures are medians. One earlyoom runs dry
+//! with a threshold of 99 % of memory, so it searches a victim at each wake-up and prints a line, which
+//! counts its scans. A second one, with a threshold of 1 %, gives the cost of a wake-up without a scan, which
+//! is subtracted. CPU time is from `schedstat` (Documentation/scheduler/sched-stats.rst). Needs root, to
+//! create the memcg.
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -70,10 +72,10 @@ fn wake_ups(pid: u32) -> u64 {
     value.split_whitespace().next().and_then(|word| word.parse().ok()).expect("a number")
 }
 
-/// How the sensor looks.
+/// How much the sensor reads.
 #[derive(Clone, Copy)]
-enum Look {
-    /// As in a tick in which somebody may have to go.
+enum Depth {
+    /// As in a tick that may shut down a process.
     Scan,
     /// As in a routine tick of a calm host.
     Glance,
@@ -81,8 +83,9 @@ enum Look {
     Still,
 }
 
-impl Look {
-    /// What a warm one needs of each process (all else is known from the last scan), and the lists of the memcgs' processes.
+impl Depth {
+    /// What a warm one needs of each process (all else is known from the last scan), and the lists of the
+    /// memcgs' processes.
     fn calls(self, snapshot: &Snapshot, hierarchy: &Hierarchy) -> Vec<Call> {
         let table = &snapshot.processes;
         let of_row = |row: usize| {
@@ -156,7 +159,7 @@ struct Ours {
     rows: usize,
 }
 
-fn ours(how: Look) -> Ours {
+fn ours(how: Depth) -> Ours {
     let mut sensor = Sensor::new(Root::live(), None).expect("/proc is there");
     let mut snapshot = Snapshot::default();
     let mut boot_ms = 0;
@@ -165,13 +168,13 @@ fn ours(how: Look) -> Ours {
         boot_ms += 2_000;
         let now = Now { boot_ms, wall_ms: boot_ms };
         match how {
-            Look::Scan => sensor.sense(Needs::default(), now, snapshot),
-            Look::Glance => {
-                // Nothing is taken over into the snapshot of somebody else.
+            Depth::Scan => sensor.sense(Needs::default(), now, snapshot),
+            Depth::Glance => {
+                // Another snapshot than the last one, so it is no still look.
                 snapshot.now_ms = u64::MAX;
                 sensor.glance(Needs::default(), now, snapshot);
             }
-            Look::Still => sensor.glance(Needs::default(), now, snapshot),
+            Depth::Still => sensor.glance(Needs::default(), now, snapshot),
         }
         assert_eq!(sensor.faults(), [], "it sees everything");
     };
@@ -280,7 +283,7 @@ fn main() {
     let mut text = String::new();
     let theirs = theirs();
     let looks =
-        [("a warm scan", Look::Scan), ("a warm glance", Look::Glance), ("a warm still look", Look::Still)];
+        [("a warm scan", Depth::Scan), ("a warm glance", Depth::Glance), ("a warm still look", Depth::Still)];
     for (name, look) in looks {
         report(&mut text, name, &ours(look), theirs).expect("a string");
     }

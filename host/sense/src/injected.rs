@@ -1,7 +1,6 @@
-//! System calls of a scan that fail on purpose, one at a time: every one of them, with every error that procfs and cgroupfs
-//! are known to give.
+//! Makes the system calls of a scan fail, one at a time: each of them, with each error that procfs and
+//! cgroupfs are known to return.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::Path;
@@ -12,20 +11,10 @@ use jettison_model::column::{NONE_U32, row};
 use jettison_model::{Needs, Snapshot};
 use rustix::io::Errno;
 
-use crate::{Now, Root, Sensor};
-
-thread_local! {
-    /// How many calls there were, and which one fails with what.
-    static CALLS: Cell<u64> = const { Cell::new(0) };
-    static PLAN: Cell<Option<(u64, Errno)>> = const { Cell::new(None) };
-}
-
-/// What the next system call of this thread fails with.
-pub(crate) fn due() -> Option<Errno> {
-    let call = CALLS.get();
-    CALLS.set(call + 1);
-    PLAN.get().and_then(|(due, errno)| (due == call).then_some(errno))
-}
+use crate::io::failure::{CALLS, PLAN};
+use crate::io::root::Root;
+use crate::now::Now;
+use crate::sensor::Sensor;
 
 const NEEDS: [Needs; 2] = [Needs { cmdlines: false, exes: false, pss: false, counters: false }, Needs::ALL];
 
@@ -33,7 +22,7 @@ const ERRORS: [Errno; 5] = [Errno::NOENT, Errno::SRCH, Errno::ACCESS, Errno::INT
 /// One that means absence, one that does not.
 const TWO: [Errno; 2] = [Errno::NOENT, Errno::IO];
 
-/// What one scan found, in a form in which the entries that one failure costs can be counted.
+/// The result of one scan, in a form in which the entries that a failure costs can be counted.
 #[derive(Debug, PartialEq, Eq)]
 struct Found {
     host: String,
@@ -76,7 +65,7 @@ fn found(snapshot: &Snapshot) -> Found {
     }
 }
 
-/// How many entries of `whole` are absent or other ones in `part`, and how many of `part` are made up.
+/// How many entries of `whole` are absent or different in `part`, which has no others.
 fn lost<K: Ord>(whole: &BTreeMap<K, String>, part: &BTreeMap<K, String>) -> usize {
     assert!(part.keys().all(|key| whole.contains_key(key)), "nothing is made up");
     whole.iter().filter(|&(key, value)| part.get(key) != Some(value)).count()
@@ -130,7 +119,7 @@ fn every_call_fails_once(machine: &str, scope: Option<&str>, errors: &[Errno]) {
 fn judge(clean: &Scan, scan: &Scan, errno: Errno, what: &str) {
     let (processes, memcgs) =
         (lost(&clean.found.processes, &scan.found.processes), lost(&clean.found.memcgs, &scan.found.memcgs));
-    // A memcg that cannot be listed hides those below it, and their processes have none.
+    // A memcg that cannot be listed hides its descendants, and their processes have no memcg.
     let hidden = clean.found.memcgs.len() - scan.found.memcgs.len();
     assert!(processes <= 1 || hidden > 0, "{what}: {processes} processes");
     assert!(memcgs <= 1 + hidden, "{what}: {memcgs} memcgs");
@@ -159,7 +148,7 @@ fn every_call_of_a_scan_fails_once_on_v1() {
 }
 
 #[test]
-fn every_call_of_a_scan_fails_once_where_the_truth_is_corrected() {
+fn every_call_of_a_scan_fails_once_with_zfs_and_zram() {
     every_call_fails_once("zfs", None, &TWO);
     every_call_fails_once("zram", None, &TWO);
 }
@@ -185,7 +174,8 @@ impl Drop for Sleeper {
     }
 }
 
-/// Known processes are read in a shorter way, and only on the kernel's own procfs. What others do there is not ours to compare.
+/// Known processes are read in a shorter way, on the kernel's own procfs only. Only our own children are
+/// compared.
 #[test]
 fn every_call_of_a_live_scan_fails_once() {
     every_live_call_fails_once(Sensor::sense);
@@ -206,7 +196,7 @@ fn every_live_call_fails_once(look: fn(&mut Sensor, Needs, Now, &mut Snapshot)) 
         PLAN.set(plan);
         look(&mut sensor, Needs::default(), Now { boot_ms: 1 << 40, wall_ms: 0 }, &mut snapshot);
         PLAN.set(None);
-        // Without their memcgs: when one of these cannot be listed, all below it are hidden.
+        // Without memcgs: one that cannot be listed hides its descendants.
         snapshot.processes.memcgs = Arc::new(vec![NONE_U32; snapshot.processes.len()]);
         let mut processes = found(&snapshot).processes;
         processes.retain(|pid, _| pids.contains(pid));

@@ -4,26 +4,32 @@ use jettison_model::column::{NONE_U32, UNKNOWN_U64};
 use jettison_model::{Host, Memcgs, Needs, SenseFault, Snapshot};
 use rustix::param::page_size;
 
-use crate::error::{Faults, SenseError};
-use crate::file::{Buffer, open_root};
-use crate::hierarchy::Hierarchy;
-use crate::host_counters::{Counted, HostCounters};
-use crate::host_memory::HostMemory;
-use crate::host_trend::{HostTrend, Sample};
-use crate::limit_watch::{Left, LimitWatch};
-use crate::memcg::{MemcgPaths, MemcgWalk};
-use crate::memory::{Memory, Scope, Unusable};
+use crate::host::counters::{Counted, HostCounters};
+use crate::host::domain::{Memory, Scope};
+use crate::host::ease::Ease;
+use crate::host::memory::HostMemory;
+use crate::host::trend::{HostTrend, Sample};
+use crate::io::error::{Faults, SenseError};
+use crate::io::file::{Buffer, open_root};
+use crate::io::root::Root;
+use crate::io::tree::Unusable;
+use crate::memcg::hierarchy::Hierarchy;
+use crate::memcg::limit_watch::{Left, LimitWatch};
+use crate::memcg::paths::MemcgPaths;
+use crate::memcg::walk::MemcgWalk;
+use crate::now::Now;
 use crate::parse::loadavg::Tasks;
 use crate::parse::pressure::Pressure;
 use crate::parse::zoneinfo::Watermarks;
-use crate::process::{Depth, ProcessWalk, Terms};
-use crate::root::Root;
+use crate::process::terms::{Depth, Terms};
+use crate::process::walk::ProcessWalk;
+use crate::survey::{Holder, holders};
 
-/// For so long a glance may take over what only a scan reads: names, users, page tables. A tick that may shut somebody
-/// down is a scan in any case.
+/// How old the values that only a scan reads may be at a glance: names, users, page tables. A tick that may
+/// shut down a process is a scan in any case.
 const GLANCES_MS_MAX: u64 = 300_000;
 
-/// What was found when everybody was looked at last.
+/// The state of the machine at the last scan, glance or still look.
 #[derive(Debug, Default)]
 struct Last {
     scanned_at_ms: Option<u64>,
@@ -43,19 +49,11 @@ impl Last {
         }
     }
 
+    /// Whether available memory has changed by at most 0.1 % of the total.
     fn has_as_much_left(&self, host: &Host) -> bool {
         host.memory_total_bytes == self.total_bytes
             && host.memory_available_bytes.abs_diff(self.available_bytes) <= self.total_bytes / 1000
     }
-}
-
-/// The time of a scan. Whoever calls has the clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Now {
-    /// Milliseconds since boot, `CLOCK_BOOTTIME`: the clock of start times (clock_gettime(2)).
-    pub boot_ms: u64,
-    /// Milliseconds since 1970.
-    pub wall_ms: u64,
 }
 
 /// Senses one machine. Its first scan allocates; later ones use the same memory again.
@@ -67,20 +65,27 @@ pub struct Sensor {
     host: HostMemory,
     counters: HostCounters,
     trend: HostTrend,
+    ease: Ease,
     last: Last,
     /// `now_ms` of the snapshot that was filled last.
     filled_at_ms: Option<u64>,
-    scope: Option<Scope>,
+    /// The memcg whose memory is looked after: the scope, or the root where that has a limit.
+    domain: Option<Scope>,
+    /// The domain was named as a scope, and processes elsewhere are none of ours.
+    is_scoped: bool,
     memcgs: Option<MemcgWalk>,
     limits: Option<LimitWatch>,
     processes: ProcessWalk,
+    /// The table of tasks when it was last looked through for newcomers.
+    newcomers_at: Option<Tasks>,
     faults: Faults,
 }
 
 impl Sensor {
     /// Finds the memory hierarchy and opens what stays open. `scope` is the path of a memcg below the
     /// hierarchy's root: then available memory is what that memcg can have, and processes elsewhere are
-    /// marked [`jettison_model::snapshot::flags::OUT_OF_SCOPE`].
+    /// marked [`jettison_model::snapshot::flags::OUT_OF_SCOPE`]. Without a scope, a root that has a limit
+    /// itself bounds available memory: the visible root of a container.
     ///
     /// # Errors
     /// [`SenseError::Unreadable`] or [`SenseError::Malformed`] if the root has no usable procfs;
@@ -92,8 +97,10 @@ impl Sensor {
         let counters = HostCounters::new(&root)?;
         let trend = HostTrend::new(page_size() as u64);
         let hierarchy = Hierarchy::find(&root);
-        let scope = match (scope, &hierarchy) {
-            (None, _) => None,
+        let is_scoped = scope.is_some();
+        let domain = match (scope, &hierarchy) {
+            (None, None) => None,
+            (None, Some(hierarchy)) => limited_root(hierarchy, &mut buffer),
             (Some(scope), None) => {
                 return Err(SenseError::NoHierarchy { scope: scope.into() });
             }
@@ -101,8 +108,8 @@ impl Sensor {
         };
         let memcgs = match &hierarchy {
             Some(hierarchy) => {
-                let domain = scope.as_ref().map_or(c".", Scope::directory).to_owned();
-                Some(MemcgWalk::new(hierarchy, open_root(&hierarchy.mount)?, domain))
+                let directory = domain.as_ref().map_or(c".", Scope::directory).to_owned();
+                Some(MemcgWalk::new(hierarchy, open_root(&hierarchy.mount)?, directory))
             }
             None => None,
         };
@@ -118,29 +125,37 @@ impl Sensor {
             host,
             counters,
             trend,
+            ease: Ease::default(),
             last: Last::default(),
             filled_at_ms: None,
-            scope,
+            domain,
+            is_scoped,
             memcgs,
             limits,
             processes,
+            newcomers_at: None,
             faults: Faults::default(),
         })
     }
 
-    /// Takes a snapshot: refills the columns of `into` (all but its request). Never fails: what cannot be read
-    /// costs its value or its row and becomes a fault; what merely ended during the scan does not.
+    /// Takes a snapshot: refills the columns of `into`, all except its request. Never fails: a file that
+    /// cannot be read costs its value or its row and becomes a fault. A process that has ended during the
+    /// scan costs its row and is no fault.
     pub fn sense(&mut self, needs: Needs, now: Now, into: &mut Snapshot) {
         self.scan(needs, now, into, false);
     }
 
-    /// Likewise, at a fraction of the cost, for when nobody is to be shut down: of a process of the last scan only its resident
-    /// memory, its adjustment and its memcg are read, unless its address space has another size than before. Name, user, number
-    /// of threads and page tables are as they were at the last scan, up to five minutes ago, and shared memory is told from that
-    /// of files as it was then. Where swap is in use, or details are needed, it is a scan like any other.
+    /// Takes a snapshot at a fraction of the cost, for a tick that shuts down no process. Three depths, the
+    /// least that will do:
     ///
-    /// And if since then no process has come, and the host has as much memory left, but for a thousandth, those who are still
-    /// there and all memcgs are as they were, adjustments excepted, provided that `into` is what was filled last.
+    /// - A scan, where swap is in use, proportional set sizes are needed or the last scan is five minutes
+    ///   old.
+    /// - A glance. Of a process of the last scan only its resident memory, its adjustment and its memcg are
+    ///   read, unless the size of its address space or of what is not anonymous has changed. Name, user,
+    ///   number of threads and page tables are those of the last scan.
+    /// - A still look, if no process is new, available memory has changed by at most 0.1 % of the total, and
+    ///   `into` is the snapshot that was filled last. Only adjustments are read; processes that have ended
+    ///   lose their rows.
     pub fn glance(&mut self, needs: Needs, now: Now, into: &mut Snapshot) {
         self.scan(needs, now, into, true);
     }
@@ -150,7 +165,7 @@ impl Sensor {
         let is_ours = self.filled_at_ms == Some(into.now_ms);
         self.filled_at_ms = Some(now.boot_ms);
         let (buffer, faults) = (&mut self.buffer, &mut self.faults);
-        // First of all, so that whoever comes meanwhile is missed next time.
+        // Before anything else, so that a process that starts during the scan makes the next one differ.
         let tasks = self.counters.tasks(buffer, &mut |unusable| unusable.record(faults));
         into.taken_at_ms = now.wall_ms;
         into.now_ms = now.boot_ms;
@@ -179,22 +194,33 @@ impl Sensor {
             hierarchy: self.hierarchy.as_ref(),
             memcgs: MemcgPaths(&into.memcgs.paths),
             members: self.memcgs.as_ref().map(MemcgWalk::members),
-            scope: self.scope.as_ref().map(Scope::path),
+            scope: self.domain.as_ref().filter(|_| self.is_scoped).map(Scope::path),
         };
         self.processes.walk(terms, &mut self.buffer, &mut self.faults, &mut into.processes);
         if self.faults.total() > 0 {
-            // What is missing now is not to be taken over.
+            // The table is not complete, so the next look may not be a still one.
             self.last.tasks = None;
         }
     }
 
-    /// Details are read of everybody, each time, and swap is only in `status`.
-    fn may_glance(&self, needs: Needs, now: Now) -> bool {
-        let is_fresh = |at_ms| now.boot_ms.saturating_sub(at_ms) < GLANCES_MS_MAX;
-        self.last.scanned_at_ms.is_some_and(is_fresh) && !needs.has_details() && self.host.is_swap_unused()
+    /// Fills what has been taken since memory was last at ease: the three functions of `host` and the column
+    /// of processes. To be called after each [`Sensor::sense`] and [`Sensor::glance`], with its snapshot.
+    /// Memory is at ease with more than `warn_bytes` available.
+    pub fn blame(&mut self, warn_bytes: u64, into: &mut Snapshot) {
+        let is_at_ease = self.ease.look(into.now_ms, &into.host, warn_bytes);
+        let by_processes_bytes = self.processes.blame(is_at_ease, &mut into.processes);
+        self.ease.fill(into.now_ms, by_processes_bytes, &mut into.host);
     }
 
-    /// Lists who is there, unless the same are there as before. `tasks` is `None` if the table is not that of before.
+    /// A glance reads neither proportional set sizes, which must be of every process and fresh, nor swap,
+    /// which is only in `status`.
+    fn may_glance(&self, needs: Needs, now: Now) -> bool {
+        let is_fresh = |at_ms| now.boot_ms.saturating_sub(at_ms) < GLANCES_MS_MAX;
+        self.last.scanned_at_ms.is_some_and(is_fresh) && !needs.pss && self.host.is_swap_unused()
+    }
+
+    /// Lists the processes, unless these are the same as before. `tasks` is `None` if the table is not that
+    /// of the last look.
     fn depth_of_glance(&mut self, tasks: Option<Tasks>, host: &Host) -> Depth {
         let may_be_still = tasks.is_some() && self.last.tasks.is_some() && self.last.has_as_much_left(host);
         if may_be_still && tasks == self.last.tasks {
@@ -207,8 +233,9 @@ impl Sensor {
         }
     }
 
-    /// Numbers that cannot be read are unknown, which is above every threshold: nobody is shut down for a file
-    /// that we could not read. Where the scope has vanished there is nobody in it to act on, and the host's numbers stand.
+    /// Numbers that cannot be read are unknown, which is above every threshold: an unreadable file must not
+    /// cause a shutdown. Where the scope has been removed, no process is in it, and the numbers are the
+    /// host's.
     fn sense_host(&mut self, needs: Needs, now: Now) -> Host {
         let (buffer, faults) = (&mut self.buffer, &mut self.faults);
         let host = self.host.read(buffer, &mut |unusable| unusable.record(faults));
@@ -217,7 +244,7 @@ impl Sensor {
             Memory::UNKNOWN
         });
         let (mut pressure, mut has_scope_memory) = (None, false);
-        if let Some(scope) = &mut self.scope {
+        if let Some(scope) = &mut self.domain {
             match scope.read(memory, buffer) {
                 Ok(tighter) => (memory, has_scope_memory) = (tighter, true),
                 Err(unusable) => unusable.record(faults),
@@ -254,45 +281,64 @@ impl Sensor {
             zswapped_bytes: said.zswapped_bytes.unwrap_or(UNKNOWN_U64),
             oom_kills: vmstat.oom_kills.unwrap_or(UNKNOWN_U64),
             trend: self.trend.next(now.boot_ms, sample),
+            ..Host::default()
         }
     }
 
-    /// A cheap look at the memory of the domain alone, between ticks. Allocates nothing. `None` if it cannot be
-    /// read, or if the scope has vanished.
+    /// Reads the memory of the domain alone, between ticks. Allocates nothing. `None` if it cannot be read,
+    /// or if the scope has been removed.
     pub fn probe(&mut self) -> Option<Memory> {
         let host = self.host.read(&mut self.buffer, &mut |_| ()).ok()?;
-        match &mut self.scope {
+        match &mut self.domain {
             Some(scope) => scope.read(host, &mut self.buffer).ok(),
             None => Some(host),
         }
     }
 
-    /// Chooses the memcgs whose own limits [`Sensor::nearest_limit`] looks at: those of `memcgs`, a scan's table, that
-    /// have one and satisfy `is_watched`, which is given their paths.
+    /// What holds memory that no process has. Reads files that no tick does, and allocates.
+    #[must_use]
+    pub fn holders(&self) -> Vec<Holder> {
+        holders(&self.root)
+    }
+
+    /// Chooses the memcgs for [`Sensor::nearest_limit`]: those of `memcgs`, the table of a scan, that have a
+    /// limit of their own and for whose path `is_watched` is true.
     pub fn watch_limits(&mut self, memcgs: &Memcgs, is_watched: impl Fn(&[u8]) -> bool) {
         if let Some(limits) = &mut self.limits {
             limits.set(memcgs, is_watched);
         }
     }
 
-    /// The memcgs that [`Sensor::nearest_limit`] looks at, with their limits in bytes.
+    /// The paths of the watched memcgs, with their limits in bytes.
     pub fn watched_limits(&self) -> impl Iterator<Item = (&[u8], u64)> {
         self.limits.iter().flat_map(LimitWatch::watched)
     }
 
-    /// A cheap look at the watched memcgs: the one with the least left below its limit. Page cache counts as left only
-    /// where `is_near` says that it matters.
+    /// The least left below the limit of any watched memcg, between ticks. Reclaimable memory is read, and
+    /// counts as left, only where `is_near` is true.
     pub fn nearest_limit(&mut self, is_near: impl Fn(Left) -> bool) -> Option<Left> {
         self.limits.as_mut()?.nearest(&mut self.buffer, is_near)
     }
 
-    /// What the last scan could not read. The first few; all are counted by [`Sensor::faults_total`].
+    /// Whether a process that is neither in the last scan nor was there at the last such look lives in one of
+    /// the memcgs of whose paths `is_home` is true. Between ticks: where no task was created since, one small
+    /// file is read; else processes are listed, and of each new one its `cgroup` is read.
+    pub fn has_newcomer(&mut self, is_home: &dyn Fn(&[u8]) -> bool) -> bool {
+        let Some(hierarchy) = &self.hierarchy else { return false };
+        let tasks = self.counters.tasks(&mut self.buffer, &mut |_| ());
+        if tasks.is_some() && std::mem::replace(&mut self.newcomers_at, tasks) == tasks {
+            return false;
+        }
+        self.processes.has_newcomer(&mut self.buffer, hierarchy, is_home)
+    }
+
+    /// The first few faults of the last scan; [`Sensor::faults_total`] counts all.
     #[must_use]
     pub fn faults(&self) -> &[SenseFault] {
         self.faults.kept()
     }
 
-    /// How many things the last scan could not read.
+    /// How many faults the last scan had.
     #[must_use]
     pub fn faults_total(&self) -> u64 {
         self.faults.total()
@@ -316,11 +362,20 @@ impl Sensor {
         &self.root
     }
 
-    /// Whether the scope's memcg is there now; true without a scope. A vanished scope is waited for.
+    /// Whether the scope's memcg exists now; true without a scope. The daemon waits for a scope that has been
+    /// removed.
     #[must_use]
     pub fn scope_exists(&self) -> bool {
-        self.scope.as_ref().is_none_or(Scope::exists)
+        self.domain.as_ref().is_none_or(Scope::exists)
     }
+}
+
+/// The root as the domain, if it has a limit: in a container with a cgroup namespace, or with only a part of
+/// the tree mounted, what is visible as the root is the container's own memcg (cgroup_namespaces(7)).
+fn limited_root(hierarchy: &Hierarchy, buffer: &mut Buffer) -> Option<Scope> {
+    let directory = open_root(&hierarchy.mount).ok()?;
+    let mut root = Scope::new("/", hierarchy, directory)?;
+    root.has_limit(buffer).then_some(root)
 }
 
 fn find_scope(scope: &str, hierarchy: &Hierarchy) -> Result<Scope, SenseError> {

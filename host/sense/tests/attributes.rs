@@ -59,7 +59,7 @@ impl Scans {
 }
 
 #[test]
-fn leanings_are_seen_from_the_next_scan_on_and_only_what_is_yes_counts() {
+fn xattrs_are_seen_at_the_next_scan_and_only_true_values_count() {
     let machine = Machine::new(&["a", "b", "c"]);
     let mut scans = Scans::of(&machine, None);
     assert_eq!(scans.flags(), [0; 4]);
@@ -80,12 +80,12 @@ fn the_root_and_a_cgroup_without_the_memory_controller() {
     machine.set("", "user.oomd_omit", "1");
     machine.set("a", "user.oomd_omit", "1");
     std::fs::remove_file(machine.memory.join("a/memory.current")).unwrap();
-    assert_eq!(Scans::of(&machine, None).flags(), [0, OOMD_OMIT], "the root stands for everybody");
+    assert_eq!(Scans::of(&machine, None).flags(), [0, OOMD_OMIT], "the root has no attributes of its own");
 }
 
 #[test]
 #[ignore = "needs root, to give folders away"]
-fn a_user_has_a_say_in_what_is_all_theirs_and_nowhere_else() {
+fn xattrs_of_a_user_count_in_a_domain_of_that_user_and_nowhere_else() {
     let machine = Machine::new(&["root", "user", "user/own", "user/root", "user/other"]);
     for memcg in ["root", "user", "user/own", "user/root", "user/other"] {
         machine.set(memcg, "user.oomd_omit", "1");

@@ -1,4 +1,5 @@
-//! A real machine that does not hold still: processes that come and go by the hundred, and one without its leader.
+//! The live machine while processes start and end by the hundred, and one process without its
+//! leader.
 
 use std::process::{Child, Command};
 use std::sync::Arc;
@@ -19,7 +20,7 @@ const STEADY: usize = 50;
 const SCANS: u64 = 100;
 /// A machine so starved that it does not even do this much shows nothing.
 const CHURN_MIN: u64 = 500;
-/// Far more than any scan takes here, far less than one that waits for somebody.
+/// Far more than any scan takes here, far less than one that waits for a process.
 const IN_TIME: Duration = Duration::from_secs(2);
 
 fn scan(sensor: &mut Sensor, at: u64, into: &mut Snapshot) {
@@ -40,7 +41,7 @@ impl Drop for Sleepers {
 
 #[test]
 #[expect(clippy::disallowed_methods, reason = "so many a second is what it is about")]
-fn five_hundred_that_come_and_go_each_second_cost_nobody_else() {
+fn five_hundred_that_start_and_end_each_second_cost_no_other_process() {
     let steady = Sleepers((0..STEADY).map(|_| Command::new("sleep").arg("600").spawn().unwrap()).collect());
     let (is_over, ended) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let fork = || {
@@ -69,7 +70,7 @@ fn five_hundred_that_come_and_go_each_second_cost_nobody_else() {
         faults += sensor.faults_total();
         let table = &snapshot.processes;
         for child in &steady.0 {
-            let row = table.pids.binary_search(&child.id()).expect("whoever stays has a row");
+            let row = table.pids.binary_search(&child.id()).expect("a process that stays has a row");
             assert_eq!(table.comms.get(row), b"sleep");
             assert!(table.rss_anon_bytes[row] > 0 && table.start_times[row] > 0);
         }
@@ -129,7 +130,7 @@ fn a_process_lives_on_when_its_leader_has_ended() {
     });
     let threads = snapshot.processes.threads[seen];
     kill_process(pid, Signal::KILL).unwrap();
-    // Until somebody waits for it, it is a zombie in earnest.
+    // Until its parent waits for it, it is a zombie.
     wait_for("its end", || {
         scan(&mut sensor, 2, &mut snapshot);
         row_of(&snapshot).filter(|&row| snapshot.processes.has(row, flags::ZOMBIE))

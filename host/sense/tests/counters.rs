@@ -1,4 +1,4 @@
-//! What the kernel counts for the whole host: rates between two scans, and what reclaim goes by.
+//! What the kernel counts for the whole host: rates between two scans, and the watermarks of reclaim.
 
 use std::fs::write;
 use std::path::Path;
@@ -179,7 +179,7 @@ fn pressure_on_io_and_processors_is_found() {
 }
 
 #[test]
-fn watermarks_are_looked_at_once_a_minute() {
+fn watermarks_are_read_once_a_minute() {
     let mut machine = Counting::new(500, "pgmajfault 1\n", 0);
     let zones = |machine: &Counting, low: u64| {
         let text = format!("Node 0, zone Normal\n  pages free 9\n min 1\n low {low}\n high 30\n");
@@ -198,7 +198,7 @@ fn watermarks_are_looked_at_once_a_minute() {
 }
 
 #[test]
-fn what_nobody_asks_for_is_not_read() {
+fn what_is_not_asked_for_is_not_read() {
     let mut machine = Counting::new(500, "pgmajfault 1\n", 0);
     write(machine.folder.path().join("proc/zoneinfo"), "garbage").unwrap();
     write(machine.folder.path().join("proc/vmstat"), "garbage").unwrap();
@@ -209,6 +209,6 @@ fn what_nobody_asks_for_is_not_read() {
     assert_eq!(machine.sensor.faults(), []);
     let Host { oom_kills, trend, watermark_low_bytes, .. } = snapshot.host;
     assert_eq!([oom_kills, trend.major_faults_per_s, watermark_low_bytes], [UNKNOWN_U64; 3]);
-    // These come from files that are read all the same.
+    // These are from files that are read in any case.
     assert_eq!((trend.memory_exhaustion_ms, trend.memory_stall_some_us_per_s), (4_000, 100_000));
 }

@@ -1,4 +1,5 @@
-//! The fuzz target of the parsers, on inputs that a seed gives: real files of every fixture machine, changed here and there.
+//! The fuzz target of the parsers, on inputs that a seed gives: real files of every fixture machine, changed
+//! here and there.
 
 #[path = "../../../fuzz/src/sense/mod.rs"]
 #[allow(unreachable_pub, reason = "there it is a library")]

@@ -58,7 +58,7 @@ fn a_glance_has_the_rows_of_a_scan() {
             assert_eq!(row_of(&first, shell.pid()), expected);
             assert_eq!(row_of(&second, shell.pid()), expected);
         }
-        // Kernel threads and whoever else there is; somebody may become a zombie meanwhile.
+        // Kernel threads and other processes, any of which may become a zombie meanwhile.
         let table = |snapshot: &Snapshot| {
             let rows = 0..snapshot.processes.len();
             let all =
@@ -110,8 +110,37 @@ fn a_name_may_be_minutes_old() {
     let mut snapshot = Snapshot::default();
     let details = Needs { cmdlines: true, ..Needs::default() };
     glancing.sensor.glance(details, glancing.now, &mut snapshot);
-    assert_eq!(comm(&snapshot, pid), "third", "who wants details gets a scan");
+    assert_eq!(comm(&snapshot, pid), "other", "a command line is read at a glance, too");
     assert_eq!(snapshot.processes.cmdlines.get(at(&snapshot, pid)), b"sh\0");
+}
+
+#[test]
+fn a_command_line_is_kept_with_its_process_until_that_has_another_name() {
+    let mut shell = Shell::start();
+    let pid = shell.pid();
+    let mut glancing = Glancing::new(None);
+    let needs = Needs { cmdlines: true, exes: true, ..Needs::default() };
+    let mut cmdline = |ms: u64, is_scan: bool| {
+        glancing.now.boot_ms += ms;
+        let mut snapshot = Snapshot::default();
+        match is_scan {
+            true => glancing.sensor.sense(needs, glancing.now, &mut snapshot),
+            false => glancing.sensor.glance(needs, glancing.now, &mut snapshot),
+        }
+        assert_eq!(glancing.sensor.faults(), []);
+        assert!(snapshot.processes.exes.get(at(&snapshot, pid)).starts_with(b"/"));
+        snapshot.processes.cmdlines.get(at(&snapshot, pid)).to_vec()
+    };
+    assert_eq!(cmdline(0, false), b"sh\0");
+    shell.tell("exec sh -s young");
+    wait_for("another command line", || shell.file("cmdline").contains("young").then_some(()));
+    assert_eq!(cmdline(5_000, true), b"sh\0-s\0young\0", "it was read in its first moments");
+    shell.tell("exec sh -s old");
+    wait_for("a third one", || shell.file("cmdline").contains("old").then_some(()));
+    assert_eq!(cmdline(5_000, true), b"sh\0-s\0young\0", "it is read once");
+    shell.tell("printf other > /proc/$$/comm");
+    wait_for("another name", || (shell.file("comm") == "other\n").then_some(()));
+    assert_eq!(cmdline(5_000, true), b"sh\0-s\0old\0");
 }
 
 #[test]
@@ -147,7 +176,7 @@ fn memory_that_grows_and_a_memcg_that_is_left_are_seen() {
 
 #[test]
 #[ignore = "needs root, to make memcgs"]
-fn where_nothing_moves_all_is_as_it_was_but_the_adjustment() {
+fn where_nothing_changes_only_the_adjustment_is_read() {
     let shell = Shell::start();
     let pid = shell.pid();
     let mut sensor = Sensor::new(Root::live(), None).unwrap();
@@ -155,7 +184,7 @@ fn where_nothing_moves_all_is_as_it_was_but_the_adjustment() {
     let boot_ms = Root::live().uptime_ms().unwrap();
     let adj = Root::live().proc.join(pid.to_string()).join("oom_score_adj");
     let mut attempt = 0;
-    // Somebody else may come at any time, and then it is a glance. A busy host is given half a minute.
+    // Another process may start at any time, which makes it a glance. Try for half a minute on a busy host.
     wait_for("two looks between which no process comes", || {
         attempt += 1;
         let now = |ms: u64| Now { boot_ms: boot_ms + attempt * 1_000 + ms, wall_ms: 1 };
@@ -164,7 +193,7 @@ fn where_nothing_moves_all_is_as_it_was_but_the_adjustment() {
         let age = snapshot.processes.ages_ms[at(&snapshot, pid)];
         let value = attempt % 500 + 1;
         fs::write(&adj, value.to_string()).unwrap();
-        // Who came and went in between is nobody's business.
+        // Processes that started and ended in between do not count.
         assert!(std::process::Command::new("true").status().unwrap().success());
         // A glance would see it, and a still look does not: it walks no memcgs.
         let made = Memcg::new(&format!("still-{attempt}"), MIB).unwrap();
@@ -179,7 +208,7 @@ fn where_nothing_moves_all_is_as_it_was_but_the_adjustment() {
         is_still.then_some(())
     });
     let boot_ms = boot_ms + attempt * 1_000;
-    // Whoever comes is seen, and so is whoever goes.
+    // Processes that have started or ended are noticed.
     let other = Shell::start();
     sensor.glance(Needs::default(), Now { boot_ms: boot_ms + 1_000, wall_ms: 1 }, &mut snapshot);
     let other_pid = other.pid();

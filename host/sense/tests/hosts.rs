@@ -52,11 +52,11 @@ fn a_node_of_kubernetes() {
     let mut said = String::new();
     for row in 0..table.len() {
         let path = table.paths.get(row);
-        let whose = attribution(path);
-        if let Some(pod) = whose.pod {
+        let owner = attribution(path);
+        if let Some(pod) = owner.pod {
             let runtime =
-                whose.container.and_then(|container| container.runtime).map_or("-", Runtime::as_str);
-            let id = whose.container.map_or(b"-".as_slice(), |container| &container.id[..6]);
+                owner.container.and_then(|container| container.runtime).map_or("-", Runtime::as_str);
+            let id = owner.container.map_or(b"-".as_slice(), |container| &container.id[..6]);
             writeln!(said, "{} {} {runtime} {}", pod.uid, pod.qos.as_str(), Escaped(id)).unwrap();
         }
     }
@@ -164,4 +164,44 @@ fn kernels_of_five_years_say_the_same_in_their_own_formats() {
     };
     assert_eq!(features("linux-6.12"), "There There There");
     assert_eq!(features("linux-5.10"), "There Absent { since: (5, 15) } Absent { since: (5, 14) }");
+}
+
+#[test]
+fn a_survey_tells_a_torn_file_from_an_absent_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = Root::below(folder.path());
+    assert_eq!(Survey::of(&root).faults, [], "absent files are normal");
+    for (path, text) in [
+        ("proc/sys/kernel/osrelease", "six\n"),
+        ("proc/sys/vm/panic_on_oom", ""),
+        ("proc/self/status", "Name:\tjettison\nCapE"),
+        (
+            "proc/self/mountinfo",
+            "22 1 0:20 / /proc rw - proc proc rw,hidepid=2\n23 1 0:21 / /sys rw shared:7\n",
+        ),
+        ("proc/cgroups", "#subsys_name\thierarchy\tnum_cgroups\tenabled\nmemory\t4\n"),
+    ] {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    std::fs::create_dir(folder.path().join("proc/swaps")).unwrap();
+    let survey = Survey::of(&root);
+    assert!(survey.sight.is_hidden, "a torn line does not cost the others");
+    assert_eq!((survey.release, survey.panic_on_oom, survey.controllers.len()), (None, None, 0));
+    let mut lines: Vec<String> = Vec::new();
+    for fault in &survey.faults {
+        let path = fault.path.strip_prefix(folder.path().to_str().unwrap()).unwrap();
+        lines.push(format!("{path}: {}\n", fault.what));
+    }
+    lines.sort();
+    expect![[r#"
+        /proc/cgroups: a line is not `name hierarchy num_cgroups enabled`
+        /proc/self/mountinfo: a line is not `ID PARENT MAJOR:MINOR ROOT POINT ...`
+        /proc/self/status: no line `CapEff:` with a hexadecimal number
+        /proc/swaps: cannot be read: Is a directory (os error 21)
+        /proc/sys/kernel/osrelease: not a release of two numbers or more
+        /proc/sys/vm/panic_on_oom: not a number
+    "#]]
+    .assert_eq(&lines.concat());
 }

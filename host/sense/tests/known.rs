@@ -1,4 +1,5 @@
-//! Processes that were there in the last scan are read in a shorter way: the table is the same, and what changes is seen.
+//! Processes that were there in the last scan are read in a shorter way: the table is the same, and what
+//! changes is seen.
 //!
 //! On the machine that runs the tests, since only the kernel's procfs allows the short way.
 
@@ -134,7 +135,7 @@ fn a_pid_used_again_is_another_process() {
         wait_for("a later start time", || (uptime_ms() > ended_ms + 20).then_some(()));
         fs::write(&last_pid, (pid - 1).to_string()).unwrap();
         let second = Shell::start();
-        // Somebody else may have been quicker.
+        // Another process may have got the pid first.
         if second.pid() == pid {
             let after = id(&mut sensor).unwrap();
             assert!(after.start_time > before.start_time, "{before:?} {after:?}");

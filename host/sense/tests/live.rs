@@ -89,7 +89,7 @@ fn the_table_of_this_machine_is_whole() {
 
 #[test]
 #[ignore = "needs root, to make a memcg"]
-fn a_real_scope_bounds_the_memory_and_marks_who_is_outside() {
+fn a_real_scope_bounds_the_memory_and_marks_processes_outside() {
     let memcg = Memcg::new("sense-test", 64 * MIB).unwrap();
     let hog = Hog::new(&memcg, false).unwrap();
     let path = memcg.path().to_owned();
@@ -180,7 +180,7 @@ fn the_kernel_tells_when_a_memcg_fills() {
 
 #[test]
 #[ignore = "needs root, to make a memcg and to read the kernel's log"]
-fn the_kernel_says_whom_it_took() {
+fn the_kernel_log_names_the_victim() {
     let mut log = KernelLog::open(&Root::live()).unwrap();
     log.oom_kills(|_| ()).unwrap();
     let memcg = Memcg::new("kmsg-test", 32 * MIB).unwrap();

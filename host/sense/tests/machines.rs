@@ -269,7 +269,7 @@ fn growth_is_over_the_time_between_scans() {
 }
 
 #[test]
-fn columns_that_nobody_needs_any_more_are_empty_again() {
+fn columns_that_are_no_longer_needed_are_empty_again() {
     let machine = machine("plain-v2");
     let mut sensor = Sensor::new(Root::below(&machine), None).unwrap();
     let mut snapshot = Snapshot::default();
@@ -377,86 +377,4 @@ fn a_host_that_cannot_be_read_any_more_has_unknown_memory_and_not_none() {
     assert_eq!(snapshot.host.memory_available_bytes, jettison_model::column::UNKNOWN_U64);
     assert_eq!(sensor.faults().len(), 1);
     assert_eq!(sensor.probe(), None);
-}
-
-/// A machine of some 2 GiB from a few files.
-fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let meminfo = ("proc/meminfo", "MemTotal: 2097152 kB\nMemAvailable: 1048576 kB\n");
-    for (path, text) in files.iter().chain([&meminfo]) {
-        let path = folder.path().join(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
-    folder
-}
-
-fn probed_mib(folder: &tempfile::TempDir, scope: &str) -> (u64, u64) {
-    let memory = Sensor::new(Root::below(folder.path()), Some(scope)).unwrap().probe().unwrap();
-    (memory.available_bytes >> 20, memory.total_bytes >> 20)
-}
-
-#[test]
-fn a_container_on_v1_learns_of_its_limit_outside_from_its_statistics() {
-    let folder = tree(&[
-        ("sys/fs/cgroup/memory/memory.usage_in_bytes", "104857600\n"),
-        ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"),
-        ("sys/fs/cgroup/memory/memory.stat", "hierarchical_memory_limit 209715200\ntotal_inactive_file 0\n"),
-    ]);
-    assert_eq!(probed_mib(&folder, "/"), (100, 200));
-}
-
-#[test]
-fn a_scope_without_the_memory_controller_is_bounded_by_its_ancestors() {
-    let folder = tree(&[
-        ("sys/fs/cgroup/cgroup.controllers", "cpu memory\n"),
-        ("sys/fs/cgroup/outer/memory.max", "314572800\n"),
-        ("sys/fs/cgroup/outer/memory.current", "209715200\n"),
-        ("sys/fs/cgroup/outer/memory.stat", "anon 1\nactive_file 20971520\n"),
-        ("sys/fs/cgroup/outer/inner/cgroup.procs", ""),
-    ]);
-    assert_eq!(probed_mib(&folder, "/outer/inner"), (120, 300));
-    assert_eq!(probed_mib(&folder, "/"), (1024, 2048));
-}
-
-#[test]
-fn a_cgroup_mount_without_the_memory_controller_is_not_the_memory_hierarchy() {
-    let folder = tree(&[
-        ("proc/self/mountinfo", "41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"),
-        ("sys/fs/cgroup/unified/cgroup.controllers", "cpu\n"),
-    ]);
-    assert_eq!(Sensor::new(Root::below(folder.path()), None).unwrap().hierarchy(), None);
-}
-
-#[test]
-fn the_nearest_limit_is_looked_up_without_a_scan() {
-    let folder = tree(&[
-        ("sys/fs/cgroup/cgroup.controllers", "cpu memory\n"),
-        ("sys/fs/cgroup/a/memory.max", "314572800\n"),
-        ("sys/fs/cgroup/a/memory.current", "104857600\n"),
-        ("sys/fs/cgroup/a/memory.stat", "anon 1\nactive_file 20971520\n"),
-        ("sys/fs/cgroup/b/memory.max", "max\n"),
-        ("sys/fs/cgroup/b/memory.current", "1\n"),
-        ("sys/fs/cgroup/c/memory.max", "209715200\n"),
-        ("sys/fs/cgroup/c/memory.current", "1048576\n"),
-        ("sys/fs/cgroup/c/memory.stat", "anon 1\n"),
-    ]);
-    let mut sensor = Sensor::new(Root::below(folder.path()), None).unwrap();
-    let mut snapshot = Snapshot::default();
-    sensor.sense(Needs::default(), Now { boot_ms: 1, wall_ms: 1 }, &mut snapshot);
-    assert_eq!(sensor.nearest_limit(|_| true), None, "nobody is watched yet");
-    sensor.watch_limits(&snapshot.memcgs, |_| true);
-    let mut nearest_mib = |memory_is_short: bool| {
-        let left = sensor.nearest_limit(|_| memory_is_short)?;
-        Some((left.left_bytes >> 20, left.limit_bytes >> 20))
-    };
-    assert_eq!(nearest_mib(false), Some((199, 200)));
-    let usage = folder.path().join("sys/fs/cgroup/a/memory.current");
-    std::fs::write(&usage, "293601280\n").unwrap();
-    assert_eq!(nearest_mib(false), Some((20, 300)));
-    assert_eq!(nearest_mib(true), Some((40, 300)), "page cache can be taken back");
-    std::fs::write(&usage, "").unwrap();
-    assert_eq!(nearest_mib(true), Some((199, 200)), "one that says nothing any more is skipped");
-    sensor.watch_limits(&snapshot.memcgs, |path| path != b"/c" && path != b"/a");
-    assert_eq!(sensor.nearest_limit(|_| true), None);
 }

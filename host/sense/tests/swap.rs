@@ -1,6 +1,7 @@
-//! Swap that comes and goes while a sensor lives, on the kernel that runs the tests: a file, and a zram device.
+//! Swap that is added and removed while a sensor runs, on the live kernel: a file, and a zram
+//! device.
 //!
-//! Nobody else's swap is touched, and nothing here is large enough to matter to it. No other test runs meanwhile.
+//! Other swap areas are not touched, and these are too small to matter to them. No other test runs meanwhile.
 
 use std::fs;
 use std::path::{Path, PathBuf};

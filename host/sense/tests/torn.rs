@@ -1,4 +1,5 @@
-//! Every file of every fixture machine, empty, cut, too long, garbage or missing, one at a time: the scan delivers the rest.
+//! Every file of every fixture machine, empty, cut, too long, garbage or missing, one at a time: the scan
+//! delivers the rest.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,7 +26,8 @@ fn copy(from: &Path, to: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// The rows of a scan of a machine, each as text. `None` if it has no memory to tell of, which is an error before any scan.
+/// The rows of a scan of a machine, each as text. `None` if it has no memory to tell of, which is an error
+/// before any scan.
 fn rows(root: &Root) -> Option<Vec<String>> {
     let mut sensor = Sensor::new(root.clone(), None).ok()?;
     let mut snapshot = Snapshot::default();

@@ -1,18 +1,26 @@
 //! `/proc/spl/kstat/zfs/arcstats`: the adaptive replacement cache of ZFS (zfs(4), `arc_stats_t` in OpenZFS).
 
-use super::{Malformed, lines, number};
+use super::text::{Malformed, lines, number};
 
-/// What of `arcstats` is used, in bytes.
+/// The values of `arcstats` that are used, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Arcstats {
     pub(crate) size_bytes: u64,
     /// It never shrinks below this.
     pub(crate) min_bytes: u64,
-    /// Clean buffers that nobody holds. `None`: a release before 0.7 does not say.
+    /// Clean buffers that are not in use. `None` before OpenZFS 0.7.
     pub(crate) evictable_bytes: Option<u64>,
 }
 
-/// Two lines of heading, then `name type value`.
+/// Two lines of heading, then name, type and value:
+///
+/// ```text
+/// 13 1 0x01 147 39984 5020 1767225600
+/// name                            type data
+/// size                            4    8589934592
+/// c_min                           4    1073741824
+/// mru_evictable_data              4    100
+/// ```
 pub(crate) fn arcstats(text: &[u8]) -> Result<Arcstats, Malformed> {
     let (mut size, mut min, mut evictable) = (None, None, None::<u64>);
     for line in lines(text) {

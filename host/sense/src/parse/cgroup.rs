@@ -1,7 +1,7 @@
-//! `/proc/PID/cgroup` (cgroups(7)): which memcg a process is in, and what its path says.
+//! `/proc/PID/cgroup` (cgroups(7)): the memcg of a process, and the systemd units in its path.
 
-use super::{cut, lines};
-use crate::hierarchy::Version;
+use super::text::{cut, lines};
+use crate::parse::version::Version;
 
 /// The path in the memory hierarchy; `None` if the file has no line for it.
 ///
@@ -26,8 +26,8 @@ pub(crate) fn is_within(path: &[u8], scope: &[u8]) -> bool {
     scope == b"/" || path.strip_prefix(scope).is_some_and(|below| below.is_empty() || below.starts_with(b"/"))
 }
 
-/// The deepest part of the path that is a systemd unit with processes of its own (systemd.unit(5)), or nothing.
-/// Slices are not among them: they only group units.
+/// The deepest part of the path that is a systemd unit with processes of its own (systemd.unit(5)), or
+/// nothing. Slices are not among them: they only group units.
 pub(crate) fn unit(path: &[u8]) -> &[u8] {
     const SUFFIXES: [&[u8]; 5] = [b".service", b".scope", b".mount", b".swap", b".socket"];
     path.rsplit(|&byte| byte == b'/')

@@ -1,4 +1,4 @@
-//! All parsers at once, for fuzzing: whatever a kernel, or a folder that looks like one, writes.
+//! All parsers at once, for fuzzing.
 
 use std::hint::black_box;
 
@@ -6,13 +6,13 @@ use super::{
     arcstats, cgroup, keyed, loadavg, meminfo, mounts, oom_kill, pressure, smaps, stat, statm, status, swaps,
     value, vmstat, zoneinfo,
 };
-use crate::attribution::attribution;
-use crate::hierarchy::Version;
+use crate::memcg::attribution::attribution;
+use crate::parse::version::Version;
 
-/// Gives the bytes to every parser there is. Says how many of those that can refuse took them.
+/// Gives the bytes to every parser. Returns how many of those that can fail succeeded.
 ///
 /// # Panics
-/// If a parser does, or takes for a part of the text what is none.
+/// If a parser does, or returns a slice that is not part of the text.
 #[must_use]
 pub fn parse_with_every(text: &[u8]) -> usize {
     let is_part = |part: &[u8]| assert!(text.as_ptr_range().contains(&part.as_ptr()) || part.is_empty());

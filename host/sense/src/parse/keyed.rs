@@ -1,10 +1,11 @@
 //! Flat keyed files of a memcg: `memory.stat`, `memory.events`, `memory.oom_control`.
 //! (Documentation/admin-guide/cgroup-v2.rst, cgroup-v1/memory.rst.)
 
-use super::{cut, lines, number};
-use crate::hierarchy::Version;
+use super::text::{cut, lines, number};
+use crate::parse::version::Version;
 
-/// What of `memory.stat` is used, in bytes where nothing else is said, descendants included. `None`: this kernel does not say.
+/// The values of `memory.stat` that are used, in bytes unless noted, descendants included. `None` where this
+/// kernel has no such line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct MemcgStat {
     pub(crate) anon: Option<u64>,
@@ -12,13 +13,13 @@ pub(crate) struct MemcgStat {
     pub(crate) shmem: Option<u64>,
     pub(crate) inactive_file: Option<u64>,
     pub(crate) active_file: Option<u64>,
-    /// v1 does not say.
+    /// v2 only.
     pub(crate) slab_reclaimable: Option<u64>,
-    /// Pages of anonymous memory that were read back from swap soon after they had been taken.
+    /// Pages of anonymous memory that were swapped in soon after they had been reclaimed.
     pub(crate) refault_anon: Option<u64>,
-    /// Likewise of page cache. A kernel before 5.9 counts these alone, and has no second word.
+    /// Likewise of page cache. Before Linux 5.9 `workingset_refault` counts these alone.
     pub(crate) refault_file: Option<u64>,
-    /// v1 only: the least limit of the memcg and all its ancestors, those too that we cannot see.
+    /// v1 only: the least limit of the memcg and all its ancestors, also of those outside of a container.
     pub(crate) hierarchical_limit: Option<u64>,
 }
 
@@ -36,19 +37,25 @@ impl MemcgStat {
         hierarchical_limit: None,
     };
 
-    /// What the kernel could give back without swapping; `None` if it says nothing about it.
+    /// What the kernel can reclaim without swapping; `None` if none of it is known.
     pub(crate) fn reclaimable_bytes(&self) -> Option<u64> {
         let parts = [self.inactive_file, self.active_file, self.slab_reclaimable];
         parts.into_iter().flatten().reduce(u64::saturating_add)
     }
 
-    /// All pages that had to be read again; `None` if the kernel says nothing about it.
+    /// All refaults, in pages; `None` if neither kind is known.
     pub(crate) fn refaults(&self) -> Option<u64> {
         [self.refault_anon, self.refault_file].into_iter().flatten().reduce(u64::saturating_add)
     }
 }
 
-/// Lines that are not a word and a number are nothing to us: kernels add lines of all kinds.
+/// A key and a number on each line. Other lines are skipped, since kernels add lines of all kinds.
+///
+/// ```text
+/// anon 734003200                          v2
+/// total_rss 566231040                     v1
+/// hierarchical_memory_limit 1073741824    v1
+/// ```
 pub(crate) fn memcg_stat(text: &[u8], version: Version) -> MemcgStat {
     let mut found = MemcgStat::NONE;
     for (key, value) in entries(text) {

@@ -1,17 +1,22 @@
-//! `/proc/loadavg` (proc_loadavg(5)): of interest are its last two numbers.
+//! `/proc/loadavg` (proc_loadavg(5)), of which the last two numbers are used.
 
-use super::{Malformed, number};
+use super::text::{Malformed, number};
 
-/// Who there is, in short: if both numbers are what they were, nobody has been born since, and so nobody has ended.
+/// A summary of the table of tasks: if both numbers are the same as before, no task was created, and so none
+/// has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tasks {
     /// How many threads there are.
     pub(crate) threads: u64,
-    /// The pid that was given last, in the pid namespace of whoever reads.
+    /// The pid that was given last, in the reader's pid namespace.
     pub(crate) last_pid: u64,
 }
 
-/// `0.20 0.18 0.12 1/80 11206`
+/// Three averages, running and all threads, the last pid:
+///
+/// ```text
+/// 0.20 0.18 0.12 1/80 11206
+/// ```
 pub(crate) fn loadavg(text: &[u8]) -> Result<Tasks, Malformed> {
     let odd = Malformed("not `... running/threads last-pid`");
     let mut words = text.split(u8::is_ascii_whitespace).skip(3);

@@ -1,8 +1,8 @@
 //! `/proc/meminfo` (proc_meminfo(5)).
 
-use super::{Malformed, cut, kib, lines, number};
+use super::text::{Malformed, cut, kib, lines, number};
 
-/// What of `meminfo` is used, in bytes.
+/// The values of `meminfo` that are used, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Meminfo {
     pub(crate) total_bytes: u64,
@@ -10,16 +10,23 @@ pub(crate) struct Meminfo {
     /// 0 on a kernel without swap.
     pub(crate) swap_total_bytes: u64,
     pub(crate) swap_free_bytes: u64,
-    /// What nobody uses, for anything.
+    /// `MemFree`: not in use at all.
     pub(crate) free_bytes: Option<u64>,
-    /// What zswap takes, and what it holds for that. Since Linux 5.19.
+    /// The memory that zswap takes, and the size of what it stores. Since Linux 5.19.
     pub(crate) zswap_bytes: Option<u64>,
     pub(crate) zswapped_bytes: Option<u64>,
     /// The pool of hugepages of all sizes, free ones and those in use.
     pub(crate) hugetlb_bytes: u64,
 }
 
-/// `MemAvailable` is there since Linux 3.14; without it there is nothing to go by.
+/// A name and a size on each line. `MemAvailable`, without which the file is of no use, is there since Linux
+/// 3.14.
+///
+/// ```text
+/// MemTotal:        4194304 kB
+/// MemAvailable:     819200 kB
+/// HugePages_Total:       0
+/// ```
 pub(crate) fn meminfo(text: &[u8]) -> Result<Meminfo, Malformed> {
     let (mut total, mut available, mut swap_total, mut swap_free) = (None, None, None, None);
     let (mut hugepages, mut hugepage_size, mut hugetlb) = (None, None, None);

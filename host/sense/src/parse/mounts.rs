@@ -1,11 +1,13 @@
-//! `/proc/self/mountinfo` (proc_pid_mountinfo(5)): where cgroup hierarchies are mounted.
+//! `/proc/self/mountinfo` (proc_pid_mountinfo(5)), of which the crate procfs parses each line.
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
-use super::lines;
-use crate::hierarchy::Version;
+use procfs::process::MountInfo;
+
+use super::text::{Malformed, lines};
+use super::version::Version;
 
 /// One mount that may hold the memory controller.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,30 +18,45 @@ pub(crate) struct Mount {
     pub(crate) mounted: Vec<u8>,
 }
 
+/// All mounts, in the kernel's order. Line by line, so that one which cannot be parsed does not cost the
+/// others.
+///
+/// ```text
+/// 35 31 0:32 / /sys/fs/cgroup/memory rw,relatime shared:1 - cgroup cgroup rw,memory
+///            | mount point           options                type   source options of the file system
+///            which part of the file system
+/// ```
+pub(crate) fn mounts(text: &[u8]) -> impl Iterator<Item = Result<MountInfo, Malformed>> {
+    lines(text).filter(|line| !line.is_empty()).map(|line| {
+        let line = std::str::from_utf8(line).ok().ok_or(Malformed("a mount is not in UTF-8"))?;
+        // Its error names a line of its own source, as a bug.
+        MountInfo::from_line(line)
+            .ok()
+            .ok_or(Malformed("a line is not `ID PARENT MAJOR:MINOR ROOT POINT ...`"))
+    })
+}
+
 /// All v1 mounts with the memory controller and all v2 mounts, in the kernel's order.
 pub(crate) fn cgroup_mounts(text: &[u8]) -> impl Iterator<Item = Mount> {
-    lines(text).filter_map(mount)
+    mounts(text).filter_map(|mount| cgroup_mount(&mount.ok()?))
 }
 
-// 35 31 0:32 / /sys/fs/cgroup/memory rw,relatime shared:1 - cgroup cgroup rw,memory
-fn mount(line: &[u8]) -> Option<Mount> {
-    let mut words = line.split(|&byte| byte == b' ');
-    let mounted = unescaped(words.nth(3)?);
-    let point = unescaped(words.next()?);
-    words.find(|&word| word == b"-")?;
-    let version = match words.next()? {
-        b"cgroup" => {
-            let mut options = words.nth(1)?.split(|&byte| byte == b',');
-            options.find(|&option| option == b"memory")?;
-            Version::V1
-        }
-        b"cgroup2" => Version::V2,
+fn cgroup_mount(mount: &MountInfo) -> Option<Mount> {
+    let version = match mount.fs_type.as_str() {
+        "cgroup" if mount.super_options.contains_key("memory") => Version::V1,
+        "cgroup2" => Version::V2,
         _ => return None,
     };
-    Some(Mount { version, point: PathBuf::from(OsString::from_vec(point)), mounted })
+    let point = unescaped(mount.mount_point.as_os_str().as_bytes());
+    Some(Mount {
+        version,
+        point: PathBuf::from(OsString::from_vec(point)),
+        mounted: unescaped(mount.root.as_bytes()),
+    })
 }
 
-/// The kernel writes blanks and backslashes in names as `\` and three octal digits.
+/// The kernel writes blanks and backslashes in names as `\` and three octal digits, which procfs leaves as
+/// they are.
 fn unescaped(word: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(word.len());
     let mut rest = word;

@@ -1,28 +1,30 @@
-//! A record of `/dev/kmsg` (Documentation/ABI/testing/dev-kmsg) that says whom the kernel's OOM killer took
-//! (`__oom_kill_process` in mm/oom_kill.c).
+//! A record of `/dev/kmsg` (Documentation/ABI/testing/dev-kmsg) that names a victim of the kernel's OOM
+//! killer (`__oom_kill_process` in mm/oom_kill.c).
 
+use super::text::{cut, number};
 use super::value::oom_score_adj;
-use super::{cut, number};
 
 /// A process that the kernel's OOM killer has killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OomKill<'r> {
     /// Its pid in the kernel's own pid namespace.
     pub pid: u32,
-    /// Its name; bytes that are not printable ASCII stand there as `\xNN`.
+    /// Its name, in which bytes that are not printable ASCII are written as `\xNN`.
     pub comm: &'r [u8],
     /// The anonymous memory that it held, bytes.
     pub anon_rss_bytes: Option<u64>,
-    /// Its adjustment, where the kernel says it (since Linux 5.4).
+    /// The user that started it, in the initial user namespace (since Linux 5.4).
+    pub uid: Option<u32>,
+    /// Its adjustment (since Linux 5.4).
     pub oom_score_adj: Option<i16>,
     /// Whether a memcg was full, and not the host.
     pub is_memcg: bool,
 }
 
-/// `None` for any other record, and for one that a program wrote: the kernel does not let programs write as facility 0.
+/// `None` for any other record, and for one that a program wrote: only the kernel writes as facility 0.
 ///
 /// ```text
-/// 3,812,9794903,-;Memory cgroup out of memory: Killed process 99 (tail) total-vm:67432kB, anon-rss:65104kB, ...
+/// 3,812,9794903,-;Memory cgroup out of memory: Killed process 99 (tail) total-vm:67432kB, anon-rss:4kB, ...
 /// ```
 pub(crate) fn oom_kill(record: &[u8]) -> Option<OomKill<'_>> {
     let (prefix, rest) = cut(record, b';')?;
@@ -36,7 +38,7 @@ pub(crate) fn oom_kill(record: &[u8]) -> Option<OomKill<'_>> {
         return None;
     }
     let (pid, named) = cut(killed, b' ')?;
-    // A name can have anything in it, the sizes behind it cannot.
+    // The name may contain anything, so it ends where the sizes begin for the last time.
     let end = named.windows(SIZES.len()).rposition(|window| window == SIZES)?;
     let (comm, sizes) = named.split_at_checked(end)?;
     let value = |key: &[u8]| {
@@ -48,6 +50,7 @@ pub(crate) fn oom_kill(record: &[u8]) -> Option<OomKill<'_>> {
         comm: comm.strip_prefix(b"(")?,
         anon_rss_bytes: value(b"anon-rss:")
             .and_then(|size| number(size.strip_suffix(b"kB")?)?.checked_mul(1024)),
+        uid: value(b"UID:").and_then(|uid| u32::try_from(number(uid)?).ok()),
         oom_score_adj: value(b"oom_score_adj:").and_then(oom_score_adj),
         is_memcg,
     })
@@ -74,6 +77,7 @@ mod tests {
             pid: 99,
             comm: b"tail",
             anon_rss_bytes: Some(65104 * 1024),
+            uid: Some(0),
             oom_score_adj: Some(-17),
             is_memcg: true,
         };
@@ -85,6 +89,7 @@ mod tests {
             pid: 7,
             comm: b"a b",
             anon_rss_bytes: Some(4096),
+            uid: None,
             oom_score_adj: None,
             is_memcg: false,
         };

@@ -1,9 +1,9 @@
 //! `/proc/pressure/memory` and `memory.pressure` (Documentation/accounting/psi.rst).
 
-use super::{Malformed, lines, number};
+use super::text::{Malformed, lines, number};
 
-/// The share of the last ten seconds in which tasks stalled, hundredths of a percent; and the whole time since boot,
-/// microseconds, which the kernel brings up to date when it is read (`psi_show` in kernel/sched/psi.c).
+/// The share of the last ten seconds in which tasks stalled, hundredths of a percent; and the time since
+/// boot, microseconds, which the kernel updates when the file is read (`psi_show` in kernel/sched/psi.c).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pressure {
     pub(crate) some_avg10: u32,
@@ -12,6 +12,12 @@ pub(crate) struct Pressure {
     pub(crate) full_total_us: Option<u64>,
 }
 
+/// Two lines:
+///
+/// ```text
+/// some avg10=1.25 avg60=0.40 avg300=0.10 total=5000000
+/// full avg10=0.50 avg60=0.10 avg300=0.02 total=1000000
+/// ```
 pub(crate) fn pressure(text: &[u8]) -> Result<Pressure, Malformed> {
     Ok(Pressure {
         some_avg10: some_avg10(text)?,
@@ -21,8 +27,8 @@ pub(crate) fn pressure(text: &[u8]) -> Result<Pressure, Malformed> {
     })
 }
 
-/// `some avg10` alone, of a file that need not have `full`: `pressure/cpu` has it since Linux 5.13, and for the host it
-/// is always 0 (psi.rst).
+/// `some avg10` alone, of a file that need not have `full`: `pressure/cpu` has it since Linux 5.13, and for
+/// the host it is always 0 (psi.rst).
 pub(crate) fn some_avg10(text: &[u8]) -> Result<u32, Malformed> {
     avg10(text, b"some ").ok_or(Malformed("no `some avg10=`"))
 }

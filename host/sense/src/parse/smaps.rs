@@ -1,8 +1,14 @@
 //! `/proc/PID/smaps_rollup` (proc_pid_smaps(5)).
 
-use super::{kib, lines};
+use super::text::{kib, lines};
 
-/// `Pss`, in bytes: each shared page counts with its share. `None` where memory is gone or the file has no such line.
+/// `Pss`, in bytes: a page that N processes share counts as 1/N. `None` if there is no such line.
+///
+/// ```text
+/// 559e6c9ad000-7ffc8a5f6000 ---p 00000000 00:00 0    [rollup]
+/// Rss:                2988 kB
+/// Pss:                1480 kB
+/// ```
 pub(crate) fn pss_bytes(text: &[u8]) -> Option<u64> {
     lines(text).find_map(|line| kib(line.strip_prefix(b"Pss:")?))
 }

@@ -1,38 +1,44 @@
 //! `/proc/PID/stat` (proc_pid_stat(5)).
 
-use super::{Malformed, number};
+use super::text::{Malformed, number};
 
 /// `PF_KTHREAD` of include/linux/sched.h.
 const PF_KTHREAD: u64 = 0x0020_0000;
 
-/// What of `stat` is used.
+/// The fields of `stat` that are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stat<'a> {
-    /// As the process chose it: any bytes but NUL.
+    /// Chosen by the process: any bytes but NUL.
     pub(crate) comm: &'a [u8],
     pub(crate) state: u8,
-    /// 0 where the parent is outside of what we see.
+    /// 0 where the parent is in an outer pid namespace.
     pub(crate) parent_pid: u32,
     pub(crate) is_kernel_thread: bool,
-    /// Of the whole group, a dead leader included.
+    /// Of the thread group, a dead leader included.
     pub(crate) threads: u32,
     /// Clock ticks since boot.
     pub(crate) start_time: u64,
 }
 
 impl Stat<'_> {
-    /// Exited and not yet reaped, as far as the leader goes.
+    /// Whether the leader has exited. Other threads may live on.
     pub(crate) fn leader_is_dead(&self) -> bool {
         matches!(self.state, b'Z' | b'X' | b'x')
     }
 
-    /// A process lives as long as one of its threads does.
+    /// Whether all threads have exited.
     pub(crate) fn is_dead(&self) -> bool {
         self.leader_is_dead() && self.threads <= 1
     }
 }
 
-/// The name may contain anything, `) Z ` and newlines too, so it ends at the last parenthesis of the file.
+/// Fields by number; the name may contain anything, `) Z ` and newlines too, so it ends at the last
+/// parenthesis of the file.
+///
+/// ```text
+/// 711 (postgres) S 700 711 711 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 200000 4096 1 ...
+///                | parent           flags                   threads start time, in clock ticks
+/// ```
 pub(crate) fn stat(text: &[u8]) -> Result<Stat<'_>, Malformed> {
     let open = text.iter().position(|&byte| byte == b'(');
     let close = text.iter().rposition(|&byte| byte == b')');

@@ -1,19 +1,23 @@
 //! `/proc/PID/statm` (proc_pid_statm(5)): sizes in pages, from the counters that `status` has in kB.
 
-use super::{Malformed, number};
+use super::text::{Malformed, number};
 
-/// What of `statm` is used.
+/// The values of `statm` that are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Statm {
-    /// The address space. 0 of a process whose memory is gone.
+    /// The address space. 0 of a process that has already freed it.
     pub(crate) size_pages: u64,
     /// In memory: anonymous, of files and shared.
     pub(crate) resident_pages: u64,
-    /// Of these, those of files and shared ones.
+    /// Of these, the pages of files and shared memory.
     pub(crate) shared_pages: u64,
 }
 
-/// `size resident shared ...` on one line.
+/// Size, resident, shared, text, 0, data and 0:
+///
+/// ```text
+/// 2310 1054 892 234 0 391 0
+/// ```
 pub(crate) fn statm(text: &[u8]) -> Result<Statm, Malformed> {
     let mut numbers = text.split(u8::is_ascii_whitespace).map(number);
     let mut next = || numbers.next().flatten().ok_or(Malformed("not `size resident shared ...`"));

@@ -1,12 +1,14 @@
-//! `/proc/PID/status` (proc_pid_status(5)). The kernel escapes the name in its first line, so no process can forge one.
+//! `/proc/PID/status` (proc_pid_status(5)). The kernel escapes the name in its first line, so no process can
+//! forge one.
 
 use super::stat::Stat;
-use super::{Malformed, cut, kib, lines, number};
+use super::text::{Malformed, cut, kib, lines, number};
 
-/// What of `status` is used. `None`: the kernel did not say (before Linux 4.5 it knew only the sum).
+/// The values of `status` that are used. `None` where there is no such line (before Linux 4.5 there is only a
+/// sum).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Status<'a> {
-    /// As the kernel escapes it: a newline is `\\n`, a backslash two.
+    /// Escaped by the kernel: a newline is `\n`, a backslash is `\\`.
     pub(crate) name: &'a [u8],
     /// One letter, as in `stat`.
     pub(crate) state: Option<u8>,
@@ -23,7 +25,18 @@ pub(crate) struct Status<'a> {
     pub(crate) page_table_bytes: Option<u64>,
 }
 
-/// A process whose memory is gone (a zombie, one that is exiting) has no lines about it: all it has is 0.
+/// A name and a value on each line. A process that has freed its memory (a zombie, one that is exiting) has
+/// no sizes: they are 0.
+///
+/// ```text
+/// Name:   postgres
+/// State:  S (sleeping)
+/// PPid:   700
+/// Uid:    26      26      26      26      real, effective, saved, file system
+/// VmSize:   921600 kB
+/// RssAnon:  512000 kB
+/// Threads:        1
+/// ```
 pub(crate) fn status(text: &[u8]) -> Result<Status<'_>, Malformed> {
     let mut uid = None;
     let mut found = Status::default();
@@ -67,8 +80,8 @@ pub(crate) fn status(text: &[u8]) -> Result<Status<'_>, Malformed> {
 }
 
 impl<'a> Status<'a> {
-    /// What `stat` would tell of a process that is known not to be a kernel thread, and has this start time. `None` where it tells
-    /// more: an escaped name, a dead leader.
+    /// The `stat` of a process that is no kernel thread and has this start time. `None` where only `stat`
+    /// itself will do: the name is escaped, or the leader is dead.
     pub(crate) fn as_stat(&self, start_time: u64) -> Option<Stat<'a>> {
         let found = Stat {
             comm: self.name,

@@ -1,6 +1,6 @@
-//! `/proc/swaps` (proc(5)): what is swapped to.
+//! `/proc/swaps` (proc_swaps(5)) and the statistics of zram devices.
 
-use super::{cut, lines, number};
+use super::text::{cut, lines, number};
 
 /// One swap area.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub(crate) struct SwapArea {
     pub(crate) used_bytes: u64,
 }
 
-/// All areas, in the kernel's order. The heading and lines that are none are skipped.
+/// All areas, in the kernel's order. The heading and lines of another form are skipped.
 ///
 /// ```text
 /// Filename        Type            Size            Used            Priority
@@ -27,7 +27,7 @@ pub(crate) fn swap_areas(text: &[u8]) -> impl Iterator<Item = SwapArea> {
     })
 }
 
-/// `/dev/zram0`, or Android's `/dev/block/zram0`. A file of that name elsewhere is none.
+/// `/dev/zram0`, or Android's `/dev/block/zram0`. A file with that name elsewhere is not a zram device.
 fn zram_number(name: &[u8]) -> Option<u32> {
     let below = name.strip_prefix(b"/dev/")?;
     let device = below.strip_prefix(b"block/").unwrap_or(below);
@@ -37,15 +37,19 @@ fn zram_number(name: &[u8]) -> Option<u32> {
 /// `/sys/block/zramN/mm_stat` (Documentation/admin-guide/blockdev/zram.rst), in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ZramStat {
-    /// What is stored, before compression.
+    /// The size of what is stored, before compression.
     pub(crate) original_bytes: u64,
-    /// What that takes.
+    /// The memory that this takes.
     pub(crate) memory_bytes: u64,
-    /// What it may take; 0 is no limit.
+    /// The most that it may take; 0 is no limit.
     pub(crate) memory_bytes_max: u64,
 }
 
-/// `orig_data_size compr_data_size mem_used_total mem_limit ...` on one line.
+/// `orig_data_size compr_data_size mem_used_total mem_limit ...` on one line:
+///
+/// ```text
+///    16777216  4194304  4456448        0  4456448        0        0        0        0
+/// ```
 pub(crate) fn zram_stat(text: &[u8]) -> Option<ZramStat> {
     let (line, _) = cut(text, b'\n').unwrap_or((text, b""));
     let mut numbers = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).map(number);

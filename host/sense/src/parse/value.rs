@@ -1,14 +1,16 @@
-//! Files of one value: `memory.max`, `memory.current`, `memory.limit_in_bytes`, `memory.oom.group`, `oom_score_adj`;
-//! and attributes of one.
+//! Files of one value: `memory.max`, `memory.current`, `memory.limit_in_bytes`, `memory.oom.group`,
+//! `oom_score_adj`; and attributes of one.
 
 use jettison_model::column::UNLIMITED_U64;
 
-use super::{number, signed};
+use super::text::{number, signed};
 
-/// What v1 says for no limit: the largest multiple of the page size in a signed number, for pages of 4 KiB and of 64 KiB.
+/// "No limit" on v1: the largest multiple of the page size in a signed number, for pages of 4 KiB and of 64
+/// KiB.
 const V1_UNLIMITED_MIN: u64 = 0x7fff_ffff_ffff_0000;
 
-/// A number of bytes, or the sentinel for "max" (v2) and the number that stands for it (v1).
+/// A number of bytes: `104857600`. `max` (v2) and the number that means it on v1 (`9223372036854771712`) are
+/// [`UNLIMITED_U64`].
 pub(crate) fn limit(text: &[u8]) -> Option<u64> {
     match text.trim_ascii() {
         b"max" => Some(UNLIMITED_U64),
@@ -25,7 +27,7 @@ pub(crate) fn boolean(text: &[u8]) -> Option<bool> {
     }
 }
 
-/// What systemd takes for true in an attribute (`parse_boolean` in src/basic/parse-util.c).
+/// What systemd accepts as true in an attribute (`parse_boolean` in src/basic/parse-util.c).
 pub(crate) fn is_yes(text: &[u8]) -> bool {
     let words: [&[u8]; 6] = [b"1", b"yes", b"y", b"true", b"t", b"on"];
     words.iter().any(|word| text.eq_ignore_ascii_case(word))

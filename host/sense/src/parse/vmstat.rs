@@ -1,9 +1,9 @@
 //! `/proc/vmstat` (proc_vmstat(5); names in mm/vmstat.c).
 
-use super::Malformed;
 use super::keyed::entries;
+use super::text::Malformed;
 
-/// What of `vmstat` is used: counts since boot. `None`: this kernel does not count it.
+/// The counters of `vmstat` that are used, since boot. `None` where this kernel has no such line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Vmstat {
     pub(crate) refault_anon_pages: Option<u64>,
@@ -16,7 +16,14 @@ pub(crate) struct Vmstat {
     pub(crate) oom_kills: Option<u64>,
 }
 
-/// Kernels add and drop lines of all kinds; one without any of these is none.
+/// A name and a number on each line. Kernels add and drop lines, so any may be absent, but not all of them.
+///
+/// ```text
+/// workingset_refault_anon 12
+/// pswpin 3
+/// allocstall_normal 2
+/// oom_kill 1
+/// ```
 pub(crate) fn vmstat(text: &[u8]) -> Result<Vmstat, Malformed> {
     let mut found = Vmstat::default();
     for (key, value) in entries(text) {
@@ -28,7 +35,7 @@ pub(crate) fn vmstat(text: &[u8]) -> Result<Vmstat, Malformed> {
             b"pswpout" => &mut found.swap_out_pages,
             b"pgmajfault" => &mut found.major_faults,
             b"oom_kill" => &mut found.oom_kills,
-            // One for each type of zone, before Linux 4.10 one for all.
+            // One line for each type of zone; before Linux 4.10 one for all.
             key if key.starts_with(b"allocstall") => {
                 let others = found.allocation_stalls.unwrap_or(0);
                 found.allocation_stalls = Some(others.saturating_add(value));

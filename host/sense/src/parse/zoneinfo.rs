@@ -1,8 +1,8 @@
 //! `/proc/zoneinfo` (proc_zoneinfo(5); `zoneinfo_show_print` in mm/vmstat.c).
 
-use super::{Malformed, lines, number};
+use super::text::{Malformed, lines, number};
 
-/// The watermarks of all zones together, in pages: what the kernel keeps free.
+/// The watermarks of all zones together, in pages. Below `low` the kernel wakes kswapd.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Watermarks {
     pub(crate) min_pages: u64,
@@ -10,7 +10,19 @@ pub(crate) struct Watermarks {
     pub(crate) high_pages: u64,
 }
 
-/// Sums the lines `min`, `low` and `high` of each zone. Those of the lists of each processor are `high:`, with a colon.
+/// Sums the lines `min`, `low` and `high` of each zone. The lines `high:`, with a colon, are of per-processor
+/// lists.
+///
+/// ```text
+/// Node 0, zone   Normal
+///   pages free     3840
+///         min      10
+///         low      13
+///         high     16
+///   pagesets
+///     cpu: 0
+///               high:  5
+/// ```
 pub(crate) fn watermarks(text: &[u8]) -> Result<Watermarks, Malformed> {
     let mut sum = Watermarks::default();
     let mut seen = [false; 3];

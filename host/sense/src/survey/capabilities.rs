@@ -1,9 +1,10 @@
 //! `CapEff` of `/proc/self/status` (proc_pid_status(5)).
 
-use crate::parse::{cut, lines};
-use crate::root::Root;
+use super::read::Files;
+use crate::io::root::Root;
+use crate::parse::text::{Malformed, cut, lines};
 
-/// Those that matter here, with their numbers in the kernel (include/uapi/linux/capability.h).
+/// Those that the daemon uses, with their numbers in the kernel (include/uapi/linux/capability.h).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Capability {
@@ -22,6 +23,12 @@ pub enum Capability {
 pub struct Capabilities(u64);
 
 impl Capabilities {
+    /// The effective ones of this process. `None` if they cannot be read.
+    #[must_use]
+    pub fn own(root: &Root) -> Option<Self> {
+        own(root, &mut Files::default())
+    }
+
     /// Whether it is in the set.
     #[must_use]
     pub fn has(self, capability: Capability) -> bool {
@@ -29,10 +36,14 @@ impl Capabilities {
     }
 }
 
-pub(super) fn own(root: &Root) -> Option<Capabilities> {
-    effective(&super::read(&root.proc.join("self/status"))?)
+pub(super) fn own(root: &Root, files: &mut Files) -> Option<Capabilities> {
+    files.parsed(&root.proc.join("self/status"), |text| {
+        effective(text).ok_or(Malformed("no line `CapEff:` with a hexadecimal number"))
+    })
 }
 
+/// `CapEff: 000001ffffffffff`. The `Status` of procfs wants some thirty other lines, too, and a
+/// kernel, a sandbox or a fixture machine without one of them would cost the capabilities.
 fn effective(status: &[u8]) -> Option<Capabilities> {
     let value = lines(status).find_map(|line| {
         let (key, value) = cut(line, b':')?;

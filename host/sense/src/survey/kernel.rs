@@ -1,14 +1,15 @@
-//! What the kernel can do: by trying where that is harmless, else by its release.
+//! Features of the kernel: tried where that is harmless, otherwise judged by its release.
 
 use std::fmt;
 
 use rustix::io::Errno;
 use rustix::process::{PidfdFlags, getpid, pidfd_open};
 
-use super::read;
-use crate::hierarchy::{Hierarchy, Version};
-use crate::parse::number;
-use crate::root::Root;
+use super::read::Files;
+use crate::io::root::Root;
+use crate::memcg::hierarchy::Hierarchy;
+use crate::parse::text::{Malformed, number};
+use crate::parse::version::Version;
 
 /// A kernel's release: `6.1.0-13-cloud-amd64` (proc_sys_kernel(5)).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,27 +27,31 @@ impl fmt::Display for Release {
 /// Whether the kernel can do something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Feature {
-    /// It can.
+    /// Yes.
     There,
-    /// It cannot; it came with this release.
+    /// No; it exists since this release.
     Absent {
         /// Major and minor number of the first release that can.
         since: (u64, u64),
     },
-    /// It came with cgroup v2 and the memory controller is on v1.
+    /// It is part of cgroup v2, and the memory controller is on v1.
     OnlyV2,
-    /// It is there but refused to us, by a seccomp filter as containers have one.
+    /// It exists but is refused to us, as by the seccomp filter of a container.
     Refused,
     /// The release is not known.
     Unknown,
 }
 
-pub(super) fn release(root: &Root) -> Option<Release> {
-    let text = read(&root.proc.join("sys/kernel/osrelease"))?;
-    let text = text.trim_ascii();
-    Some(Release { number: numbers(text)?, text: String::from_utf8_lossy(text).into_owned() })
+pub(super) fn release(root: &Root, files: &mut Files) -> Option<Release> {
+    files.parsed(&root.proc.join("sys/kernel/osrelease"), |text| {
+        let text = text.trim_ascii();
+        let number = numbers(text).ok_or(Malformed("not a release of two numbers or more"))?;
+        Ok(Release { number, text: String::from_utf8_lossy(text).into_owned() })
+    })
 }
 
+/// Two numbers will do, as in `6.12-rc1`, which is why this is not the parser of procfs: that one wants
+/// three.
 fn numbers(release: &[u8]) -> Option<(u64, u64)> {
     let mut numbers = release.split(|byte| !byte.is_ascii_digit()).map(number);
     Some((numbers.next()??, numbers.next()??))
@@ -60,7 +65,7 @@ pub(super) fn since(release: Option<&Release>, first: (u64, u64)) -> Feature {
     }
 }
 
-/// On our own machine it is tried, on ourselves.
+/// On the live machine it is tried on our own process.
 pub(super) fn pidfd(root: &Root, release: Option<&Release>) -> Feature {
     const FIRST: (u64, u64) = (5, 3);
     if !root.is_live() {
@@ -73,7 +78,8 @@ pub(super) fn pidfd(root: &Root, release: Option<&Release>) -> Feature {
     }
 }
 
-/// All memcgs but the root have it, so any of them shows it; where there is none, the release has to do.
+/// Every memcg except the root has `cgroup.kill`, so any of them shows it. Without memcgs the release
+/// decides.
 pub(super) fn cgroup_kill(hierarchy: Option<&Hierarchy>, release: Option<&Release>) -> Feature {
     const FIRST: (u64, u64) = (5, 14);
     let Some(hierarchy) = hierarchy.filter(|hierarchy| hierarchy.version == Version::V2) else {

@@ -1,18 +1,23 @@
-//! Whom we see, and who else ends processes when memory is short.
+//! Which processes are visible, and which other daemons act when memory is short.
 
-use super::read;
-use crate::parse::{lines, number};
-use crate::root::Root;
+use std::path::Path;
 
-/// Names by which other such daemons are known. The kernel keeps 15 bytes of a name.
+use procfs::process::MountInfo;
+
+use super::read::Files;
+use crate::io::root::Root;
+use crate::parse::mounts::mounts;
+use crate::parse::text::number;
+
+/// Names of other such daemons. The kernel keeps 15 bytes of a name.
 const RIVALS: [&[u8]; 6] = [b"bustd", b"earlyoom", b"low-memory-moni", b"nohang", b"oomd", b"systemd-oomd"];
 
 /// Another daemon that ends processes when memory is short.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rival {
-    /// Its name, as it calls itself.
+    /// Its name.
     pub name: String,
-    /// Its process.
+    /// Its pid.
     pub pid: u32,
 }
 
@@ -21,7 +26,7 @@ pub struct Rival {
 pub struct Sight {
     /// Mounted with `hidepid` (proc(5)): processes of other users are hidden, or most of their files.
     pub is_hidden: bool,
-    /// Kernel threads are there. Where they are not, we are in a pid namespace and see only what is in it.
+    /// Kernel threads are visible. If not, this is a pid namespace and its processes are all that is visible.
     pub has_kernel_threads: bool,
 }
 
@@ -30,7 +35,8 @@ pub(super) fn rivals(root: &Root) -> Vec<Rival> {
     let pids = listed.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     let mut rivals: Vec<Rival> = pids
         .filter_map(|pid| {
-            let comm = read(&root.proc.join(format!("{pid}/comm")))?;
+            // One that has ended meanwhile, or is hidden, is no fault.
+            let comm = std::fs::read(root.proc.join(format!("{pid}/comm"))).ok()?;
             let name = RIVALS.into_iter().find(|&name| comm.trim_ascii_end() == name)?;
             Some(Rival { name: String::from_utf8_lossy(name).into_owned(), pid })
         })
@@ -39,32 +45,41 @@ pub(super) fn rivals(root: &Root) -> Vec<Rival> {
     rivals
 }
 
-pub(super) fn sight(root: &Root) -> Sight {
-    let mounts = read(&root.proc.join("self/mountinfo")).unwrap_or_default();
-    let comm = read(&root.proc.join("2/comm")).unwrap_or_default();
-    Sight {
-        is_hidden: lines(&mounts).any(hides_processes),
-        has_kernel_threads: comm.trim_ascii_end() == b"kthreadd",
+pub(super) fn sight(root: &Root, files: &mut Files) -> Sight {
+    let path = root.proc.join("self/mountinfo");
+    let text = files.read(&path).unwrap_or_default();
+    let (mut is_hidden, mut first_error) = (false, None);
+    for mount in mounts(&text) {
+        match mount {
+            Ok(mount) => is_hidden |= hides_processes(&mount),
+            Err(what) => first_error = first_error.or(Some(what)),
+        }
     }
+    if let Some(what) = first_error {
+        files.fault(&path, &what);
+    }
+    let comm = files.read(&root.proc.join("2/comm")).unwrap_or_default();
+    Sight { is_hidden, has_kernel_threads: comm.trim_ascii_end() == b"kthreadd" }
 }
 
-/// `22 1 0:21 / /proc rw - proc proc rw,hidepid=invisible`: a mount of procfs at its usual place. Kernels before 5.8
-/// print a number.
-fn hides_processes(line: &[u8]) -> bool {
-    let mut words = line.split(|&byte| byte == b' ');
-    let is_usual =
-        words.nth(4) == Some(b"/proc") && words.any(|word| word == b"-") && words.next() == Some(b"proc");
-    let options = if is_usual { words.nth(1).unwrap_or_default() } else { b"" };
-    options.split(|&byte| byte == b',').any(|option| match option.strip_prefix(b"hidepid=") {
-        Some(b"off") | None => false,
-        Some(value) => number(value) != Some(0),
-    })
+/// `22 1 0:21 / /proc rw - proc proc rw,hidepid=invisible`: a mount of procfs at its usual place. Kernels
+/// before 5.8 print a number.
+fn hides_processes(mount: &MountInfo) -> bool {
+    let is_usual = mount.fs_type == "proc" && mount.mount_point == Path::new("/proc");
+    let option = mount.super_options.get("hidepid").filter(|_| is_usual);
+    option
+        .and_then(Option::as_deref)
+        .is_some_and(|value| value != "off" && number(value.as_bytes()) != Some(0))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn hides_processes(line: &[u8]) -> bool {
+        mounts(line).flatten().any(|mount| super::hides_processes(&mount))
+    }
 
     #[test]
     fn hidepid_is_an_option_of_procfs_in_words_or_numbers() {

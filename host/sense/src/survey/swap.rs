@@ -1,8 +1,8 @@
-//! What is swapped to.
+//! Swap areas and zswap.
 
-use super::read;
+use super::read::Files;
+use crate::io::root::Root;
 use crate::parse::swaps::{SwapArea, swap_areas};
-use crate::root::Root;
 
 /// What a swap area is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +24,8 @@ pub struct SwapDevice {
     pub used_bytes: u64,
 }
 
-pub(super) fn devices(root: &Root) -> Vec<SwapDevice> {
-    let text = read(&root.proc.join("swaps")).unwrap_or_default();
+pub(super) fn devices(root: &Root, files: &mut Files) -> Vec<SwapDevice> {
+    let text = files.read(&root.proc.join("swaps")).unwrap_or_default();
     let device = |area: SwapArea| SwapDevice {
         kind: if area.zram.is_some() { SwapKind::Zram } else { SwapKind::Disk },
         size_bytes: area.size_bytes,
@@ -34,6 +34,6 @@ pub(super) fn devices(root: &Root) -> Vec<SwapDevice> {
     swap_areas(&text).map(device).collect()
 }
 
-pub(super) fn has_zswap(root: &Root) -> bool {
-    read(&root.sys.join("module/zswap/parameters/enabled")).is_some_and(|text| text.starts_with(b"Y"))
+pub(super) fn has_zswap(root: &Root, files: &mut Files) -> bool {
+    files.read(&root.sys.join("module/zswap/parameters/enabled")).is_some_and(|text| text.starts_with(b"Y"))
 }

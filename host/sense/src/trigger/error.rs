@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use rustix::io::Errno;
 
-use crate::hierarchy::Version;
+use crate::parse::version::Version;
 
 /// Why a trigger is not armed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TriggerError {
-    /// The memcg does not exist, or not any more, or the kernel does not have this (PSI: `CONFIG_PSI`, `psi=1`).
+    /// The memcg does not exist, or the kernel lacks the feature (PSI: `CONFIG_PSI`, `psi=1`).
     Absent {
         /// The file that was opened.
         path: PathBuf,
@@ -19,7 +19,7 @@ pub enum TriggerError {
     Refused {
         /// The file that was written.
         path: PathBuf,
-        /// What the kernel said. EINVAL: the stall or the window is out of bounds.
+        /// The error of the system call. EINVAL: the stall or the window is out of bounds.
         errno: Errno,
     },
     /// Memcgs of cgroup v1 have no PSI.
@@ -27,7 +27,7 @@ pub enum TriggerError {
         /// The memcg's directory.
         directory: PathBuf,
     },
-    /// The kernel tells of usage on v1 and of events on v2: use the other.
+    /// Usage thresholds exist on v1 only, events on v2 only.
     OtherVersion {
         /// The memcg's directory.
         directory: PathBuf,
@@ -39,7 +39,7 @@ pub enum TriggerError {
         /// The memcg.
         memcg: String,
     },
-    /// A fixture machine cannot wake anybody.
+    /// A fixture machine has no kernel that could wake us.
     NotLive {
         /// The file that would have been written.
         path: PathBuf,
@@ -78,7 +78,7 @@ impl fmt::Display for TriggerError {
             ),
             Self::OtherVersion { directory, version } => write!(
                 f,
-                "{}: a memcg of cgroup {} cannot be waited for in this way",
+                "{}: a memcg of cgroup {} has no such trigger",
                 directory.display(),
                 match version {
                     Version::V1 => "v1",
@@ -88,7 +88,7 @@ impl fmt::Display for TriggerError {
             Self::NoHierarchy { memcg } => {
                 write!(f, "memcg {memcg}: no cgroup hierarchy with the memory controller is mounted")
             }
-            Self::NotLive { path } => write!(f, "{}: a machine from files wakes nobody", path.display()),
+            Self::NotLive { path } => write!(f, "{}: a machine from files has no triggers", path.display()),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Whom the kernel's OOM killer took, from `/dev/kmsg` (Documentation/ABI/testing/dev-kmsg).
+//! Victims of the kernel's OOM killer, from `/dev/kmsg` (Documentation/ABI/testing/dev-kmsg).
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
@@ -6,17 +6,19 @@ use std::path::PathBuf;
 use rustix::fs::{Mode, OFlags, SeekFrom, open, seek};
 use rustix::io::{Errno, read, retry_on_intr};
 
-use super::TriggerError;
+use super::error::TriggerError;
+use crate::io::root::Root;
 use crate::parse::oom_kill::{OomKill, oom_kill};
-use crate::root::Root;
 
-/// The kernel's longest record (`PRINTK_MESSAGE_MAX` in kernel/printk/internal.h is 2 KiB; 8 KiB were promised once).
+/// The kernel's longest record (`PRINTK_MESSAGE_MAX` in kernel/printk/internal.h is 2 KiB; 8 KiB were
+/// promised once).
 const RECORD_BYTES_MAX: usize = 8192;
 
-/// So many are read in one go, so that a kernel that floods its log does not keep us; the others stay readable.
+/// How many records are read at once, so that a flooded log does not hold up the tick; the others stay
+/// readable.
 const RECORDS_MAX: usize = 4096;
 
-/// The kernel's log from now on. Poll it for `POLLIN`: there is a record, of whatever kind.
+/// The kernel's log from now on. Poll it for `POLLIN`: there is a record of any kind.
 #[derive(Debug)]
 pub struct KernelLog {
     path: PathBuf,
@@ -34,7 +36,8 @@ impl KernelLog {
     /// Opens it behind the last record there is.
     ///
     /// # Errors
-    /// [`TriggerError::Refused`] with EPERM where `kernel.dmesg_restrict` asks for CAP_SYSLOG; others as they say.
+    /// [`TriggerError::Refused`] with EPERM where `kernel.dmesg_restrict` asks for CAP_SYSLOG; others as they
+    /// say.
     pub fn open(root: &Root) -> Result<Self, TriggerError> {
         let path = root.dev.join("kmsg");
         if !root.is_live() {
@@ -47,11 +50,12 @@ impl KernelLog {
         Ok(Self { path, fd, record: vec![0; RECORD_BYTES_MAX] })
     }
 
-    /// Reads the records that have come, and hands on those that name a victim. Records that were overwritten
-    /// before we read them are lost; the counts in `memory.events` and `vmstat` are not. Allocates nothing unless it fails.
+    /// Reads the new records, and calls `each` for those that name a victim. Records that were overwritten
+    /// before they were read are lost; the counts in `memory.events` and `vmstat` are not. Allocates nothing
+    /// unless it fails.
     ///
     /// # Errors
-    /// [`TriggerError::Refused`] if the log cannot be read any more.
+    /// [`TriggerError::Refused`] if the log can no longer be read.
     pub fn oom_kills(&mut self, mut each: impl FnMut(OomKill<'_>)) -> Result<(), TriggerError> {
         for _ in 0..RECORDS_MAX {
             match retry_on_intr(|| read(&self.fd, self.record.as_mut_slice())) {

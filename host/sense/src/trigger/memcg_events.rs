@@ -1,4 +1,5 @@
-//! `memory.events` of v2 (Documentation/admin-guide/cgroup-v2.rst): "a file modified event is generated" for each change.
+//! `memory.events` of v2 (Documentation/admin-guide/cgroup-v2.rst): "a file modified event is generated" for
+//! each change.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -6,15 +7,16 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::{Errno, pread, retry_on_intr};
 
-use super::{TriggerError, live_memcg};
-use crate::hierarchy::Version;
+use super::error::TriggerError;
+use super::live::live_memcg;
+use crate::io::root::Root;
 use crate::parse::keyed::entry;
-use crate::root::Root;
+use crate::parse::version::Version;
 
 /// A file of six short lines.
 const EVENTS_BYTES_MAX: usize = 1024;
 
-/// How often something happened in a memcg or below it. A kernel that does not count something says 0.
+/// How often each event happened in a memcg or below it; 0 where this kernel does not count it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EventCounts {
     /// Reclaimed although below `memory.low`.
@@ -25,9 +27,9 @@ pub struct EventCounts {
     pub max: u64,
     /// At the limit, and nothing could be reclaimed.
     pub oom: u64,
-    /// Processes that an OOM killer took, the host's or its own.
+    /// Processes killed by an OOM killer, the host's or the memcg's own.
     pub oom_kill: u64,
-    /// Times that it was taken as a whole (`memory.oom.group`; since Linux 5.17).
+    /// How often the memcg was killed as a whole (`memory.oom.group`; since Linux 5.17).
     pub oom_group_kill: u64,
 }
 
@@ -44,7 +46,7 @@ impl EventCounts {
         }
     }
 
-    /// What has come since. A memcg that was made again counts from 0: then that is all of it.
+    /// The events since. A memcg that was created again counts from 0, so all of its events are new.
     fn since(self, before: Self) -> Self {
         let added = |now: u64, before: u64| now.checked_sub(before).unwrap_or(now);
         Self {
@@ -58,7 +60,8 @@ impl EventCounts {
     }
 }
 
-/// The events of one memcg. Poll it for `POLLPRI`; each time, [`MemcgEvents::take`] tells what came and arms it again.
+/// The events of one memcg. Poll it for `POLLPRI`; [`MemcgEvents::take`] returns what has happened and arms
+/// it again.
 #[derive(Debug)]
 pub struct MemcgEvents {
     file: Notice,
@@ -72,7 +75,7 @@ impl AsFd for MemcgEvents {
 }
 
 impl MemcgEvents {
-    /// Starts to wait for events of a memcg, a path below the hierarchy's root that is not the root itself.
+    /// Starts to watch a memcg, a path below the hierarchy's root that is not the root itself.
     ///
     /// # Errors
     /// [`TriggerError::OtherVersion`] on v1; others as they say. The daemon goes on without.
@@ -93,7 +96,8 @@ impl MemcgEvents {
     }
 }
 
-/// A kernfs file that tells when it changes: `POLLPRI` until it is read again (`kernfs_generic_poll` in fs/kernfs/file.c).
+/// A kernfs file that can be polled for changes: `POLLPRI` until it is read again (`kernfs_generic_poll` in
+/// fs/kernfs/file.c).
 #[derive(Debug)]
 struct Notice {
     path: PathBuf,
@@ -124,7 +128,7 @@ mod tests {
     use std::process::{Command, Stdio};
 
     #[test]
-    fn counts_are_what_has_come_since() {
+    fn counts_are_the_events_since_the_last_call() {
         let before = EventCounts::of(b"low 0\nhigh 3\nmax 17\noom 1\noom_kill 1\n");
         let now = EventCounts::of(b"low 0\nhigh 3\nmax 20\noom 2\noom_kill 1\noom_group_kill 1\n");
         let expected = EventCounts { max: 3, oom: 1, oom_group_kill: 1, ..EventCounts::default() };
@@ -151,7 +155,8 @@ mod tests {
         files[0].revents().contains(PollFlags::PRI)
     }
 
-    /// Every cgroup of v2 has a `cgroup.events` of the same kind, whichever hierarchy has the memory controller.
+    /// Every cgroup of v2 has a `cgroup.events` of the same kind, whichever hierarchy has the memory
+    /// controller.
     #[test]
     #[ignore = "needs root, to make a cgroup"]
     fn the_kernel_tells_of_a_change_once_and_again_after_a_read() {

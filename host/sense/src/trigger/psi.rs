@@ -7,9 +7,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::{Errno, retry_on_intr, write};
 
-use super::TriggerError;
-use crate::hierarchy::{Hierarchy, Version};
-use crate::root::Root;
+use super::error::TriggerError;
+use crate::io::root::Root;
+use crate::memcg::hierarchy::Hierarchy;
+use crate::parse::version::Version;
 
 /// Windows of triggers without CAP_SYS_RESOURCE must be multiples of this (since Linux 6.5).
 const UNPRIVILEGED_WINDOW_US: u64 = 2_000_000;
@@ -36,7 +37,7 @@ impl PsiKind {
     }
 }
 
-/// When to be woken: after so much stall within a window.
+/// When the kernel wakes us: after so much stall within a window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PsiSpec {
     /// Which stall counts.
@@ -45,11 +46,11 @@ pub struct PsiSpec {
     pub stall_ms: u32,
     /// Within what time, milliseconds: 500..=10,000.
     pub window_ms: u32,
-    /// Whose stall: a memcg's path below the hierarchy's root, or the host's.
+    /// The memcg that stalls, a path below the hierarchy's root; `None` for the host.
     pub memcg: Option<String>,
 }
 
-/// An armed trigger. Poll it for `POLLPRI`, and then ask [`PsiTrigger::check`]. Dropping it disarms it.
+/// An armed trigger. Poll it for `POLLPRI`, and then call [`PsiTrigger::check`]. Dropping it disarms it.
 #[derive(Debug)]
 pub struct PsiTrigger {
     fd: OwnedFd,
@@ -58,7 +59,8 @@ pub struct PsiTrigger {
     pub stall_us: u64,
     /// The window that the kernel accepted, microseconds.
     pub window_us: u64,
-    /// Whether that is not what was asked for: the kernel wants windows of multiples of 2 s from us.
+    /// Whether that is not what was asked for, because the kernel refused a window that is no multiple of 2
+    /// s.
     pub re_armed: bool,
 }
 
@@ -70,7 +72,7 @@ impl AsFd for PsiTrigger {
 
 impl PsiTrigger {
     /// Arms a trigger. A window that the kernel refuses to the unprivileged becomes the next multiple of
-    /// 2,000 ms, with its stall in proportion, and [`PsiTrigger::re_armed`] says so.
+    /// 2,000 ms, with its stall in proportion, and [`PsiTrigger::re_armed`] is true.
     ///
     /// # Errors
     /// See [`TriggerError`]; each names the file. The daemon goes on without that trigger.
@@ -97,8 +99,8 @@ impl PsiTrigger {
         Ok(Self { fd, path, stall_us, window_us, re_armed: true })
     }
 
-    /// Whether there is still anything to wait for. A trigger whose memcg has been removed is ready for ever
-    /// (`POLLERR`, `psi_trigger_poll` in kernel/sched/psi.c), and says nothing of any stall.
+    /// Fails if the memcg has been removed. Its trigger then polls as ready at once, every time, without any
+    /// stall (`POLLERR`, `psi_trigger_poll` in kernel/sched/psi.c).
     ///
     /// # Errors
     /// [`TriggerError::Absent`] once the memcg is gone, also if there is another one of that name by now.
@@ -134,7 +136,7 @@ fn write_trigger(path: &Path, kind: PsiKind, stall_us: u64, window_us: u64) -> R
     Ok(fd)
 }
 
-/// The nearest trigger that needs no privilege, if it is another one and the kernel has one so long.
+/// The trigger with the next longer window that needs no privilege, if there is one.
 fn unprivileged(stall_us: u64, window_us: u64) -> Option<(u64, u64)> {
     let longer_us = window_us.next_multiple_of(UNPRIVILEGED_WINDOW_US);
     let fits = window_us > 0 && longer_us != window_us && longer_us <= WINDOW_US_MAX;

@@ -7,32 +7,33 @@ use rustix::event::{EventfdFlags, eventfd};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::{Errno, pread, read, retry_on_intr, write};
 
-use super::{TriggerError, live_memcg};
-use crate::hierarchy::Version;
-use crate::parse::number;
-use crate::root::Root;
+use super::error::TriggerError;
+use super::live::live_memcg;
+use crate::io::root::Root;
+use crate::parse::text::number;
+use crate::parse::version::Version;
 
-/// A mark in the usage of one memcg. Poll it for `POLLIN`: it tells of crossings upwards and downwards, and of the end of
-/// the memcg; [`UsageThreshold::take`] tells which. The kernel looks after every 128 pages that come or go on a CPU, so it
-/// may be late by half a megabyte for each.
+/// A threshold in the usage of one memcg. Poll it for `POLLIN`: it is ready after a crossing in either
+/// direction and after the removal of the memcg; [`UsageThreshold::take`] tells them apart. The kernel checks
+/// after every 128 pages that a CPU charges or uncharges, so it may be late by half a megabyte for each.
 #[derive(Debug)]
 pub struct UsageThreshold {
     event: OwnedFd,
     usage: OwnedFd,
     usage_path: PathBuf,
     directory: PathBuf,
-    /// The mark, bytes; the kernel rounds it down to whole pages.
+    /// The threshold, bytes; the kernel rounds it down to whole pages.
     pub threshold_bytes: u64,
 }
 
-/// Where the usage is.
+/// The usage, against the threshold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
     /// Charged now, page cache included, bytes.
     pub usage_bytes: u64,
-    /// Whether that is at or over the mark.
+    /// Whether that is at or over the threshold.
     pub is_over: bool,
-    /// Whether the mark was crossed since the last call.
+    /// Whether the threshold was crossed since the last call.
     pub is_crossed: bool,
 }
 
@@ -43,7 +44,7 @@ impl AsFd for UsageThreshold {
 }
 
 impl UsageThreshold {
-    /// Sets a mark on a memcg, a path below the hierarchy's root.
+    /// Sets a threshold on a memcg, a path below the hierarchy's root.
     ///
     /// # Errors
     /// [`TriggerError::OtherVersion`] on v2; others as they say. The daemon goes on without.
@@ -60,7 +61,7 @@ impl UsageThreshold {
         Ok(Self { event, usage, usage_path, directory, threshold_bytes })
     }
 
-    /// Where the usage is now, and whether the mark was crossed. Allocates nothing unless it fails.
+    /// The usage now, and whether the threshold was crossed. Allocates nothing unless it fails.
     ///
     /// # Errors
     /// [`TriggerError::Absent`] if the memcg is gone: drop this and wait for it to come again.
@@ -72,7 +73,7 @@ impl UsageThreshold {
             Err(Errno::AGAIN) => false,
             Err(errno) => return Err(failed(errno)),
         };
-        // A file that is open keeps answering for a removed memcg of v1, as if nothing were charged.
+        // The open file of a removed memcg of v1 can still be read, and says 0.
         if !self.directory.exists() {
             return Err(failed(Errno::NOENT));
         }

@@ -1,4 +1,5 @@
 //! Fixture machines, and snapshots as text that can be compared by eye.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};

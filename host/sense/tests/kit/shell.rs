@@ -1,4 +1,4 @@
-//! A shell whose row is looked at.
+//! A shell as the process under test.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -8,7 +8,7 @@ use jettison_model::Snapshot;
 use jettison_model::column::row;
 use jettison_sense::Root;
 
-/// A shell that does what it is told. Ended when dropped.
+/// A shell that executes lines. Killed when dropped.
 pub(crate) struct Shell(pub(crate) Child);
 
 impl Shell {
@@ -29,7 +29,7 @@ impl Shell {
         writeln!(self.0.stdin.as_mut().unwrap(), "{line}").unwrap();
     }
 
-    /// What a file of it says.
+    /// A file of its process.
     pub(crate) fn file(&self, name: &str) -> String {
         fs::read_to_string(Root::live().proc.join(self.pid().to_string()).join(name)).unwrap()
     }

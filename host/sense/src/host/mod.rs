@@ -1,0 +1,8 @@
+//! The host as a whole, and the domain of it that the daemon looks after.
+
+pub(crate) mod corrections;
+pub(crate) mod counters;
+pub(crate) mod domain;
+pub(crate) mod ease;
+pub(crate) mod memory;
+pub(crate) mod trend;

@@ -1,0 +1,121 @@
+//! Checks between ticks of memcgs that have a limit of their own.
+//!
+//! The last scan has found them. Their files stay open, so a check costs one read for each memcg that is far
+//! from its limit, and two for one that is near.
+
+use std::cmp::Reverse;
+use std::ffi::CString;
+use std::os::fd::OwnedFd;
+
+use jettison_model::column::known_u64;
+use jettison_model::{Limit, Memcgs};
+
+use crate::io::file::{Buffer, KeptFile};
+use crate::memcg::hierarchy::Hierarchy;
+use crate::parse::keyed::memcg_stat;
+use crate::parse::value::limit;
+use crate::parse::version::Version;
+
+/// How many memcgs are watched. Each keeps two files open.
+const WATCHED_MAX: usize = 256;
+/// One with a smaller limit can hold nothing that is worth a victim.
+const LIMIT_MIN_BYTES: u64 = 1 << 20;
+/// Of those that are not, near is what has less than this part of its limit left.
+const NEAR: u64 = 4;
+
+/// A memcg's own limit and what is left below it, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// `memory.max` or `memory.limit_in_bytes`.
+    pub limit_bytes: u64,
+    /// The limit less the usage, plus what the kernel can reclaim without swapping.
+    pub left_bytes: u64,
+}
+
+#[derive(Debug)]
+struct Watched {
+    path: Vec<u8>,
+    limit_bytes: u64,
+    usage: KeptFile,
+    stat: KeptFile,
+}
+
+impl Watched {
+    fn new(path: &[u8], limit_bytes: u64, version: Version) -> Option<Self> {
+        let below = path.strip_prefix(b"/").unwrap_or(path);
+        let kept = |name: &str| CString::new([below, b"/", name.as_bytes()].concat()).ok().map(KeptFile::new);
+        let usage = match version {
+            Version::V1 => "memory.usage_in_bytes",
+            Version::V2 => "memory.current",
+        };
+        Some(Self { path: path.to_vec(), limit_bytes, usage: kept(usage)?, stat: kept("memory.stat")? })
+    }
+
+    /// `None` if the memcg has been removed, or its file has no number.
+    fn left(
+        &mut self,
+        directory: &OwnedFd,
+        version: Version,
+        buffer: &mut Buffer,
+        is_near: &impl Fn(Left) -> bool,
+    ) -> Option<Left> {
+        let usage = limit(self.usage.read(directory, buffer).ok()?)?;
+        let left = Left { limit_bytes: self.limit_bytes, left_bytes: self.limit_bytes.saturating_sub(usage) };
+        if !is_near(left) {
+            return Some(left);
+        }
+        let stat = memcg_stat(self.stat.read(directory, buffer).ok()?, version);
+        let reclaimable = stat.reclaimable_bytes().unwrap_or(0);
+        Some(Left { left_bytes: left.left_bytes.saturating_add(reclaimable).min(self.limit_bytes), ..left })
+    }
+}
+
+/// The memcgs whose limits are watched.
+#[derive(Debug)]
+pub(crate) struct LimitWatch {
+    version: Version,
+    directory: OwnedFd,
+    watched: Vec<Watched>,
+}
+
+impl LimitWatch {
+    pub(crate) fn new(hierarchy: &Hierarchy, directory: OwnedFd) -> Self {
+        Self { version: hierarchy.version, directory, watched: Vec::new() }
+    }
+
+    /// Takes the limits of the last scan: first those that are near their limit, of these and of the others
+    /// those that hold most. Thousands of memcgs that are empty or tiny displace none that matters. A memcg
+    /// that was watched before with the same limit keeps its files open.
+    pub(crate) fn set(&mut self, memcgs: &Memcgs, is_watched: impl Fn(&[u8]) -> bool) {
+        let mut rows: Vec<((bool, Reverse<u64>), usize, u64)> = (0..memcgs.len())
+            .filter(|&row| is_watched(memcgs.paths.get(row)))
+            .filter_map(|row| {
+                let limit = Limit::of(*memcgs.max_bytes.get(row)?).bytes()?;
+                let usage = memcgs.current_bytes.get(row).copied().and_then(known_u64).unwrap_or(0);
+                let is_far = limit.saturating_sub(usage) >= limit / NEAR;
+                Some(((is_far, Reverse(usage)), row, limit)).filter(|_| limit >= LIMIT_MIN_BYTES)
+            })
+            .collect();
+        rows.sort_unstable();
+        let mut before = std::mem::take(&mut self.watched);
+        for (_, row, limit) in rows.into_iter().take(WATCHED_MAX) {
+            let path = memcgs.paths.get(row);
+            let same = before.iter().position(|old| old.path == path && old.limit_bytes == limit);
+            let watched = same.map(|at| before.swap_remove(at));
+            self.watched.extend(watched.or_else(|| Watched::new(path, limit, self.version)));
+        }
+    }
+
+    /// Paths and limits of the watched memcgs, in no particular order.
+    pub(crate) fn watched(&self) -> impl Iterator<Item = (&[u8], u64)> {
+        self.watched.iter().map(|one| (one.path.as_slice(), one.limit_bytes))
+    }
+
+    /// The least left below any watched limit, of those that are near it if any is. Reclaimable memory is
+    /// read only where `is_near`.
+    pub(crate) fn nearest(&mut self, buffer: &mut Buffer, is_near: impl Fn(Left) -> bool) -> Option<Left> {
+        let Self { version, directory, watched } = self;
+        let left = watched.iter_mut().filter_map(|one| one.left(directory, *version, buffer, &is_near));
+        left.min_by_key(|&left| (!is_near(left), left.left_bytes))
+    }
+}

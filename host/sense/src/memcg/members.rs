@@ -1,0 +1,67 @@
+//! `cgroup.procs` (cgroups(7)): the processes of a memcg. One file for each memcg instead of one for each
+//! process.
+//!
+//! ```text
+//! 512
+//! 880
+//! ```
+
+use jettison_model::column::NONE_U32;
+
+use crate::parse::text::{lines, number};
+
+/// Pids and the rows of their memcgs. A process in no list, or in two, as with threads in several memcgs of
+/// v1, has no row here, and its own `cgroup` is read.
+#[derive(Debug, Default)]
+pub(crate) struct Members {
+    pairs: Vec<(u32, u32)>,
+}
+
+impl Members {
+    /// Begins a scan.
+    pub(crate) fn clear(&mut self) {
+        self.pairs.clear();
+    }
+
+    /// Adds the list of one memcg. The kernel writes 0 for a process outside of our pid namespace. The last
+    /// line may be torn, so a line without its newline does not count.
+    pub(crate) fn add(&mut self, row: usize, list: &[u8]) {
+        let row = u32::try_from(row).unwrap_or(NONE_U32);
+        let end = list.iter().rposition(|&byte| byte == b'\n').unwrap_or(0);
+        let pids = lines(list.get(..end).unwrap_or_default())
+            .filter_map(|line| u32::try_from(number(line)?).ok())
+            .filter(|&pid| pid != 0);
+        self.pairs.extend(pids.map(|pid| (pid, row)));
+    }
+
+    /// To be called after the last list.
+    pub(crate) fn sort(&mut self) {
+        self.pairs.sort_unstable();
+    }
+
+    /// The row of the only memcg that lists a process.
+    pub(crate) fn row_of(&self, pid: u32) -> Option<u32> {
+        let first = self.pairs.partition_point(|&(listed, _)| listed < pid);
+        let &(listed, row) = self.pairs.get(first)?;
+        let is_only = self.pairs.get(first + 1).is_none_or(|&(next, _)| next != pid);
+        (listed == pid && is_only).then_some(row)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_in_one_list_has_its_memcg_and_any_other_has_none() {
+        let mut members = Members::default();
+        members.add(0, b"1\n0\n30\n");
+        members.add(4, b"20\n10\n\ngarbage\n99999999999\n");
+        members.add(5, b"30\n7\n8");
+        members.sort();
+        let rows = [1, 10, 20, 7, 30, 0, 8, 31].map(|pid| members.row_of(pid));
+        assert_eq!(rows, [Some(0), Some(4), Some(4), Some(5), None, None, None, None]);
+        members.clear();
+        assert_eq!(members.row_of(1), None);
+    }
+}

@@ -1,0 +1,32 @@
+//! What each process has taken since memory was last at ease.
+
+use jettison_model::Processes;
+use jettison_model::column::{UNKNOWN_S64, refill};
+use jettison_model::snapshot::flags::{KERNEL_THREAD, OUT_OF_SCOPE};
+
+use crate::process::growth::Growth;
+
+/// Fills `taken_bytes` of the table of the last scan. `is_at_ease` makes what each process holds now the
+/// measure of what it takes from now on. Returns the sum of all that was taken in the scope; what was given
+/// back does not count.
+pub(crate) fn blame(growth: &mut Growth, is_at_ease: bool, table: &mut Processes) -> u64 {
+    let taken = refill(&mut table.taken_bytes);
+    let mut sum: u64 = 0;
+    let mut rows = (0..).zip(growth.histories());
+    taken.extend(rows.by_ref().take(table.pids.len()).map(|(row, history): (usize, _)| {
+        if table.pids.get(row) != Some(&history.id().pid) {
+            return UNKNOWN_S64;
+        }
+        if is_at_ease {
+            history.ease();
+        }
+        let bytes = history.taken_bytes();
+        let counts = table.flags.get(row).is_some_and(|flags| flags & (KERNEL_THREAD | OUT_OF_SCOPE) == 0);
+        if counts && let Some(bytes) = bytes {
+            sum = sum.saturating_add(u64::try_from(bytes).unwrap_or(0));
+        }
+        bytes.unwrap_or(UNKNOWN_S64)
+    }));
+    taken.resize(table.pids.len(), UNKNOWN_S64);
+    sum
+}

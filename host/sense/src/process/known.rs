@@ -1,0 +1,158 @@
+//! The processes of the last scan, which can be read again without their `stat`.
+//!
+//! The `oom_score_adj` of each stays open, and every scan reads it. An open file of procfs belongs to one
+//! process: once that has ended, reading fails with ESRCH (`oom_score_adj_read` in fs/proc/base.c), even if
+//! another process has its pid. So files that were opened by the pid, before `oom_score_adj` could still be
+//! read, were of the same process. `oom_score_adj` costs the least to keep open: `status` and others pin a
+//! page of kernel memory each (fs/seq_file.c).
+
+use std::fs::read_link;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{PROC_SUPER_MAGIC, fstatfs};
+use rustix::process::{Resource, getrlimit};
+
+use crate::process::row::Row;
+
+/// A process of the last scan, with what identifies it.
+#[derive(Debug)]
+pub(crate) struct KnownProcess {
+    /// Its row at that scan.
+    pub(crate) row: Row,
+    /// Its open `oom_score_adj`.
+    pub(crate) adj: OwnedFd,
+    /// Its address space.
+    pub(crate) size_bytes: u64,
+    /// Its resident memory that was not anonymous when `status` was last read.
+    pub(crate) shared_bytes: u64,
+}
+
+/// The processes of the last scan, and those of the scan under way, in ascending order of pid.
+#[derive(Debug)]
+pub(crate) struct KnownProcesses {
+    /// At most half of `RLIMIT_NOFILE`. 0 where an open file does not identify a process, or where its list
+    /// of pids is of another namespace.
+    most: usize,
+    last: Vec<Option<KnownProcess>>,
+    next: Vec<Option<KnownProcess>>,
+    /// How far `last` has been merged.
+    cursor: usize,
+}
+
+impl KnownProcesses {
+    /// `directory` is that of procfs, open, and `proc` its path. Without the kernel's procfs, and in another
+    /// pid namespace than its own, no process is kept: a file in a folder outlives its process, and
+    /// `cgroup.procs` has the pids of the reader's namespace.
+    pub(crate) fn new(directory: BorrowedFd<'_>, proc: &Path) -> Self {
+        let is_procfs = fstatfs(directory).is_ok_and(|found| found.f_type == PROC_SUPER_MAGIC);
+        let own = std::process::id().to_string();
+        let has_our_pids = read_link(proc.join("self")).is_ok_and(|target| target == Path::new(&own));
+        let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let most =
+            if is_procfs && has_our_pids { usize::try_from(files / 2).unwrap_or(usize::MAX) } else { 0 };
+        Self { most, last: Vec::new(), next: Vec::new(), cursor: 0 }
+    }
+
+    /// How many there were in the last scan.
+    pub(crate) fn len(&self) -> usize {
+        self.last.len()
+    }
+
+    /// Begins a scan.
+    pub(crate) fn begin(&mut self) {
+        self.cursor = 0;
+    }
+
+    /// Ends the scan: a process that was not kept is forgotten.
+    pub(crate) fn end(&mut self) {
+        std::mem::swap(&mut self.last, &mut self.next);
+        self.next.clear();
+    }
+
+    /// Removes and returns a process of the last scan. To be called in ascending order of pid.
+    pub(crate) fn take(&mut self, pid: u32) -> Option<KnownProcess> {
+        while let Some(slot) = self.last.get_mut(self.cursor) {
+            let found_pid = slot.as_ref().map_or(0, |found| found.row.id.pid);
+            if found_pid > pid {
+                break;
+            }
+            self.cursor += 1;
+            if found_pid == pid {
+                return slot.take();
+            }
+        }
+        None
+    }
+
+    /// Whether one more can be kept.
+    pub(crate) fn has_room(&self) -> bool {
+        self.next.len() < self.most
+    }
+
+    /// Keeps a process for the next scan, if there is room. Without room it is read as a new one next time.
+    pub(crate) fn keep(&mut self, process: KnownProcess) {
+        if self.has_room() {
+            self.next.push(Some(process));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use super::*;
+    use crate::io::file::open_root;
+    use crate::io::root::Root;
+    use crate::parse::stat::stat;
+
+    fn process(pid: u32) -> KnownProcess {
+        let text = format!("{pid} (a) S 1 {pid} {pid} 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 {pid}0 0 0\n");
+        let row = Row::new(pid, &stat(text.as_bytes()).unwrap(), 0);
+        KnownProcess { row, adj: open_root(&Root::live().proc).unwrap(), size_bytes: 0, shared_bytes: 0 }
+    }
+
+    fn scan(known: &mut KnownProcesses) -> [Option<u64>; 4] {
+        known.begin();
+        let found = [3, 7, 8, 9].map(|pid| known.take(pid).map(|found| found.row.id.start_time));
+        known.keep(process(7));
+        known.keep(process(9));
+        known.end();
+        found
+    }
+
+    #[test]
+    fn a_process_is_known_for_one_scan() {
+        let proc = Root::live().proc;
+        let mut known = KnownProcesses::new(open_root(&proc).unwrap().as_fd(), &proc);
+        assert_eq!(scan(&mut known), [None; 4]);
+        assert_eq!(scan(&mut known), [None, Some(70), None, Some(90)]);
+        known.begin();
+        known.end();
+        assert_eq!(known.len(), 0, "no process was kept");
+    }
+
+    #[test]
+    fn there_is_room_for_half_of_our_files() {
+        let proc = Root::live().proc;
+        let mut known = KnownProcesses::new(open_root(&proc).unwrap().as_fd(), &proc);
+        assert!(
+            u64::try_from(known.most).unwrap() * 2 <= getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+        );
+        known.most = 1;
+        scan(&mut known);
+        assert_eq!(scan(&mut known), [None, Some(70), None, None]);
+    }
+
+    #[test]
+    fn only_the_procfs_of_our_own_pids_is_usable() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = open_root(folder.path()).unwrap();
+        let own = std::process::id().to_string();
+        std::os::unix::fs::symlink(own, folder.path().join("self")).unwrap();
+        let mut known = KnownProcesses::new(directory.as_fd(), folder.path());
+        assert_eq!(scan(&mut known), [None; 4]);
+        assert_eq!(scan(&mut known), [None; 4]);
+    }
+}

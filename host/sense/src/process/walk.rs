@@ -1,0 +1,238 @@
+//! The walk over the processes: one row each, in ascending order of pid.
+//!
+//! No row mixes two processes, even where the kernel has given a pid to another process meanwhile:
+//!
+//! - A new process (`new.rs`): `stat`, `status`, `oom_score_adj` and `cgroup`, all below its directory, which
+//!   is opened once. When the process ends, the open directory is dead, even if the pid is used again.
+//! - One that is known from the last scan (`reread.rs`): `status` (of a kernel thread `stat`) by its pid;
+//!   `cgroup`, unless `members.rs` has its memcg; and last `oom_score_adj`. That file is kept open and
+//!   belongs to one process (`known.rs`), so if it can still be read, the others were of the same process.
+//! - At a glance likewise, with `statm` in the place of `status`, and of a kernel thread `oom_score_adj`
+//!   alone. All other values are those of the last scan.
+//! - At a still look `oom_score_adj` alone, and of a kernel thread nothing.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+
+use jettison_model::Processes;
+use jettison_model::column::{UNKNOWN_S64, refill};
+use jettison_model::limits::PROCESSES_MAX;
+use rustix::io::Errno;
+use rustix::param::page_size;
+
+use crate::io::error::Faults;
+use crate::io::file::{Buffer, is_gone};
+use crate::io::listing::{Listing, NameBelow};
+use crate::memcg::hierarchy::Hierarchy;
+use crate::parse::cgroup::memcg_path;
+use crate::parse::stat::stat;
+use crate::process::blame::blame;
+use crate::process::details::{self, Candidate};
+use crate::process::growth::Growth;
+use crate::process::known::{KnownProcess, KnownProcesses};
+use crate::process::reads::{Reads, Skip};
+use crate::process::row::{Fill, Row};
+use crate::process::shared::Shared;
+use crate::process::terms::{Depth, Terms};
+use crate::process::texts::Texts;
+
+/// So many new processes are looked at between two ticks; what more there is, the next tick finds.
+const NEWCOMERS_MAX: usize = 256;
+
+/// What outlives a scan: the open directory, memory to use again and the history of growth.
+#[derive(Debug)]
+pub(crate) struct ProcessWalk {
+    proc: PathBuf,
+    directory: OwnedFd,
+    ticks_per_s: u64,
+    page_bytes: u64,
+    listing: Listing,
+    pids: Vec<u32>,
+    last_pids: Vec<u32>,
+    seen_pids: Vec<u32>,
+    seen_before_pids: Vec<u32>,
+    parent_pids: Vec<u32>,
+    largest: Vec<Candidate>,
+    known: KnownProcesses,
+    texts: Texts,
+    shared: Shared,
+    growth: Growth,
+    vanished: u64,
+}
+
+impl ProcessWalk {
+    pub(crate) fn new(proc: PathBuf, directory: OwnedFd) -> Self {
+        Self {
+            known: KnownProcesses::new(directory.as_fd(), &proc),
+            proc,
+            directory,
+            ticks_per_s: rustix::param::clock_ticks_per_second().max(1),
+            page_bytes: page_size() as u64,
+            listing: Listing::new(),
+            pids: Vec::new(),
+            last_pids: Vec::new(),
+            seen_pids: Vec::new(),
+            seen_before_pids: Vec::new(),
+            parent_pids: Vec::new(),
+            largest: Vec::new(),
+            texts: Texts::default(),
+            shared: Shared::default(),
+            growth: Growth::default(),
+            vanished: 0,
+        }
+    }
+
+    /// How many processes are known from the last scan.
+    pub(crate) fn known(&self) -> usize {
+        self.known.len()
+    }
+
+    /// How many processes ended during the last scan.
+    pub(crate) fn vanished(&self) -> u64 {
+        self.vanished
+    }
+
+    /// Fills the table with the processes that were listed last.
+    pub(crate) fn walk(
+        &mut self,
+        terms: Terms<'_>,
+        buffer: &mut Buffer,
+        faults: &mut Faults,
+        into: &mut Processes,
+    ) {
+        self.vanished = 0;
+        self.known.begin();
+        let mut reads = Reads {
+            proc: &self.proc,
+            directory: self.directory.as_fd(),
+            ticks_per_s: self.ticks_per_s,
+            page_bytes: self.page_bytes,
+            known: &mut self.known,
+            listing: &mut self.listing,
+            buffer,
+            faults,
+        };
+        let mut texts = self.texts.begin(terms.needs);
+        let mut fill = Fill::of(into, &mut self.parent_pids);
+        for &pid in &self.pids {
+            match row(&mut reads, pid, terms) {
+                Ok((row, process)) => {
+                    fill.push(&row);
+                    texts.add(&mut reads, &row, process);
+                }
+                Err(Skip::Vanished) => self.vanished += 1,
+                Err(Skip::Faulted | Skip::Stale) => {}
+            }
+        }
+        reads.known.end();
+        fill.finish();
+        self.texts.finish(into);
+        self.shared.find(into);
+        self.growth.fill(terms.now.boot_ms, &self.shared, into);
+        // Unknown until `blame` is told which level is at ease.
+        refill(&mut into.taken_bytes).resize(into.pids.len(), UNKNOWN_S64);
+        if terms.needs.pss {
+            details::pss(&mut reads, &mut self.largest, into);
+        }
+    }
+
+    /// Fills what each process of the last walk has taken since memory was last at ease. Returns the sum.
+    pub(crate) fn blame(&mut self, is_at_ease: bool, into: &mut Processes) -> u64 {
+        blame(&mut self.growth, is_at_ease, into)
+    }
+
+    /// Whether all pids that are listed now and were not the time before are kernel threads. These do not
+    /// count: the kernel starts and ends its workers all the time.
+    pub(crate) fn has_no_new_process(&self, buffer: &mut Buffer) -> bool {
+        let mut new = self.pids.iter().filter(|pid| self.last_pids.binary_search(pid).is_err());
+        new.all(|&pid| {
+            let name = NameBelow::of(pid, c"stat");
+            match buffer.read_file(self.directory.as_fd(), name.as_c_str()) {
+                Ok(text) => stat(text).is_ok_and(|found| found.is_kernel_thread),
+                Err(errno) => is_gone(errno),
+            }
+        })
+    }
+
+    /// Whether a process that is new since the last list, and since the last call, lives in a memcg of whose
+    /// path `is_home` is true.
+    pub(crate) fn has_newcomer(
+        &mut self,
+        buffer: &mut Buffer,
+        hierarchy: &Hierarchy,
+        is_home: &dyn Fn(&[u8]) -> bool,
+    ) -> bool {
+        std::mem::swap(&mut self.seen_pids, &mut self.seen_before_pids);
+        let (pids, before) = (&mut self.seen_pids, &self.seen_before_pids);
+        pids.clear();
+        // What cannot be listed now is found by the next scan.
+        let listed = list_pids(&mut self.listing, self.directory.as_fd(), pids);
+        pids.sort_unstable();
+        pids.truncate(PROCESSES_MAX);
+        let is_new = |pid: &&u32| self.pids.binary_search(pid).is_err() && before.binary_search(pid).is_err();
+        let mut new = pids.iter().filter(is_new).take(NEWCOMERS_MAX);
+        listed.is_ok()
+            && new.any(|&pid| {
+                let name = NameBelow::of(pid, c"cgroup");
+                let text = buffer.read_file(self.directory.as_fd(), name.as_c_str());
+                let path = text.ok().and_then(|text| memcg_path(text, hierarchy.version));
+                path.and_then(|path| hierarchy.below_mount(path)).is_some_and(is_home)
+            })
+    }
+
+    /// Lists the pids. Where the kernel refuses that, for want of memory for instance, those of the last list
+    /// are kept.
+    pub(crate) fn list(&mut self, faults: &mut Faults) {
+        std::mem::swap(&mut self.pids, &mut self.last_pids);
+        let pids = &mut self.pids;
+        pids.clear();
+        let listed = list_pids(&mut self.listing, self.directory.as_fd(), pids);
+        if let Err(errno) = listed {
+            faults.add(&self.proc, &[], &format_args!("cannot be listed: {errno}"));
+            pids.extend_from_slice(&self.last_pids);
+        }
+        pids.sort_unstable();
+        pids.dedup();
+        if pids.len() > PROCESSES_MAX {
+            let what = format_args!("over {PROCESSES_MAX} processes: the rest is not read");
+            faults.add(&self.proc, &[], &what);
+            pids.truncate(PROCESSES_MAX);
+        }
+    }
+}
+
+/// Adds what the directory lists: of its names those that are numbers.
+fn list_pids(listing: &mut Listing, directory: BorrowedFd<'_>, pids: &mut Vec<u32>) -> Result<(), Errno> {
+    listing.of(directory, |name, _| {
+        pids.extend(name.to_str().ok().and_then(|name| name.parse::<u32>().ok()));
+    })
+}
+
+/// Reads one process. Returns the directory of a new one, too.
+fn row(reads: &mut Reads<'_>, pid: u32, terms: Terms<'_>) -> Result<(Row, Option<OwnedFd>), Skip> {
+    if let Some(known) = reads.known.take(pid) {
+        match again(reads, known, terms) {
+            Err(Skip::Stale) => {}
+            read => return read.map(|row| (row, None)),
+        }
+    }
+    reads.new_row(pid, terms).map(|(row, process)| (row, Some(process)))
+}
+
+/// Reads a process of the last scan, in the shortest way that will do, and keeps it for the next one.
+fn again(reads: &mut Reads<'_>, known: KnownProcess, terms: Terms<'_>) -> Result<Row, Skip> {
+    if terms.depth != Depth::Scan {
+        match reads.glance(&known, terms) {
+            Ok(row) => {
+                reads.known.keep(KnownProcess { row, ..known });
+                return Ok(row);
+            }
+            Err(Skip::Stale) => {}
+            Err(skip) => return Err(skip),
+        }
+    }
+    let found = reads.known_row(&known, terms)?;
+    let shared_bytes = found.row.file_and_shmem_bytes();
+    reads.known.keep(KnownProcess { row: found.row, size_bytes: found.size_bytes, shared_bytes, ..known });
+    Ok(found.row)
+}
