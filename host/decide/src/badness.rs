@@ -1,4 +1,4 @@
-//! The built-in ranking: the kernel's own measure, for those of whom no policy speaks.
+//! The built-in ranking: the kernel's own measure, for processes that no policy names.
 
 use jettison_model::{Processes, Snapshot};
 
@@ -11,7 +11,8 @@ pub fn badness(processes: &Processes, row: usize, total_bytes: u64) -> i64 {
     footprint.saturating_add((total / 1000).saturating_mul(i64::from(processes.oom_score_adj(row))))
 }
 
-/// The same in thousandths of the total memory and swap, at least 1: what the built-in ranking scores by when it has to decide.
+/// The same in thousandths of the total memory and swap, at least 1: what the built-in ranking scores by when
+/// it has to decide.
 #[must_use]
 pub fn score(snapshot: &Snapshot, badness: i64) -> u64 {
     let total = snapshot.host.memory_total_bytes.saturating_add(snapshot.host.swap_total_bytes).max(1);

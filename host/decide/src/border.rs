@@ -1,7 +1,8 @@
-//! What the stages before must have made sure of, looked at once more: rows that are there, columns of one length.
+//! Checks again what the stages before have ensured: rows exist, columns of a table have one length.
 //!
-//! A mistake of our own must not cost the host its rescue. Tests abort on it; a release goes on with what fits, and
-//! a ballot that does not fit is as good as none, so that the built-in ranking decides if no other is left.
+//! Tests abort on a mistake. A release goes on with what fits, since a mistake of our own must not cost the
+//! host its rescue. A ballot that does not fit counts as none; if no other is left, the built-in badness
+//! ranks.
 
 use alloc::format;
 use alloc::string::String;
@@ -154,11 +155,11 @@ mod tests {
         assert_eq!(excluded.as_deref(), Some("row 2 is excluded, of 2 processes"));
     }
 
-    /// Who goes first in a release that has such a machine and such votes.
+    /// What goes first in a release that has such a machine and such votes.
     fn first(snapshot: &Snapshot, votes: &[Vote]) -> Option<(u32, Tier)> {
         let (snapshot, excluded, votes) = mended(snapshot, vec![(9, Exclusion::Init)], votes);
         let settings = Settings::default();
-        let (_, ranking, _) = decide(&snapshot, excluded, &votes, State::default(), &settings);
+        let (_, ranking, _) = decide(&snapshot, excluded, &votes, &[], State::default(), &settings);
         ranking.order.first().map(|ranked| (ranked.row, ranked.tier))
     }
 
@@ -172,6 +173,6 @@ mod tests {
         assert_eq!(first(&short, &votes(Target::Process(1))), Some((1, Tier::Sacrifice(1))));
         assert!(matches!(first(&short, &votes(Target::Process(2))), Some((0, Tier::Sacrifice(_)))));
         short.processes.start_times = Column::default();
-        assert_eq!(first(&short, &[]), None, "nobody can be told from a later process of the same pid");
+        assert_eq!(first(&short, &[]), None, "no process can be told from a later one of the same pid");
     }
 }

@@ -1,29 +1,38 @@
-//! Who may never be a victim, whatever any policy says.
+//! Which processes may never be a victim, whatever any policy says.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use jettison_model::snapshot::{flags, memcg_flags};
-use jettison_model::{Exclusion, Snapshot, column};
+use jettison_model::{Exclusion, ProcessId, Snapshot, column};
 
 use crate::settings::{Rule, Settings};
 
-/// What the kernel adds to the path of an executable that was replaced since (proc_pid_exe(5)): an update takes no guard away.
+/// What the kernel adds to the path of an executable that was replaced since (proc_pid_exe(5)): an update
+/// takes no guard away.
 const DELETED: &[u8] = b" (deleted)";
 
 /// The exclusions, by row, with the first reason that applies.
+///
+/// `refused` are the processes that the kernel has refused a signal to, in order ([`crate::State`]).
 #[must_use]
-pub fn exclusions(snapshot: &Snapshot, settings: &Settings) -> Vec<(u32, Exclusion)> {
+pub fn exclusions(snapshot: &Snapshot, settings: &Settings, refused: &[ProcessId]) -> Vec<(u32, Exclusion)> {
     let ours = ourselves(snapshot, settings.own_pid);
     let mut cmdline = Vec::new();
     (0_u32..)
         .zip(0..snapshot.processes.len())
-        .filter_map(|(number, row)| Some((number, exclusion(snapshot, row, &ours, settings, &mut cmdline)?)))
+        .filter_map(|(number, row)| {
+            let why = exclusion(snapshot, row, &ours, settings, &mut cmdline);
+            let why = why.or_else(|| {
+                is_forbidden(snapshot, row, settings, refused).then_some(Exclusion::NotPermitted)
+            });
+            Some((number, why?))
+        })
         .collect()
 }
 
-/// The rows of the daemon and of all its ancestors: a supervisor, a container's shim or a shell that ends takes the
-/// daemon along, or sees to it that another is started.
+/// The rows of the daemon and of all its ancestors: a supervisor, a container's shim or a shell that ends
+/// takes the daemon along, or sees to it that another is started.
 fn ourselves(snapshot: &Snapshot, own_pid: u32) -> Vec<usize> {
     let processes = &snapshot.processes;
     let mut rows = Vec::new();
@@ -65,7 +74,15 @@ fn exclusion(
     }
 }
 
-/// Whether systemd was told to leave its unit alone (docs/decisions/0010-oomd-xattrs.md).
+/// Whether the kernel lets us send it no signal (kill(2)).
+fn is_forbidden(snapshot: &Snapshot, row: usize, settings: &Settings, refused: &[ProcessId]) -> bool {
+    let processes = &snapshot.processes;
+    let uid = processes.uid(row);
+    let is_foreign = settings.signals_only_uid.is_some_and(|ours| uid.is_some_and(|uid| uid != ours));
+    is_foreign || processes.id(row).is_some_and(|id| refused.binary_search(&id).is_ok())
+}
+
+/// Whether systemd was told to leave its unit alone (docs/decisions/0008-oomd-xattrs.md).
 fn is_omitted(snapshot: &Snapshot, row: usize) -> bool {
     let memcg = snapshot.processes.memcgs.get(row).copied().and_then(column::row);
     memcg.is_some_and(|memcg| snapshot.memcgs.unit_has(memcg, memcg_flags::OOMD_OMIT))
@@ -96,7 +113,8 @@ fn matches(rule: &Rule, snapshot: &Snapshot, row: usize, cmdline: &mut Vec<u8>) 
     }
 }
 
-/// A command line with spaces between its arguments, where the kernel has a NUL after each (proc_pid_cmdline(5)).
+/// A command line with spaces between its arguments, where the kernel has a NUL after each
+/// (proc_pid_cmdline(5)).
 fn as_typed(arguments: &[u8], into: &mut Vec<u8>) {
     into.clear();
     let arguments = arguments.strip_suffix(b"\0").unwrap_or(arguments);
@@ -112,7 +130,7 @@ pub fn is_below(path: &[u8], ancestor: &[u8]) -> bool {
     }
 }
 
-/// Tells the policies, through the column `flags`, whom the host will never touch.
+/// Tells the policies, through the column `flags`, which processes the host will never touch.
 pub fn mark(snapshot: &mut Snapshot, excluded: &[(u32, Exclusion)]) {
     let column = Arc::make_mut(&mut snapshot.processes.flags);
     for &(row, _) in excluded {

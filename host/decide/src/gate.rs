@@ -4,8 +4,11 @@ use jettison_model::column::{known_u64, row};
 use jettison_model::{Cause, Limit, Memcgs, Request, Snapshot, column};
 
 use crate::eligible::is_below;
-use crate::settings::{Settings, Thresholds, Watch};
+use crate::settings::{Bound, Settings, Thresholds, Watch};
+use crate::state::State;
 
+/// A memcg that holds less is no cause, whatever its limit.
+const WORTH_MIN_BYTES: u64 = 1 << 20;
 /// A PSI trigger counts for so long.
 pub const PSI_FRESH_MS: u64 = 2_000;
 
@@ -14,7 +17,7 @@ pub const PSI_FRESH_MS: u64 = 2_000;
 pub struct Signals {
     /// When a PSI trigger last fired, by the boot clock.
     pub psi_fired_at_ms: Option<u64>,
-    /// Somebody asked for this tick.
+    /// This tick was asked for.
     pub is_manual: bool,
 }
 
@@ -58,7 +61,7 @@ pub fn headroom(memcgs: &Memcgs, row: usize) -> Option<(u64, u64)> {
 
 /// The most severe cause that holds.
 #[must_use]
-pub fn gate(snapshot: &Snapshot, signals: Signals, settings: &Settings) -> Request {
+pub fn gate(snapshot: &Snapshot, signals: Signals, settings: &Settings, state: &State) -> Request {
     let host = &snapshot.host;
     let thresholds = &settings.thresholds;
     let mut at = level(host.memory_total_bytes, host.memory_available_bytes, thresholds);
@@ -67,26 +70,27 @@ pub fn gate(snapshot: &Snapshot, signals: Signals, settings: &Settings) -> Reque
     }
     let psi =
         signals.psi_fired_at_ms.is_some_and(|fired| snapshot.now_ms.saturating_sub(fired) <= PSI_FRESH_MS);
-    let warn = thresholds.warn.of(host.memory_total_bytes);
-    let deficit_bytes = warn.saturating_sub(host.memory_available_bytes);
-    let of_host = |cause| Request { cause, cause_memcg: column::NONE_U32, deficit_bytes };
+    let of_host = |cause, armed_by| Request {
+        cause,
+        ..request(host.memory_total_bytes, host.memory_available_bytes, thresholds, armed_by)
+    };
     match at {
-        Level::Critical => return of_host(Cause::Critical),
-        Level::Act => return of_host(Cause::Pressure),
-        Level::Warn if psi => return of_host(Cause::Pressure),
+        Level::Critical => return of_host(Cause::Critical, Some(thresholds.act)),
+        Level::Act => return of_host(Cause::Pressure, Some(thresholds.act)),
+        Level::Warn if psi => return of_host(Cause::Pressure, Some(thresholds.warn)),
         Level::Warn | Level::Calm => {}
     }
-    if let Some(request) = nearest_limit(snapshot, settings) {
+    if let Some(request) = nearest_limit(snapshot, settings, state) {
         return request;
     }
     match at {
-        Level::Warn => of_host(Cause::Warning),
-        Level::Calm | Level::Act | Level::Critical if signals.is_manual => of_host(Cause::Manual),
-        Level::Calm | Level::Act | Level::Critical => of_host(Cause::Routine),
+        Level::Warn => of_host(Cause::Warning, None),
+        Level::Calm | Level::Act | Level::Critical if signals.is_manual => of_host(Cause::Manual, None),
+        Level::Calm | Level::Act | Level::Critical => of_host(Cause::Routine, None),
     }
 }
 
-/// Whether the request concerns a domain that is at its critical level, which lifts cool-downs and caps grace periods.
+/// Whether the request concerns a domain that is at its critical level, which lifts cool-downs.
 #[must_use]
 pub fn is_critical(snapshot: &Snapshot, thresholds: &Thresholds) -> bool {
     match (snapshot.request.cause, row(snapshot.request.cause_memcg)) {
@@ -106,18 +110,55 @@ fn has_swap_left(snapshot: &Snapshot, thresholds: &Thresholds) -> bool {
 }
 
 /// The watched memcg that is closest to its own limit, if one is at `act`.
-fn nearest_limit(snapshot: &Snapshot, settings: &Settings) -> Option<Request> {
+///
+/// A tenant with memcgs of its own sets their limits. So one from which too little can come back is no cause,
+/// and one for which no victim was found of late comes after all others: no memcg can hide another.
+fn nearest_limit(snapshot: &Snapshot, settings: &Settings, state: &State) -> Option<Request> {
     let memcgs = &snapshot.memcgs;
     (0..memcgs.len())
         .filter(|&row| is_watched(memcgs.paths.get(row), settings))
         .filter_map(|row| Some((row, headroom(memcgs, row)?)))
         .filter(|&(_, (limit, left))| level(limit, left, &settings.thresholds) >= Level::Act)
-        .min_by_key(|&(row, (_, left))| (left, row))
-        .map(|(row, (limit, left))| Request {
-            cause: Cause::MemcgLimit,
-            cause_memcg: u32::try_from(row).unwrap_or(column::NONE_U32),
-            deficit_bytes: settings.thresholds.warn.of(limit).saturating_sub(left),
+        .map(|(row, (limit, left))| {
+            let request = Request {
+                cause: Cause::MemcgLimit,
+                cause_memcg: u32::try_from(row).unwrap_or(column::NONE_U32),
+                ..request(limit, left, &settings.thresholds, Some(settings.thresholds.act))
+            };
+            (row, left, request)
         })
+        .filter(|(row, _, request)| is_worth_a_plan(memcgs, *row, request.scale_bytes))
+        .min_by_key(|&(row, left, _)| (state.has_passed(memcgs.paths.get(row)), left, row))
+        .map(|(_, _, request)| request)
+}
+
+/// Whether ending all processes of a memcg could give back what a plan must (the law *no hopeless plan*).
+/// Pages of files come back without, and are left out where the kernel tells them apart.
+fn is_worth_a_plan(memcgs: &Memcgs, row: usize, scale_bytes: u64) -> bool {
+    let of = |column: &[u64]| column.get(row).copied().and_then(known_u64);
+    let charged = of(&memcgs.current_bytes).unwrap_or(0);
+    let kept = of(&memcgs.anon_bytes).map(|anon| anon.saturating_add(of(&memcgs.shmem_bytes).unwrap_or(0)));
+    let most = kept.unwrap_or(charged).min(charged).saturating_add(of(&memcgs.swap_bytes).unwrap_or(0));
+    most >= (scale_bytes / 2).max(WORTH_MIN_BYTES)
+}
+
+/// What a domain lacks. A tick at critical is armed by `act`, too: above critical alone it would be armed
+/// again at once.
+fn request(
+    total_bytes: u64,
+    available_bytes: u64,
+    thresholds: &Thresholds,
+    armed_by: Option<Bound>,
+) -> Request {
+    let below = |bound: Bound| bound.of(total_bytes).saturating_sub(available_bytes);
+    let margin = thresholds.act.of(total_bytes).saturating_sub(thresholds.critical.of(total_bytes));
+    let need_bytes = armed_by.map_or(0, below);
+    Request {
+        deficit_bytes: below(thresholds.warn),
+        need_bytes,
+        scale_bytes: if armed_by.is_some() { need_bytes.max(margin) } else { 0 },
+        ..Request::default()
+    }
 }
 
 /// Whether a memcg's own limit is watched: one that is configured to be, in our scope. The root has none.
@@ -139,8 +180,6 @@ mod tests {
     use alloc::vec;
     use jettison_model::Host;
 
-    use crate::settings::Bound;
-
     const MIB: u64 = 1 << 20;
 
     fn host(available_mib: u64) -> Snapshot {
@@ -153,7 +192,7 @@ mod tests {
     }
 
     fn cause(snapshot: &Snapshot, signals: Signals) -> (Cause, u64) {
-        let request = gate(snapshot, signals, &Settings::default());
+        let request = gate(snapshot, signals, &Settings::default(), &State::default());
         (request.cause, request.deficit_bytes / MIB)
     }
 
@@ -182,12 +221,12 @@ mod tests {
         settings.thresholds.swap_free_percent = Some(10);
         let mut snapshot = host(60);
         (snapshot.host.swap_total_bytes, snapshot.host.swap_free_bytes) = (100 * MIB, 11 * MIB);
-        assert_eq!(gate(&snapshot, Signals::default(), &settings).cause, Cause::Warning);
+        assert_eq!(gate(&snapshot, Signals::default(), &settings, &State::default()).cause, Cause::Warning);
         snapshot.host.swap_free_bytes = 10 * MIB;
-        assert_eq!(gate(&snapshot, Signals::default(), &settings).cause, Cause::Pressure);
+        assert_eq!(gate(&snapshot, Signals::default(), &settings, &State::default()).cause, Cause::Pressure);
         snapshot.host.swap_free_bytes = 100 * MIB;
         snapshot.host.memory_available_bytes = 20 * MIB;
-        assert_eq!(gate(&snapshot, Signals::default(), &settings).cause, Cause::Critical);
+        assert_eq!(gate(&snapshot, Signals::default(), &settings, &State::default()).cause, Cause::Critical);
     }
 
     #[test]
@@ -204,7 +243,7 @@ mod tests {
         snapshot.memcgs.max_bytes = Arc::new(vec![column::UNLIMITED_U64, 100 * MIB, 100 * MIB]);
         snapshot.memcgs.current_bytes = Arc::new(vec![500 * MIB, 99 * MIB, 99 * MIB]);
         snapshot.memcgs.reclaimable_bytes = Arc::new(vec![0, 4 * MIB, 40 * MIB]);
-        let request = gate(&snapshot, Signals::default(), &Settings::default());
+        let request = gate(&snapshot, Signals::default(), &Settings::default(), &State::default());
         assert_eq!(
             (request.cause, request.cause_memcg, request.deficit_bytes),
             (Cause::MemcgLimit, 1, 10 * MIB)
@@ -212,9 +251,9 @@ mod tests {
         snapshot.request = request;
         assert!(!is_critical(&snapshot, &Settings::default().thresholds));
         let unwatched = Settings { watch: Watch::Paths(vec!["/web".into()]), ..Settings::default() };
-        assert_eq!(gate(&snapshot, Signals::default(), &unwatched).cause, Cause::Routine);
+        assert_eq!(gate(&snapshot, Signals::default(), &unwatched, &State::default()).cause, Cause::Routine);
         let elsewhere = Settings { scope: Some("/web".into()), ..Settings::default() };
-        assert_eq!(gate(&snapshot, Signals::default(), &elsewhere).cause, Cause::Routine);
+        assert_eq!(gate(&snapshot, Signals::default(), &elsewhere, &State::default()).cause, Cause::Routine);
     }
 
     #[test]
@@ -225,10 +264,54 @@ mod tests {
         let cause_memcg = |left_mib: [u64; 3]| {
             let mut snapshot = snapshot.clone();
             snapshot.memcgs.current_bytes = Arc::new(left_mib.map(|left| (100 - left) * MIB).to_vec());
-            gate(&snapshot, Signals::default(), &Settings::default()).cause_memcg
+            gate(&snapshot, Signals::default(), &Settings::default(), &State::default()).cause_memcg
         };
         assert_eq!(cause_memcg([8, 4, 7]), 1);
         assert_eq!(cause_memcg([50, 6, 6]), 1);
         assert_eq!(cause_memcg([9, 15, 50]), column::NONE_U32, "below warn is not yet at the limit");
+    }
+
+    /// `/a` with the least left, and `/b`.
+    fn two_at_their_limits() -> Snapshot {
+        let mut snapshot = host(900);
+        snapshot.memcgs.paths = [b"/a".as_slice(), b"/b"].into_iter().collect();
+        snapshot.memcgs.max_bytes = Arc::new(vec![100 * MIB; 2]);
+        snapshot.memcgs.current_bytes = Arc::new(vec![99 * MIB, 97 * MIB]);
+        snapshot
+    }
+
+    #[test]
+    fn a_memcg_that_could_give_back_next_to_nothing_hides_no_other() {
+        let mut snapshot = two_at_their_limits();
+        let cause_memcg = |snapshot: &Snapshot| {
+            gate(snapshot, Signals::default(), &Settings::default(), &State::default()).cause_memcg
+        };
+        assert_eq!(cause_memcg(&snapshot), 0);
+        snapshot.memcgs.max_bytes = Arc::new(vec![0, 100 * MIB]);
+        snapshot.memcgs.current_bytes = Arc::new(vec![0, 97 * MIB]);
+        assert_eq!(cause_memcg(&snapshot), 1, "an empty one with a limit of 0");
+        snapshot.memcgs.max_bytes = Arc::new(vec![100 * MIB; 2]);
+        snapshot.memcgs.current_bytes = Arc::new(vec![99 * MIB, 97 * MIB]);
+        snapshot.memcgs.anon_bytes = Arc::new(vec![2 * MIB, 97 * MIB]);
+        snapshot.memcgs.shmem_bytes = Arc::new(vec![0, 0]);
+        assert_eq!(cause_memcg(&snapshot), 1, "one full of slab");
+        snapshot.memcgs.max_bytes = Arc::new(vec![100 * MIB, column::UNLIMITED_U64]);
+        assert_eq!(cause_memcg(&snapshot), column::NONE_U32);
+    }
+
+    #[test]
+    fn a_memcg_without_a_victim_comes_after_the_others_for_a_while() {
+        let snapshot = two_at_their_limits();
+        let mut state = State::default();
+        let cause_memcg =
+            |state: &State| gate(&snapshot, Signals::default(), &Settings::default(), state).cause_memcg;
+        state.pass_memcg(b"/a", 10_000);
+        assert_eq!(cause_memcg(&state), 1);
+        state.pass_memcg(b"/b", 10_100);
+        assert_eq!(cause_memcg(&state), 0, "both: as if none");
+        state.forget_before(19_999);
+        assert!(state.has_passed(b"/a"));
+        state.forget_before(20_000);
+        assert!(!state.has_passed(b"/a") && state.has_passed(b"/b"));
     }
 }

@@ -2,10 +2,13 @@
 //!
 //! ```text
 //! Snapshot ─▶ gate ─▶ Request            why this tick happens, and how much is missing
-//!          ─▶ eligible ─▶ exclusions     who may never be a victim
+//!          ─▶ eligible ─▶ exclusions     which processes may never be a victim
 //! Votes ───▶ tally ─▶ Ranking            one order out of several ballots
 //!            plan ─▶ Plan + State        values to hold; victims only if armed
-//!            unit                        what ends as one
+//!              choose                    which units, by the four laws
+//!              passed                    why the others stay, for people
+//!              victim                    what a unit is, whole, and how it goes
+//!              service                what stands and falls together
 //!            escalate                    how one victim goes, rung by rung
 //! ```
 //!
@@ -19,23 +22,30 @@ extern crate alloc;
 
 pub mod badness;
 mod border;
+mod choose;
+mod domain;
 pub mod eligible;
 pub mod escalate;
 pub mod gate;
 mod order;
+mod passed;
 pub mod pattern;
 pub mod plan;
 mod relief;
+mod service;
 pub mod settings;
 pub mod state;
-pub mod tally;
+mod tally;
 mod unit;
+mod victim;
 
+pub use domain::time_left_ms;
 pub use eligible::{exclusions, mark};
 pub use gate::{Level, Signals, gate};
+pub use passed::{Passed, passed};
 pub use pattern::Pattern;
-pub use plan::{is_critical_for, plan};
+pub use plan::plan;
 pub use settings::{Bound, Reach, Rule, Settings, Thresholds};
 pub use state::{InFlight, State};
-pub use tally::tally;
 pub use unit::{enclosure, stoppable};
+pub use victim::{BUILT_IN, built_in_reason};

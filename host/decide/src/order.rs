@@ -1,4 +1,4 @@
-//! The order of the ranking, once everybody's tier and relief are known.
+//! The order of the ranking, once the tier and relief of every process are known.
 
 use alloc::vec::Vec;
 use core::cmp::Reverse;
@@ -9,8 +9,7 @@ use crate::badness::badness;
 
 /// First to go first; then more relief, later start, higher pid.
 ///
-/// For there are many, what is sorted is a number for each, and the rows are put in place after it. Those of one
-/// number are sorted once more.
+/// Sort one packed key per row, then permute the rows. Rows of equal keys are sorted once more.
 pub(crate) fn sort(snapshot: &Snapshot, order: &mut [Ranked], is_builtin: bool) {
     let key = |(place, ranked): (u32, &Ranked)| (standing(snapshot, ranked, is_builtin), place);
     let mut keys: Vec<(u128, u32)> = (0_u32..).zip(&*order).map(key).collect();
@@ -22,7 +21,7 @@ pub(crate) fn sort(snapshot: &Snapshot, order: &mut [Ranked], is_builtin: bool) 
         });
     }
     for place in 0..keys.len() {
-        // Whoever stood at an earlier place has been swapped away from there.
+        // The row that was at an earlier place has been swapped away from there.
         let mut from = keys[place].1;
         while (from as usize) < place {
             from = keys[from as usize].1;
@@ -34,7 +33,7 @@ pub(crate) fn sort(snapshot: &Snapshot, order: &mut [Ranked], is_builtin: bool) 
 
 /// Tier, place in the tier and relief in one number; less goes first.
 ///
-/// The built-in ranking's scores are thousandths for people to read: below them its order is that of the bytes.
+/// The built-in ranking's scores are thousandths for people to read. Equal ones are ordered by bytes.
 fn standing(snapshot: &Snapshot, ranked: &Ranked, is_builtin: bool) -> u128 {
     const RELIEF_BITS: u32 = 62;
     let by_badness = |badness: i64| !(badness.cast_unsigned() ^ (1 << 63));

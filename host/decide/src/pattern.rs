@@ -8,7 +8,7 @@ use regex::bytes::{Regex, RegexBuilder};
 /// Bytes that one compiled pattern may take: room for any that a person writes, not for `(.{99}){99}`.
 const COMPILED_BYTES_MAX: usize = 256 << 10;
 
-/// A compiled regular expression over bytes. It is found anywhere unless it is anchored; `\w` and `(?i)` know ASCII.
+/// A compiled regular expression over bytes. It matches anywhere unless anchored; `\w` and `(?i)` are ASCII.
 ///
 /// Matching takes time linear in pattern times text, whatever either of them is (docs.rs/regex).
 #[derive(Clone, Debug)]

@@ -34,7 +34,7 @@ pub(crate) struct Relief<'a> {
 }
 
 impl<'a> Relief<'a> {
-    /// `order` has parents before children; `counts` says of whom the memory would come back.
+    /// `order` has parents before children; `counts` says of which processes the memory would come back.
     pub(crate) fn of(snapshot: &'a Snapshot, order: &[u32], counts: impl Fn(usize) -> bool) -> Self {
         let (processes, memcgs) = (&snapshot.processes, &snapshot.memcgs);
         let mut of_tree: Vec<Bytes> = (0..processes.len())

@@ -10,12 +10,12 @@ use crate::pattern::Pattern;
 /// How far down the order the host goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reach {
-    /// Only whom a policy gives up.
+    /// Only what a policy gives up.
     Sacrifice,
-    /// Also those of whom nobody spoke.
-    #[default]
+    /// Also what no policy named.
     Unranked,
-    /// Also those whom a policy protects, short of 1000.
+    /// Also what a policy protects, short of 1000: protection is a price, not a wall.
+    #[default]
     Protected,
 }
 
@@ -44,7 +44,7 @@ pub struct Thresholds {
     pub warn: Bound,
     /// At or below it: victims.
     pub act: Bound,
-    /// At or below it: victims, whatever swap, cool-down or grace say.
+    /// At or below it: victims, whatever swap and cool-down say.
     pub critical: Bound,
     /// If set and swap exists, `act` also needs free swap at or below this percentage.
     pub swap_free_percent: Option<u32>,
@@ -86,7 +86,7 @@ pub struct Settings {
     pub thresholds: Thresholds,
     /// `[memcgs] watch`
     pub watch: Watch,
-    /// `[scope] memcg`: memcgs outside are none of ours.
+    /// `[scope] memcg`: memcgs outside are not looked after.
     pub scope: Option<String>,
     /// `act.reach`
     pub reach: Reach,
@@ -94,7 +94,7 @@ pub struct Settings {
     pub grace_ms: u32,
     /// `act.grace_max_ms`: caps the sum of a policy's waits.
     pub grace_max_ms: u32,
-    /// `act.critical_grace_ms`: caps what remains of it once critical.
+    /// `act.critical_grace_ms`: the least that is left of it when memory is about to be exhausted.
     pub critical_grace_ms: u32,
     /// `act.cool_down_ms`: after a victim, except at critical.
     pub cool_down_ms: u32,
@@ -106,10 +106,12 @@ pub struct Settings {
     pub never: Vec<Rule>,
     /// The daemon's own process.
     pub own_pid: u32,
+    /// The only user whose processes the daemon may signal (kill(2)); `None` where it has CAP_KILL.
+    pub signals_only_uid: Option<u32>,
 }
 
 impl Settings {
-    /// What the rules of `never` have to be told of every process: columns that nobody else may need.
+    /// What the rules of `never` have to be told of every process: columns that else may not be needed.
     #[must_use]
     pub fn needs(&self) -> Needs {
         let any = |names: fn(&Rule) -> bool| self.never.iter().any(names);
@@ -122,7 +124,7 @@ impl Settings {
 }
 
 impl Default for Settings {
-    /// The defaults of the contract, section 5.
+    /// The defaults of docs/reference/configuration.md.
     fn default() -> Self {
         let mib = |mib: u64| mib << 20;
         Self {
@@ -134,7 +136,7 @@ impl Default for Settings {
             },
             watch: Watch::Limited,
             scope: None,
-            reach: Reach::Unranked,
+            reach: Reach::Protected,
             grace_ms: 5_000,
             grace_max_ms: 60_000,
             critical_grace_ms: 500,
@@ -143,6 +145,7 @@ impl Default for Settings {
             is_adjusting: true,
             never: Vec::new(),
             own_pid: 0,
+            signals_only_uid: None,
         }
     }
 }

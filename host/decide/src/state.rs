@@ -3,12 +3,13 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use jettison_model::{Plan, ProcessId};
+use jettison_model::column::row as row_of;
+use jettison_model::{Plan, ProcessId, Snapshot};
 
-/// A victim that has been named and is not gone yet.
+/// A victim under way: named, and not gone yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InFlight {
-    /// Who goes.
+    /// The processes that go.
     pub members: Vec<ProcessId>,
     /// What its end should give back.
     pub predicted_relief_bytes: u64,
@@ -19,12 +20,14 @@ pub struct InFlight {
 /// What one policy last said of one process, as far as it stays in force when the policy faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kept {
-    /// Whom.
+    /// The process.
     pub id: ProcessId,
     /// Its protection; 0 if the policy gave it up and only its held value stays.
     pub strength: u16,
     /// The value it asked for.
     pub oom_score_adj: Option<i16>,
+    /// The root of the service that it was protected with.
+    pub service: Option<ProcessId>,
 }
 
 /// The protections and held values of a policy's last good ballot.
@@ -36,38 +39,141 @@ pub struct LastGood {
     pub kept: Vec<Kept>,
 }
 
+/// A memcg whose victims gave back less than half of what was predicted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Distrust {
+    /// Its path.
+    pub memcg: Vec<u8>,
+    /// How often in a row.
+    pub failures: u32,
+    /// When it last happened, by the boot clock.
+    pub since_ms: u64,
+}
+
 /// What a decision remembers for the next one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
-    /// Victims on their way.
-    pub in_flight: Vec<InFlight>,
     /// When victims were named in the last minute, by the boot clock.
     pub named_at_ms: Vec<u64>,
     /// Per policy, in the order of the configuration.
     pub last_good: Vec<LastGood>,
+    /// Processes that the kernel let us send no signal to.
+    pub refused: Vec<ProcessId>,
+    /// Parts of services that went through all their steps and are still there.
+    pub unanswered: Vec<ProcessId>,
+    /// Memcgs whose relief did not come.
+    pub distrust: Vec<Distrust>,
+    /// Memcgs at their limit for which no victim was named, by path, and when.
+    pub passed_memcgs: Vec<(Vec<u8>, u64)>,
 }
 
 /// For so long a victim counts towards `kills_per_minute_max`.
 const MINUTE_MS: u64 = 60_000;
+/// A memcg is distrusted for so long after its last failure.
+const DISTRUST_MS: u64 = 600_000;
+/// The most memcgs that are distrusted at a time; the oldest is forgotten first.
+const DISTRUST_MAX: usize = 64;
+/// A memcg without a victim comes after others for so long.
+const PASSED_MS: u64 = 10_000;
+/// The most of them that are remembered; the oldest is forgotten first.
+const PASSED_MAX: usize = 256;
+/// Each failure halves what is trusted, no further than to a sixteenth.
+const HALVINGS_MAX: u32 = 4;
 
 impl State {
     /// Enters the victims of a plan that is being carried out.
     pub fn note(&mut self, plan: &Plan, now_ms: u64) {
         self.named_at_ms.extend(plan.victims.iter().map(|_| now_ms));
-        self.in_flight.extend(plan.victims.iter().map(|victim| InFlight {
-            members: victim.members.clone(),
-            predicted_relief_bytes: victim.predicted_relief_bytes,
-            is_overdue: false,
-        }));
     }
 
-    /// Forgets what was named more than a minute ago.
+    /// Forgets what was named more than a minute ago, distrust that is older than ten, and memcgs without a
+    /// victim after ten seconds.
     pub fn forget_before(&mut self, now_ms: u64) {
         self.named_at_ms.retain(|&at| now_ms.saturating_sub(at) < MINUTE_MS);
+        self.distrust.retain(|memcg| now_ms.saturating_sub(memcg.since_ms) < DISTRUST_MS);
+        self.passed_memcgs.retain(|&(_, at)| now_ms.saturating_sub(at) < PASSED_MS);
+    }
+
+    /// Remembers that no victim was named for a memcg at its limit: others come first for a while.
+    pub fn pass_memcg(&mut self, memcg: &[u8], now_ms: u64) {
+        self.passed_memcgs.retain(|(path, _)| path != memcg);
+        if self.passed_memcgs.len() == PASSED_MAX {
+            self.passed_memcgs.remove(0);
+        }
+        self.passed_memcgs.push((memcg.to_vec(), now_ms));
+    }
+
+    /// Whether no victim was named for this memcg of late.
+    #[must_use]
+    pub fn has_passed(&self, memcg: &[u8]) -> bool {
+        self.passed_memcgs.iter().any(|(path, _)| path == memcg)
     }
 
     /// Forgets the policies that are no longer configured; their holds go with them.
     pub fn keep_policies(&mut self, is_configured: impl Fn(&str) -> bool) {
         self.last_good.retain(|good| is_configured(&good.policy));
     }
+
+    /// Learns what the end of a victim in a memcg gave back. Relief that does not come lowers what its like
+    /// are trusted to give; relief that comes restores it.
+    pub fn learn(&mut self, memcg: &[u8], predicted_bytes: u64, measured_bytes: u64, now_ms: u64) {
+        let known = self.distrust.iter().position(|other| other.memcg == memcg);
+        let has_failed = measured_bytes < predicted_bytes / 2;
+        match (known, has_failed) {
+            (Some(at), true) => {
+                let known = &mut self.distrust[at];
+                (known.failures, known.since_ms) = (known.failures.saturating_add(1), now_ms);
+            }
+            (Some(at), false) => {
+                self.distrust.remove(at);
+            }
+            (None, true) => {
+                if self.distrust.len() == DISTRUST_MAX {
+                    self.distrust.remove(0);
+                }
+                self.distrust.push(Distrust { memcg: memcg.to_vec(), failures: 1, since_ms: now_ms });
+            }
+            (None, false) => {}
+        }
+    }
+
+    /// What of a predicted relief is trusted to come.
+    pub(crate) fn trusted(&self, snapshot: &Snapshot, row: u32, predicted_bytes: u64) -> u64 {
+        if self.distrust.is_empty() {
+            return predicted_bytes;
+        }
+        let memcg = snapshot.processes.memcgs.get(row as usize).copied().and_then(row_of);
+        let path = memcg.map_or(&[][..], |memcg| snapshot.memcgs.paths.get(memcg));
+        let known = self.distrust.iter().find(|other| other.memcg == path);
+        known.map_or(predicted_bytes, |known| predicted_bytes >> known.failures.min(HALVINGS_MAX))
+    }
+
+    /// Enters processes that the kernel let us send no signal to: they are excluded from now on.
+    pub fn refuse(&mut self, members: &[ProcessId]) {
+        enter(&mut self.refused, members);
+    }
+
+    /// Enters parts of a service that did not answer: they are no victims again, but for the whole of it.
+    pub fn give_up(&mut self, members: &[ProcessId]) {
+        enter(&mut self.unanswered, members);
+    }
+
+    /// Forgets the refused and unanswered processes that are gone.
+    pub fn keep_living(&mut self, snapshot: &Snapshot) {
+        let lives = |id: &ProcessId| snapshot.processes.row_of(*id).is_some();
+        self.refused.retain(lives);
+        self.unanswered.retain(lives);
+    }
+
+    /// Whether it went through all its steps before, and is still there.
+    pub(crate) fn has_not_answered(&self, id: ProcessId) -> bool {
+        self.unanswered.binary_search(&id).is_ok()
+    }
+}
+
+/// Both lists are searched, so they are kept in order.
+fn enter(list: &mut Vec<ProcessId>, members: &[ProcessId]) {
+    list.extend(members);
+    list.sort_unstable();
+    list.dedup();
 }

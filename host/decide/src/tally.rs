@@ -1,4 +1,4 @@
-//! Several ballots, one ranking (contract, section 3).
+//! Several ballots, one ranking (docs/reference/ballots.md).
 //!
 //! Deterministic, total, and independent of the order of policies and rows. Linear in rows and entries but
 //! for the one sort: sums over trees and memcgs are taken bottom-up once, not once for each unit.
@@ -9,12 +9,16 @@ use alloc::vec::Vec;
 use jettison_model::column::{NONE_U32, row as row_of};
 use jettison_model::ranking::Said;
 use jettison_model::snapshot::flags;
-use jettison_model::{Ballot, Exclusion, Hold, Ranked, Ranking, Snapshot, Stance, Target, Tier, Tree, Vote};
+use jettison_model::{
+    Ballot, Entry, Exclusion, Hold, Ranked, Ranking, Snapshot, Stance, Target, Tier, Tree, Vote,
+};
 
 use crate::badness::{badness, score};
 use crate::order;
 use crate::relief::Relief;
+use crate::service::Services;
 use crate::state::{Kept, LastGood, State};
+use crate::unit::inherit;
 
 /// What all policies together say of one process.
 #[derive(Clone, Copy)]
@@ -24,11 +28,20 @@ struct Sum {
     unit: Option<(u64, Target)>,
     lowest_asked: Option<i16>,
     highest_asked: Option<i16>,
+    /// The root of the tree that it is protected with, if that goes by steps of its own.
+    kept_with: Option<u32>,
     said: (u32, u32),
 }
 
-const SILENCE: Sum =
-    Sum { strength: 0, score: 0, unit: None, lowest_asked: None, highest_asked: None, said: (0, 0) };
+const SILENCE: Sum = Sum {
+    strength: 0,
+    score: 0,
+    unit: None,
+    lowest_asked: None,
+    highest_asked: None,
+    kept_with: None,
+    said: (0, 0),
+};
 
 impl Sum {
     /// The value to hold.
@@ -42,18 +55,9 @@ impl Sum {
 }
 
 /// Ranks every process that is not excluded, and keeps what must outlive a policy's next fault in `state`.
-#[must_use]
-pub fn tally(
-    snapshot: &Snapshot,
-    votes: &[Vote],
-    excluded: Vec<(u32, Exclusion)>,
-    state: &mut State,
-) -> Ranking {
-    tally_and_shields(snapshot, votes, excluded, state).0
-}
-
-/// The ranking, and the values that protecting policies ask for whom the administrator guards: a guard keeps our
-/// hands off a process, it does not take its shield against the kernel's.
+///
+/// Also the values that protecting policies ask for on guarded processes: a guard keeps the daemon from
+/// ending a process, and the value keeps the kernel from it.
 pub(crate) fn tally_and_shields(
     snapshot: &Snapshot,
     votes: &[Vote],
@@ -84,17 +88,42 @@ pub(crate) fn tally_and_shields(
         }
     }
     let said = index(&mut sums, said);
+    let services = Services::of(snapshot, &family.order, sums.iter().filter_map(|sum| sum.kept_with));
+    settle(&mut sums, &services, &is_out);
     let counts = |row: usize| !is_out[row] && sums[row].strength == 0;
     let relief = Relief::of(snapshot, &family.order, counts);
     let mut order = Vec::with_capacity(count);
     let eligible = (0..count).filter(|&row| !is_out[row]);
     order.extend(eligible.filter_map(|row| ranked(snapshot, row, &sums[row], &relief, is_builtin)));
+    if !services.is_empty() {
+        // The whole of a service gives back what its protected members hold, too.
+        let whole = Relief::of(snapshot, &family.order, |row| !is_out[row]);
+        let is_whole =
+            |ranked: &&mut Ranked| ranked.tier.is_protected() && matches!(ranked.unit, Target::Tree(_));
+        order.iter_mut().filter(is_whole).for_each(|ranked| ranked.relief_bytes = whole.bytes(ranked.unit));
+    }
     order::sort(snapshot, &mut order, is_builtin);
     let shields = excluded.iter().filter_map(|&(row, why)| shield(snapshot, row, why, &sums)).collect();
-    (Ranking { order, said, excluded, is_builtin }, shields)
+    (Ranking { order, said, excluded, is_builtin, services: services.into_rows() }, shields)
 }
 
-/// Who descends from whom, parents before children.
+/// What is protected with a service goes with it, and stays where its root does. What is given up in one goes
+/// without its root.
+fn settle(sums: &mut [Sum], services: &Services, is_out: &[bool]) {
+    if services.is_empty() {
+        return;
+    }
+    let stays = |root: u32| is_out[root as usize] || sums[root as usize].strength >= 1000;
+    let is_stuck: Vec<bool> = sums.iter().map(|sum| sum.kept_with.is_some_and(stays)).collect();
+    for ((row, sum), is_stuck) in (0_u32..).zip(sums).zip(is_stuck) {
+        if is_stuck {
+            sum.strength = 1000;
+        }
+        sum.unit = sum.unit.map(|(score, unit)| (score, services.within(row, unit)));
+    }
+}
+
+/// Parents and children, parents before children.
 struct Family {
     order: Vec<u32>,
     /// By row: how many ancestors.
@@ -130,14 +159,20 @@ impl Family {
         Self { order, depths }
     }
 
-    /// Orders targets that all hold one process: greater is narrower. Two trees or two memcgs that share a process
-    /// lie one in the other, so that the deeper one is the narrower; an inner memcg comes later by path.
+    /// Orders targets that all hold one process: greater is narrower. Two trees or two memcgs that share a
+    /// process lie one in the other, so that the deeper one is the narrower; an inner memcg comes later by
+    /// path.
     fn narrowness(&self, target: Target) -> (u8, u32) {
         match target {
             Target::Process(_) => (2, 0),
             Target::Tree(row) => (1, self.depths[row as usize]),
             Target::Memcg(row) => (0, row),
         }
+    }
+
+    /// Of two rows above a third the one that is closer to it.
+    fn nearer(&self, a: Option<u32>, b: u32) -> Option<u32> {
+        a.filter(|&a| self.depths[a as usize] >= self.depths[b as usize]).or(Some(b))
     }
 
     /// Which entry of a ballot speaks for each process: `process` beats `tree` beats `memcg`; of several
@@ -173,12 +208,6 @@ impl Family {
     }
 }
 
-fn inherit(slots: &mut [u32], row: usize, parents: &[u32]) {
-    if let (NONE_U32, Some(&from)) = (slots[row], slots.get(parents[row] as usize)) {
-        slots[row] = from;
-    }
-}
-
 fn add(
     sums: &mut [Sum],
     said: &mut Vec<(u32, Said)>,
@@ -195,6 +224,9 @@ fn add(
             Stance::Protect(strength) => {
                 sum.strength = sum.strength.max(strength);
                 sum.lowest_asked = lowest(sum.lowest_asked, entry.oom_score_adj);
+                if let Some(root) = service_of(entry) {
+                    sum.kept_with = family.nearer(sum.kept_with, root);
+                }
             }
             Stance::Sacrifice(urgency) => {
                 let score = u64::from(vote.weight) * u64::from(urgency);
@@ -207,6 +239,14 @@ fn add(
                 }
             }
         }
+    }
+}
+
+/// The root of the service that an entry makes: a tree that it protects and gives steps of its own.
+fn service_of(entry: &Entry) -> Option<u32> {
+    match (entry.target, entry.stance) {
+        (Target::Tree(root), Stance::Protect(_)) if !entry.shutdown.is_empty() => Some(root),
+        _ => None,
     }
 }
 
@@ -226,11 +266,9 @@ fn remember(state: &mut State, snapshot: &Snapshot, vote: &Vote, ballot: &Ballot
             Stance::Sacrifice(_) => 0,
         };
         let id = snapshot.processes.id(row)?;
-        (strength > 0 || entry.oom_score_adj.is_some()).then_some(Kept {
-            id,
-            strength,
-            oom_score_adj: entry.oom_score_adj,
-        })
+        let service = service_of(entry).and_then(|root| snapshot.processes.id(root as usize));
+        let oom_score_adj = entry.oom_score_adj;
+        (strength > 0 || oom_score_adj.is_some()).then_some(Kept { id, strength, oom_score_adj, service })
     });
     match state.last_good.iter_mut().find(|good| good.policy == vote.policy) {
         Some(good) => {
@@ -252,6 +290,8 @@ fn recall(sums: &mut [Sum], snapshot: &Snapshot, policy: &str, state: &State) {
         };
         sum.strength = sum.strength.max(kept.strength);
         if kept.strength > 0 {
+            let root = kept.service.and_then(|root| snapshot.processes.row_of(root));
+            sum.kept_with = root.and_then(|root| u32::try_from(root).ok()).or(sum.kept_with);
             sum.lowest_asked = lowest(sum.lowest_asked, kept.oom_score_adj);
         } else {
             sum.highest_asked = sum.highest_asked.max(kept.oom_score_adj);
@@ -286,7 +326,7 @@ fn ranked(snapshot: &Snapshot, row: usize, sum: &Sum, relief: &Relief, is_builti
     let alone = Target::Process(number);
     let (tier, unit) = match (sum.strength, sum.unit) {
         (1000.., _) => (Tier::Never, alone),
-        (1..1000, _) => (Tier::Protected(sum.strength), alone),
+        (1..1000, _) => (Tier::Protected(sum.strength), sum.kept_with.map_or(alone, Target::Tree)),
         (0, Some((_, unit))) => (Tier::Sacrifice(sum.score), unit),
         (0, None) => {
             let badness = badness(processes, row, snapshot.host.memory_total_bytes);

@@ -1,17 +1,17 @@
-//! What belongs together: who lives in a unit, and what the kernel or the service manager may end as one.
+//! What belongs together: the processes of a unit, and what the kernel or the service manager may end as one.
 
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::cell::OnceCell;
 
-use jettison_model::column::row as row_of;
+use jettison_model::column::{NONE_U32, row as row_of};
 use jettison_model::snapshot::{flags, memcg_flags};
-use jettison_model::{ProcessId, Ranked, Ranking, Snapshot, Target, Tier, Tree, Victim};
+use jettison_model::{ProcessId, Ranked, Ranking, Snapshot, Target, Tier, Tree, Unit, Victim};
 
 use crate::eligible::is_below;
 
-/// Who lives in a unit, by row. Zombies have gone: nothing of them is left to be spared or signalled.
+/// The processes of a unit, by row, without zombies: nothing of them is left to be spared or signalled.
 pub(crate) fn rows_of(snapshot: &Snapshot, unit: Target, tree: &OnceCell<Tree>) -> Vec<u32> {
     let processes = &snapshot.processes;
     let mut rows = match unit {
@@ -21,6 +21,14 @@ pub(crate) fn rows_of(snapshot: &Snapshot, unit: Target, tree: &OnceCell<Tree>) 
     };
     rows.retain(|&row| !processes.has(row as usize, flags::ZOMBIE));
     rows
+}
+
+/// Gives a row that has nothing what its parent has. Called for parents before their children, it reaches all
+/// that is below.
+pub(crate) fn inherit(slots: &mut [u32], row: usize, parents: &[u32]) {
+    if let (NONE_U32, Some(&from)) = (slots[row], slots.get(parents[row] as usize)) {
+        slots[row] = from;
+    }
 }
 
 /// The rows of all processes in and below a memcg.
@@ -34,11 +42,12 @@ fn inside(snapshot: &Snapshot, path: &[u8]) -> Vec<u32> {
         .collect()
 }
 
-/// The memcg whose processes live and die together with a unit: the topmost above it that has `memory.oom.group`
-/// (Documentation/admin-guide/cgroup-v2.rst), which the kernel's own OOM killer would take as a whole.
+/// The memcg whose processes live and die together with a unit: the topmost above it that has
+/// `memory.oom.group` (Documentation/admin-guide/cgroup-v2.rst), which the kernel's own OOM killer would take
+/// as a whole.
 ///
-/// `None` where there is none, where the unit reaches beyond it, or where somebody in there is spared: then the group
-/// cannot be honoured, and the unit goes as it is.
+/// `None` where there is none, where the unit reaches beyond it, or where a process in there is spared: then
+/// the group cannot be honoured, and the unit goes as it is.
 pub(crate) fn oom_group(
     snapshot: &Snapshot,
     ranked: &Ranked,
@@ -65,19 +74,19 @@ pub(crate) fn oom_group(
     (is_whole && !rows.into_iter().filter(is_live).any(stays)).then_some(Target::Memcg(group))
 }
 
-/// The memcg that can be killed as one to end a victim: its own, or that of its root, if nobody else lives there.
+/// The memcg that can be killed as one to end a victim: its own, or that of its root, if it holds only that.
 ///
 /// `members` are those that are there now. The root of the hierarchy cannot be killed.
 #[must_use]
 pub fn enclosure<'a>(snapshot: &'a Snapshot, victim: &Victim, members: &[ProcessId]) -> Option<&'a [u8]> {
     let (processes, paths) = (&snapshot.processes, &snapshot.memcgs.paths);
-    let path = match victim.unit {
-        Target::Process(_) => return None,
-        Target::Tree(_) => {
+    let path = match &victim.unit {
+        Unit::Process => return None,
+        Unit::Tree => {
             let row = members.iter().find_map(|&member| processes.row_of(member))?;
             paths.get(processes.memcgs.get(row).copied().and_then(row_of)?)
         }
-        Target::Memcg(_) => paths.get(snapshot.memcgs.row_of(&victim.memcg)?),
+        Unit::Memcg(path) => paths.get(snapshot.memcgs.row_of(path)?),
     };
     let mut members = members.to_vec();
     members.sort_unstable();
@@ -91,8 +100,8 @@ pub fn enclosure<'a>(snapshot: &'a Snapshot, victim: &Victim, members: &[Process
 /// The systemd unit that a `stop-unit` step stops for these members of a victim: that of the first of them.
 ///
 /// # Errors
-/// Why the service manager cannot be asked, for people: there is no such unit, it is not the host's own manager's, or
-/// its end would take somebody who stays.
+/// Why the service manager cannot be asked, for people: there is no such unit, it is not the host's own
+/// manager's, or its end would take a process that stays.
 pub fn stoppable(
     snapshot: &Snapshot,
     ranking: &Ranking,

@@ -2,26 +2,25 @@
 
 mod kit;
 
-use jettison_decide::escalate::{Due, Escalation, Look, Settings};
-use jettison_model::{Addressees, Order, ProcessId, Step, Target, Victim};
+use jettison_decide::escalate::{Due, Escalation, Observation, Settings};
+use jettison_model::signal::{SIGINT, SIGTERM};
+use jettison_model::{Addressees, Command, ProcessId, Step, Unit, Victim};
 use kit::{id, signal, victim};
 
-const SIGINT: u8 = 2;
 const SIGUSR1: u8 = 10;
-const SIGTERM: u8 = 15;
 const START_MS: u64 = 1_000;
-const TREE: Target = Target::Tree(0);
-const MEMCG: Target = Target::Memcg(0);
+const TREE: Unit = Unit::Tree;
+const MEMCG: Unit = Unit::Memcg(Vec::new());
 
-/// Orders in short: `15>1` is SIGTERM to pid 1.
-fn text(orders: &[Order]) -> String {
+/// Commands in short: `15>1` is SIGTERM to pid 1.
+fn text(orders: &[Command]) -> String {
     let words = orders.iter().map(|order| match order {
-        Order::Signal { id, number } => format!("{number}>{}", id.pid),
-        Order::Stop { id } => format!("stop>{}", id.pid),
-        Order::Resume { id } => format!("resume>{}", id.pid),
-        Order::Kill { id } => format!("kill>{}", id.pid),
-        Order::KillMemcg { memcg, .. } => format!("kill>{}", memcg.escape_ascii()),
-        Order::Reap { id } => format!("reap>{}", id.pid),
+        Command::Signal { id, number } => format!("{number}>{}", id.pid),
+        Command::Stop { id } => format!("stop>{}", id.pid),
+        Command::Resume { id } => format!("resume>{}", id.pid),
+        Command::Kill { id } => format!("kill>{}", id.pid),
+        Command::KillMemcg { memcg, .. } => format!("kill>{}", memcg.escape_ascii()),
+        Command::Reap { id } => format!("reap>{}", id.pid),
     });
     words.collect::<Vec<_>>().join(" ")
 }
@@ -30,26 +29,26 @@ fn text(orders: &[Order]) -> String {
 struct Going {
     escalation: Escalation,
     alive: Vec<ProcessId>,
-    is_critical: bool,
+    time_left_ms: Option<u64>,
     enclosure: Option<&'static [u8]>,
 }
 
-fn going(unit: Target, members: u32, shutdown: &[Step]) -> Going {
+fn going(unit: Unit, members: u32, shutdown: &[Step]) -> Going {
     let alive: Vec<ProcessId> = (1..=members).map(id).collect();
     let victim = victim(unit, &alive, shutdown);
     let settings = Settings { grace_ms: 5_000, grace_max_ms: 10_000, critical_grace_ms: 500 };
     let escalation = Escalation::new(&victim, &settings, START_MS);
-    Going { escalation, alive, is_critical: false, enclosure: None }
+    Going { escalation, alive, time_left_ms: None, enclosure: None }
 }
 
 impl Going {
     /// All that is due then.
     fn at(&mut self, ms: u64) -> String {
-        let Self { escalation, alive, is_critical, enclosure } = self;
-        let (is_critical, enclosure) = (*is_critical, *enclosure);
-        let look = Look { now_ms: START_MS + ms, alive, is_critical, enclosure };
-        let words = std::iter::from_fn(|| escalation.advance(&look)).map(|due| match due {
-            Due::Signals(orders) | Due::Orders(orders) => text(&orders),
+        let Self { escalation, alive, time_left_ms, enclosure } = self;
+        let (time_left_ms, enclosure) = (*time_left_ms, *enclosure);
+        let seen = Observation { now_ms: START_MS + ms, alive, time_left_ms, enclosure };
+        let words = std::iter::from_fn(|| escalation.advance(&seen)).map(|due| match due {
+            Due::Signals(orders) | Due::Commands(orders) => text(&orders),
             Due::StopUnit => "stop-unit".into(),
             Due::Hook(name) => format!("hook:{name}"),
         });
@@ -72,8 +71,9 @@ impl Going {
         self
     }
 
-    fn critical(&mut self) -> &mut Self {
-        self.is_critical = true;
+    /// Memory lasts for so long, less what an end takes; `None` if it does not fall.
+    fn lasts(&mut self, ms: impl Into<Option<u64>>) -> &mut Self {
+        self.time_left_ms = ms.into();
         self
     }
 
@@ -111,7 +111,7 @@ fn a_late_look_makes_no_step_later_than_it_has_to_be() {
 
 #[test]
 fn a_graceful_signal_goes_to_the_root_of_a_tree_and_to_every_member_of_a_memcg() {
-    assert_eq!(going(Target::Process(0), 1, &[signal(SIGINT, 9)]).at(0), "2>1");
+    assert_eq!(going(Unit::Process, 1, &[signal(SIGINT, 9)]).at(0), "2>1");
     assert_eq!(going(TREE, 3, &[signal(SIGINT, 9)]).at(0), "2>1");
     assert_eq!(going(MEMCG, 3, &[signal(SIGINT, 9)]).at(0), "2>1 2>2 2>3");
 }
@@ -143,13 +143,13 @@ fn a_step_that_the_cap_leaves_no_time_for_is_not_taken() {
 
 #[test]
 fn immediate_is_a_grace_of_nothing() {
-    let mut unit = going(Target::Process(0), 1, &[signal(SIGTERM, 0)]);
+    let mut unit = going(Unit::Process, 1, &[signal(SIGTERM, 0)]);
     assert_eq!(unit.at(0), "15>1 kill>1 reap>1");
 }
 
 #[test]
 fn the_deaf_are_killed_again_and_reported_overdue() {
-    let mut unit = going(Target::Process(0), 1, &[signal(SIGTERM, 1_000)]);
+    let mut unit = going(Unit::Process, 1, &[signal(SIGTERM, 1_000)]);
     assert_eq!(unit.at(0), "15>1");
     assert_eq!(unit.at(1_000), "kill>1 reap>1");
     assert_eq!((unit.at(1_499).as_str(), unit.next()), ("", Some(1_500)));
@@ -163,35 +163,59 @@ fn the_deaf_are_killed_again_and_reported_overdue() {
 }
 
 #[test]
-fn critical_cuts_what_remains() {
+fn grace_is_cut_as_far_as_the_time_until_exhaustion_demands() {
+    let mut unit = going(TREE, 1, &[signal(SIGTERM, 5_000)]);
+    assert_eq!(unit.lasts(9_000).at(0), "15>1");
+    assert_eq!(unit.next(), Some(5_000), "there is time for all of it");
+    assert_eq!((unit.lasts(2_000).at(1_000).as_str(), unit.next()), ("", Some(3_000)));
+    assert_eq!(
+        (unit.lasts(1_200).at(2_000).as_str(), unit.next()),
+        ("", Some(3_200)),
+        "it falls more slowly"
+    );
+    assert_eq!(unit.lasts(0).at(3_200), "stop>1 kill>1 reap>1");
+}
+
+#[test]
+fn the_least_grace_is_left_however_near_exhaustion_is() {
     let mut unit = going(TREE, 1, &[signal(SIGTERM, 5_000)]);
     assert_eq!(unit.at(0), "15>1");
-    assert_eq!((unit.critical().at(1_000).as_str(), unit.next()), ("", Some(1_500)));
+    assert_eq!((unit.lasts(0).at(1_000).as_str(), unit.next()), ("", Some(1_500)));
     assert_eq!((unit.at(1_400).as_str(), unit.next()), ("", Some(1_500)), "once, not each time");
     assert_eq!(unit.at(1_500), "stop>1 kill>1 reap>1");
 }
 
 #[test]
-fn critical_gives_no_time_that_was_not_there() {
+fn exhaustion_gives_no_time_that_was_not_there() {
     let mut unit = going(TREE, 1, &[signal(SIGTERM, 5_000)]);
     unit.at(0);
-    unit.critical().at(4_900);
+    unit.lasts(0).at(4_900);
     assert_eq!(unit.next(), Some(5_000));
     let mut short = going(TREE, 1, &[signal(SIGTERM, 100)]);
-    short.critical().at(0);
+    short.lasts(0).at(0);
     assert_eq!(short.next(), Some(100));
 }
 
 #[test]
-fn relief_does_not_give_back_what_critical_has_cut() {
+fn memory_that_falls_no_more_gives_back_the_full_grace() {
     let mut unit = going(TREE, 1, &[signal(SIGTERM, 5_000)]);
-    unit.critical().at(0);
-    unit.is_critical = false;
-    assert_eq!(unit.at(500), "stop>1 kill>1 reap>1");
+    unit.lasts(0).at(0);
+    assert_eq!(unit.next(), Some(500));
+    assert_eq!((unit.lasts(None).at(400).as_str(), unit.next()), ("", Some(5_000)));
+    assert_eq!(unit.at(4_999), "");
+    assert_eq!(unit.lasts(0).at(4_999), "stop>1 kill>1 reap>1", "it was warned long ago");
 }
 
 #[test]
-fn a_tree_that_forks_is_stopped_until_nobody_new_is_found() {
+fn a_refused_victim_is_over() {
+    let mut unit = going(TREE, 1, &[signal(SIGTERM, 1_000)]);
+    assert_eq!(unit.at(0), "15>1");
+    unit.escalation.refuse();
+    assert_eq!((unit.at(1_000).as_str(), unit.next()), ("", None));
+}
+
+#[test]
+fn a_tree_that_forks_is_stopped_until_no_new_member_is_found() {
     let mut unit = going(TREE, 1, &[signal(SIGTERM, 1_000)]);
     assert_eq!(unit.at(0), "15>1");
     assert_eq!(unit.forks(7).at(500), "");
@@ -217,14 +241,14 @@ fn a_tree_that_forks_faster_than_it_is_stopped_is_killed_as_it_is() {
 }
 
 #[test]
-fn an_enclosure_is_killed_as_one_and_nobody_in_it_is_stopped() {
+fn an_enclosure_is_killed_as_one_and_nothing_in_it_is_stopped() {
     for unit in [TREE, MEMCG] {
         let mut unit = going(unit, 1, &[signal(SIGTERM, 1_000)]);
         unit.enclosure = Some(b"/job");
         assert_eq!(unit.at(0), "15>1");
         assert_eq!(unit.forks(2).at(1_000).as_str(), "kill>/job kill>1 kill>2 reap>1 reap>2");
         unit.enclosure = None;
-        assert!(!unit.at(1_500).contains("/job"), "somebody else has moved in");
+        assert!(!unit.at(1_500).contains("/job"), "another process has moved in");
     }
 }
 
@@ -261,7 +285,7 @@ fn orphans_are_not_asked_when_their_time_is_over() {
 }
 
 #[test]
-fn a_memcg_has_no_orphans_because_everybody_was_asked() {
+fn a_memcg_has_no_orphans_because_all_were_asked() {
     let mut unit = going(MEMCG, 3, &[signal(SIGINT, 1_000), signal(SIGTERM, 1_000)]);
     assert_eq!(unit.at(0), "2>1 2>2 2>3");
     assert_eq!(unit.dies(1).at(100), "");
@@ -318,7 +342,7 @@ fn when_every_step_has_failed_sigterm_stands_in() {
 }
 
 #[test]
-fn when_even_that_fails_nobody_is_waited_for() {
+fn when_even_that_fails_nothing_is_waited_for() {
     let mut unit = going(TREE, 1, &[signal(SIGINT, 3_000)]);
     assert_eq!(unit.at(0), "2>1");
     assert_eq!(unit.fails(0, 0).at(0), "15>1");
@@ -353,7 +377,7 @@ fn of_a_tree_whose_root_stays_all_tops_are_asked() {
     };
     let settings = Settings { grace_ms: 5_000, grace_max_ms: 10_000, critical_grace_ms: 500 };
     let escalation = Escalation::new(&victim, &settings, START_MS);
-    let mut unit = Going { escalation, alive, is_critical: false, enclosure: None };
+    let mut unit = Going { escalation, alive, time_left_ms: None, enclosure: None };
     assert_eq!(unit.at(0), "15>1 15>3");
     assert_eq!(unit.dies(1).at(10), "", "one of them is there");
     assert_eq!(unit.dies(3).at(20), "15>2");

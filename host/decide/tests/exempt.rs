@@ -1,4 +1,4 @@
-//! Who is left alone, and which values are held on whom.
+//! Which processes are left alone, and which values are held on which.
 
 mod kit;
 
@@ -30,7 +30,7 @@ fn exclusions_have_their_reasons() {
         Rule { cgroup: Some("/init.scope".into()), ..Rule::default() },
     ];
     let settings = Settings { own_pid: 12, never: rules.into(), ..Settings::default() };
-    let reasons = jettison_decide::exclusions(&machine, &settings);
+    let reasons = jettison_decide::exclusions(&machine, &settings, &[]);
     let expected = [Init, KernelThread, Itself, Unkillable, Guard, Guard, Guard, OutOfScope];
     assert_eq!(reasons, (0..).zip(expected).collect::<Vec<_>>());
     let mut marked = machine.clone();
@@ -46,7 +46,7 @@ fn a_rule_matches_when_all_that_it_names_matches() {
     let rule = Rule { comm: Some("java".into()), unit: Some("a".into()), uid: Some(1000), ..Rule::default() };
     let guarded = |rule| {
         let settings = Settings { never: vec![rule], ..Settings::default() };
-        jettison_decide::exclusions(&machine(&["/a"], &rows), &settings)
+        jettison_decide::exclusions(&machine(&["/a"], &rows), &settings, &[])
     };
     assert_eq!(guarded(rule.clone()), [(0, Exclusion::Guard)]);
     assert_eq!(guarded(Rule { uid: Some(0), ..rule }), []);
@@ -59,7 +59,7 @@ fn a_unit_that_systemd_is_told_to_omit_is_guarded_whatever_is_said_of_it() {
     machine.memcgs.parents = std::sync::Arc::new(vec![u32::MAX, 0, 1, 1]);
     machine.memcgs.units = [b"".as_slice(), b"a.service", b"a.service", b"b.service"].into_iter().collect();
     let excluded = |machine: &jettison_model::Snapshot| {
-        jettison_decide::exclusions(machine, &Settings { own_pid: 1, ..Settings::default() })
+        jettison_decide::exclusions(machine, &Settings { own_pid: 1, ..Settings::default() }, &[])
     };
     assert_eq!(excluded(&machine), []);
     let leaning = memcg_flags::OOMD_AVOID | memcg_flags::OOM_GROUP;
@@ -70,12 +70,12 @@ fn a_unit_that_systemd_is_told_to_omit_is_guarded_whatever_is_said_of_it() {
 }
 
 #[test]
-fn all_our_ancestors_are_us_and_nobody_else_is() {
+fn all_our_ancestors_are_us_and_no_other_is() {
     let rows =
         [process(9), process(9).child_of(0), process(9).child_of(1), process(9).child_of(1), process(9)];
     let excluded = |rows: &[kit::Process]| {
         let settings = Settings { own_pid: 12, ..Settings::default() };
-        jettison_decide::exclusions(&machine(&[], rows), &settings)
+        jettison_decide::exclusions(&machine(&[], rows), &settings, &[])
     };
     assert_eq!(excluded(&rows), [0, 1, 2].map(|row| (row, Exclusion::Itself)));
     let mut torn = rows;
@@ -95,7 +95,7 @@ fn a_rule_may_name_the_executable_and_the_command_line() {
     let guarded = |rule| {
         let settings = Settings { never: vec![rule], ..Settings::default() };
         let rows: Vec<u32> =
-            jettison_decide::exclusions(&machine, &settings).into_iter().map(|(row, _)| row).collect();
+            jettison_decide::exclusions(&machine, &settings, &[]).into_iter().map(|(row, _)| row).collect();
         (rows, settings.needs())
     };
     let of = |exe: Option<&str>, cmdline: Option<&str>| {

@@ -1,20 +1,18 @@
-//! Ranking to plan: who goes, and how many.
+//! Ranking to plan: which units go, and how many.
 
 mod kit;
 
 use std::sync::Arc;
 
-use jettison_decide::{InFlight, Reach, Rule, Settings, State, is_critical_for};
+use jettison_decide::{InFlight, Reach, Rule, Settings, State, time_left_ms};
 use jettison_model::Target::{Memcg, Process, Tree};
+use jettison_model::signal::{SIGINT, SIGTERM};
 use jettison_model::snapshot::{flags, memcg_flags};
-use jettison_model::{Addressees, Cause, Snapshot, Target};
+use jettison_model::{Addressees, Cause, Idle, Snapshot, Target, Unit};
 use kit::{
-    Decided, FIRST_PID, MIB, Saying, because, decide, decide_with, faulted, id, limited, machine, missing,
-    process, protect, sacrifice, signal, vote, with_settings,
+    Decided, FIRST_PID, MIB, Saying, because, decide, decide_beside, decide_with, faulted, id, limited,
+    machine, missing, process, protect, sacrifice, signal, vote, with_settings,
 };
-
-const SIGINT: u8 = 2;
-const SIGTERM: u8 = 15;
 
 /// Three processes of 300, 200 and 100 MiB, largest first.
 fn three() -> Snapshot {
@@ -37,6 +35,13 @@ fn the_plan_stops_at_the_predicted_relief() {
     assert_eq!(decide(&missing(three(), 300), &[]).victims(), [[0]]);
     assert_eq!(decide(&missing(three(), 301), &[]).victims(), [[0], [1]]);
     assert_eq!(decide(&missing(three(), 900), &[]).victims(), [[0], [1], [2]]);
+    assert_eq!(decide(&missing(three(), 1_300), &[]).plan.idle, Some(not_worth_it(600, 1_300, 0)));
+}
+
+fn not_worth_it(reachable_mib: u64, needed_mib: u64, protected_mib: u64) -> Idle {
+    let [reachable_bytes, needed_bytes, protected_bytes] =
+        [reachable_mib, needed_mib, protected_mib].map(|mib| mib * MIB);
+    Idle::NotWorthIt { reachable_bytes, needed_bytes, protected_bytes }
 }
 
 #[test]
@@ -48,25 +53,30 @@ fn a_unit_is_counted_whole_and_once() {
 }
 
 #[test]
-fn whoever_gives_nothing_back_is_no_victim() {
+fn what_gives_nothing_back_is_no_victim() {
     let decided =
         decide(&machine(&[], &[process(0), process(2)]), &[vote("p", 1, &[sacrifice(Process(0), 9)])]);
     assert_eq!(decided.victims(), [[1]]);
     let decided = decide(&machine(&[], &[process(0)]), &[]);
-    assert_eq!(decided.plan.idle, Some("nobody within reach has memory to give back"));
+    assert_eq!(decided.plan.idle, Some(not_worth_it(0, 1, 0)));
 }
 
 #[test]
 fn reach_says_how_far_down_the_host_goes() {
     let entries = [sacrifice(Process(2), 1), protect(Process(0), 1), protect(Process(3), 1000)];
     let four = machine(&[], &[process(300), process(200), process(100), process(400)]);
-    let victims = |reach| {
+    let victims = |need_mib, reach, cause| {
         let settings = Settings { reach, ..Settings::default() };
-        with_settings(&missing(four.clone(), 5_000), &[vote("p", 1, &entries)], &settings).victims()
+        let machine = because(cause, missing(four.clone(), need_mib));
+        with_settings(&machine, &[vote("p", 1, &entries)], &settings).victims()
     };
-    assert_eq!(victims(Reach::Sacrifice), [[2]]);
-    assert_eq!(victims(Reach::Unranked), [[2], [1]]);
-    assert_eq!(victims(Reach::Protected), [[2], [1], [0]]);
+    let none: [[u32; 1]; 0] = [];
+    assert_eq!(victims(200, Reach::Sacrifice, Cause::Pressure), [[2]]);
+    assert_eq!(victims(201, Reach::Sacrifice, Cause::Pressure), none);
+    assert_eq!(victims(201, Reach::Unranked, Cause::Pressure), [[2], [1]]);
+    assert_eq!(victims(601, Reach::Unranked, Cause::Critical), none);
+    assert_eq!(victims(601, Reach::Protected, Cause::Pressure), none, "protection lasts until critical");
+    assert_eq!(victims(601, Reach::Protected, Cause::Critical), [[2], [1], [0]]);
 }
 
 #[test]
@@ -80,7 +90,7 @@ fn reach_cannot_switch_the_built_in_ranking_off() {
 fn after_a_victim_the_host_cools_down_but_not_at_critical() {
     let named = |ms_ago: u64| State { named_at_ms: vec![1_000_000 - ms_ago], ..State::default() };
     let cooling = with_state(&three(), named(999));
-    assert_eq!(cooling.plan.idle, Some("cooling down after the last victim"));
+    assert_eq!(cooling.plan.idle, Some(Idle::CoolingDown));
     assert_eq!(with_state(&three(), named(1_000)).victims(), [[0]]);
     assert_eq!(with_state(&because(Cause::Critical, three()), named(0)).victims(), [[0]]);
 }
@@ -89,7 +99,7 @@ fn after_a_victim_the_host_cools_down_but_not_at_critical() {
 fn the_kills_of_a_minute_are_limited_but_not_at_critical() {
     let named = |ms_ago: u64| State { named_at_ms: vec![1_000_000 - ms_ago; 10], ..State::default() };
     let idle = with_state(&three(), named(59_999)).plan.idle;
-    assert_eq!(idle, Some("as many victims in the last minute as act.kills_per_minute_max allows"));
+    assert_eq!(idle, Some(Idle::KillsPerMinute));
     assert_eq!(with_state(&three(), named(60_000)).victims(), [[0]]);
     assert_eq!(with_state(&because(Cause::Critical, three()), named(0)).victims(), [[0]]);
 }
@@ -108,9 +118,6 @@ fn what_is_named_is_noted_and_counts_for_a_minute() {
     let mut state = decided.state.clone();
     state.note(&decided.plan, 1_000_000);
     assert_eq!(state.named_at_ms, [1_000_000; 2]);
-    let predicted: Vec<u64> =
-        state.in_flight.iter().map(|victim| victim.predicted_relief_bytes / MIB).collect();
-    assert_eq!(predicted, [300, 200]);
     state.forget_before(1_059_999);
     assert_eq!(state.named_at_ms.len(), 2);
     state.forget_before(1_060_000);
@@ -118,33 +125,35 @@ fn what_is_named_is_noted_and_counts_for_a_minute() {
 }
 
 /// The row is on its way out and will give back so much.
-fn dying(snapshot: &Snapshot, row: usize, relief_mib: u64) -> State {
+fn dying(snapshot: &Snapshot, row: usize, relief_mib: u64) -> InFlight {
     let members = snapshot.processes.id(row).into_iter().collect();
-    let victim = InFlight { members, predicted_relief_bytes: relief_mib * MIB, is_overdue: false };
-    State { in_flight: vec![victim], ..State::default() }
+    InFlight { members, predicted_relief_bytes: relief_mib * MIB, is_overdue: false }
+}
+
+fn beside(snapshot: &Snapshot, in_flight: &[InFlight]) -> Decided {
+    decide_beside(snapshot, &[], in_flight, State::default(), &Settings::default())
 }
 
 #[test]
 fn the_relief_of_dying_victims_counts_and_they_are_not_named_again() {
     let machine = missing(three(), 400);
-    let enough = with_state(&machine, dying(&machine, 0, 400));
-    assert_eq!(enough.plan.idle, Some("the victims on their way will give back enough"));
-    assert_eq!(with_state(&machine, dying(&machine, 0, 300)).victims(), [[1]]);
+    let enough = beside(&machine, &[dying(&machine, 0, 400)]);
+    assert_eq!(enough.plan.idle, Some(Idle::OnTheWay));
+    assert_eq!(beside(&machine, &[dying(&machine, 0, 300)]).victims(), [[1]]);
 }
 
 #[test]
 fn a_victim_that_is_overdue_is_not_counted_on_but_not_named_again_either() {
     let machine = missing(three(), 200);
-    let mut state = dying(&machine, 0, 300);
-    state.in_flight[0].is_overdue = true;
-    assert_eq!(with_state(&machine, state).victims(), [[1]]);
+    let overdue = InFlight { is_overdue: true, ..dying(&machine, 0, 300) };
+    assert_eq!(beside(&machine, &[overdue]).victims(), [[1]]);
 }
 
 #[test]
 fn a_memcg_at_its_limit_takes_victims_only_from_its_subtree() {
     let memcgs = ["/a", "/a/b", "/ab"];
     let rows = [process(300).inside(2), process(200), process(100).inside(1), process(50).inside(0)];
-    let mut machine = missing(machine(&memcgs, &rows), 900);
+    let mut machine = missing(machine(&memcgs, &rows), 150);
     limited(&mut machine, 0, 200, 10);
     assert_eq!(decide(&machine, &[]).victims(), [[2], [3]]);
 }
@@ -156,17 +165,17 @@ fn a_unit_that_reaches_out_of_the_limited_memcg_goes_in_part() {
     limited(&mut machine, 1, 200, 10);
     let decided = decide(&machine, &[vote("p", 1, &[sacrifice(Tree(0), 1)])]);
     let victim = decided.victim();
-    assert_eq!((decided.members(victim), victim.is_partial), (vec![2, 1], true));
+    assert_eq!(decided.members(victim), vec![2, 1]);
     assert_eq!(victim.predicted_relief_bytes, 110 * MIB);
 }
 
 #[test]
-fn a_memcg_at_its_limit_does_not_count_on_who_dies_elsewhere() {
+fn a_memcg_at_its_limit_does_not_count_on_what_dies_elsewhere() {
     let rows = [process(300).inside(0), process(100).inside(1), process(90).inside(1)];
     let mut machine = missing(machine(&["/a", "/b"], &rows), 50);
     limited(&mut machine, 1, 200, 10);
-    assert_eq!(with_state(&machine, dying(&machine, 0, 300)).victims(), [[1]]);
-    assert!(with_state(&machine, dying(&machine, 2, 90)).plan.victims.is_empty());
+    assert_eq!(beside(&machine, &[dying(&machine, 0, 300)]).victims(), [[1]]);
+    assert!(beside(&machine, &[dying(&machine, 2, 90)]).plan.victims.is_empty());
 }
 
 #[test]
@@ -180,18 +189,17 @@ fn a_memcg_at_its_critical_level_does_not_cool_down() {
 }
 
 #[test]
-fn a_memcg_at_its_critical_level_does_not_hurry_who_dies_elsewhere() {
+fn only_what_can_relieve_a_domain_that_falls_is_hurried() {
     let rows = [process(300).inside(0), process(100).inside(1)];
     let mut machine = machine(&["/a", "/b"], &rows);
-    let is_hurried = |machine: &Snapshot, row: usize| {
-        is_critical_for(machine, &[machine.processes.id(row).unwrap()], &Settings::default())
-    };
+    let left = |machine: &Snapshot, row: usize| time_left_ms(machine, &[machine.processes.id(row).unwrap()]);
     limited(&mut machine, 1, 200, 6);
-    assert!(is_hurried(&machine, 1) && !is_hurried(&machine, 0));
-    limited(&mut machine, 1, 200, 10);
-    assert!(!is_hurried(&machine, 1), "it is not critical yet");
+    assert_eq!(left(&machine, 1), None, "a level alone hurries nothing");
+    machine.memcgs.growth_bytes_per_s = Arc::new(vec![0, 3 * MIB.cast_signed()]);
+    assert_eq!((left(&machine, 1), left(&machine, 0)), (Some(1_750), None), "2 s less what an end takes");
+    machine.host.trend.memory_exhaustion_ms = 200;
     let host = because(Cause::Critical, machine);
-    assert!(is_hurried(&host, 0) && is_hurried(&host, 1), "the host's need is everybody's");
+    assert_eq!((left(&host, 0), left(&host, 1)), (Some(0), Some(0)), "the host's need concerns all");
 }
 
 /// A memcg of four: 0 is given up with the others, 1 is never, 2 is protected, 3 has -1000.
@@ -209,19 +217,19 @@ fn a_unit_goes_whole_minus_its_never_and_protected_members() {
     for (target, members) in [(Tree(0), [0, 4]), (Memcg(0), [4, 0])] {
         let decided = mixed(target);
         let victim = decided.victim();
-        assert_eq!((decided.members(victim), victim.is_partial), (members.to_vec(), true));
-        assert_eq!((victim.unit, victim.predicted_relief_bytes), (target, 15 * MIB));
+        assert_eq!(decided.members(victim), members.to_vec());
+        assert_eq!((victim.unit.kind(), victim.predicted_relief_bytes), (target.kind(), 15 * MIB));
     }
 }
 
 #[test]
-fn a_whole_unit_is_not_partial_even_with_a_zombie_in_it() {
+fn a_whole_unit_goes_without_its_zombies() {
     let zombie = process(0).inside(0).child_of(0).flagged(flags::ZOMBIE);
     let rows = [process(100).inside(0), process(50).inside(0).child_of(0), zombie];
     for target in [Tree(0), Memcg(0)] {
         let decided = decide(&machine(&["/a"], &rows), &[vote("p", 1, &[sacrifice(target, 1)])]);
         let victim = decided.victim();
-        assert_eq!((victim.members.len(), victim.is_partial), (2, false));
+        assert_eq!(victim.members.len(), 2);
     }
 }
 
@@ -231,10 +239,10 @@ fn the_root_of_a_victim_comes_first() {
     let machine = machine(&["/a"], &rows);
     let victim_of = |target| {
         let decided = decide(&machine, &[vote("p", 1, &[sacrifice(target, 1)])]);
-        (decided.victims(), String::from_utf8(decided.victim().memcg.clone()).unwrap())
+        (decided.victims(), decided.victim().unit.clone())
     };
-    assert_eq!(victim_of(Tree(1)), (vec![vec![1, 2]], String::new()));
-    assert_eq!(victim_of(Memcg(0)).1, "/a");
+    assert_eq!(victim_of(Tree(1)), (vec![vec![1, 2]], Unit::Tree));
+    assert_eq!(victim_of(Memcg(0)).1, Unit::Memcg(b"/a".to_vec()));
     // The later start of two equal members ranks first and is the root of a memcg.
     assert_eq!(victim_of(Memcg(0)).0, [[2, 1]]);
 }
@@ -279,17 +287,13 @@ fn sums_of_absurd_sizes_do_not_overflow() {
     huge.anon_bytes = u64::MAX - 2;
     let rows = [huge.clone(), huge.clone(), huge.child_of(0).shmem(1)];
     let machine = machine(&["/a"], &rows);
-    let state = || {
-        let mut state = dying(&machine, 2, 0);
-        state.in_flight[0].is_overdue = true;
-        state.in_flight.extend([1, 2].map(|_| InFlight {
-            members: vec![],
-            predicted_relief_bytes: u64::MAX,
-            is_overdue: false,
-        }));
-        state
-    };
-    assert!(with_state(&machine, state()).plan.victims.is_empty());
+    let mut in_flight = vec![InFlight { is_overdue: true, ..dying(&machine, 2, 0) }];
+    in_flight.extend([1, 2].map(|_| InFlight {
+        members: vec![],
+        predicted_relief_bytes: u64::MAX,
+        is_overdue: false,
+    }));
+    assert!(beside(&machine, &in_flight).plan.victims.is_empty());
     let votes = [vote("p", 1, &[sacrifice(Memcg(0), 1)])];
     assert_eq!(decide(&machine, &votes).victim().predicted_relief_bytes, 1000 * MIB, "all there is");
 }
@@ -306,11 +310,11 @@ fn columns_of_uneven_length_abort_a_test() {
 #[test]
 #[cfg(debug_assertions)]
 #[should_panic(expected = "p: entry 0 is about Tree(3)")]
-fn so_does_an_entry_about_nobody() {
+fn so_does_an_entry_about_no_row() {
     let _ = decide(&three(), &[vote("p", 1, &[sacrifice(Tree(3), 1)])]);
 }
 
-/// A memcg that is to die as a whole, with two trees in it, and somebody big outside.
+/// A memcg that is to end as a whole, with two trees in it, and a process outside.
 fn grouped(sibling: &str) -> Snapshot {
     let service = |mib| process(mib).inside(1);
     let rows = [process(10).inside(0), service(300), service(20).child_of(1), service(30).named(sibling)];
@@ -323,27 +327,24 @@ fn grouped(sibling: &str) -> Snapshot {
 fn a_memcg_with_oom_group_goes_as_a_whole() {
     let decided = decide(&grouped("worker"), &[]);
     let victim = decided.victim();
-    assert_eq!((victim.unit, victim.is_partial), (Target::Memcg(1), false));
-    assert_eq!(
-        (victim.memcg.as_slice(), &victim.addressees),
-        (b"/a.service".as_slice(), &Addressees::Everybody)
-    );
+    assert_eq!(victim.unit, Unit::Memcg(b"/a.service".to_vec()));
+    assert_eq!(victim.addressees, Addressees::All);
     assert_eq!(decided.victims(), [[1, 2, 3]]);
     assert_eq!(victim.predicted_relief_bytes, 350 * MIB);
 }
 
 #[test]
-fn steps_are_for_whom_the_policy_named_and_not_for_those_who_go_along() {
+fn steps_are_for_the_unit_that_the_policy_named_and_not_for_what_goes_along() {
     let entry = sacrifice(Target::Tree(1), 500).going(&[signal(2, 100)]);
     let decided = decide(&grouped("worker"), &[vote("p", 1, &[entry])]);
     let victim = decided.victim();
-    assert_eq!(victim.unit, Target::Memcg(1));
+    assert_eq!(victim.unit, Unit::Memcg(b"/a.service".to_vec()));
     assert_eq!(victim.addressees, Addressees::These(vec![id(FIRST_PID + 1)]));
     assert_eq!(decided.victims(), [[1, 2, 3]]);
 }
 
 #[test]
-fn oom_group_takes_nobody_who_is_spared() {
+fn oom_group_takes_no_spared_process() {
     for strength in [1, 1000] {
         let spares = vote("p", 1, &[protect(Target::Process(3), strength)]);
         assert_eq!(
@@ -373,6 +374,6 @@ fn of_a_tree_whose_root_stays_the_tops_are_asked() {
     let votes = [vote("p", 1, &[sacrifice(Target::Tree(0), 500), protect(Target::Process(0), 1000)])];
     let decided = decide(&machine(&["/"], &rows), &votes);
     let victim = decided.victim();
-    assert_eq!((victim.unit, victim.is_partial), (Target::Tree(0), true));
+    assert_eq!(victim.unit, Unit::Tree);
     assert_eq!(victim.addressees, Addressees::These(vec![id(FIRST_PID + 1), id(FIRST_PID + 3)]));
 }

@@ -1,4 +1,4 @@
-//! Several ballots, one ranking: the rules of the contract, section 3.
+//! Several ballots, one ranking: the rules of docs/reference/ballots.md.
 
 mod kit;
 
@@ -106,7 +106,7 @@ fn relief_is_anon_and_swap_of_all_members_and_the_largest_shmem() {
 }
 
 #[test]
-fn relief_leaves_out_whoever_is_excluded_or_protected() {
+fn relief_leaves_out_what_is_excluded_or_protected() {
     let members = [process(100), process(50).child_of(0).adj(-1000), process(20).child_of(0)];
     let votes = [vote("a", 1, &[sacrifice(Tree(0), 1)]), vote("b", 1, &[protect(Process(2), 1)])];
     assert_eq!(decide(&machine(&[], &members), &votes).relief_mib(0), 100);

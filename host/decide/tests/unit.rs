@@ -4,14 +4,14 @@ mod kit;
 
 use jettison_decide::{enclosure, stoppable};
 use jettison_model::snapshot::flags;
-use jettison_model::{ProcessId, Snapshot, Target};
+use jettison_model::{ProcessId, Snapshot, Target, Unit};
 use kit::{FIRST_PID, decide, id, machine, process, protect, sacrifice, victim, vote};
 
 fn ids(rows: &[u32]) -> Vec<ProcessId> {
     rows.iter().map(|row| id(FIRST_PID + row)).collect()
 }
 
-/// Rows 1 and 2 live in a unit, 3 below it, 0 beside it.
+/// Rows 1 and 2 are in a unit, 3 below it, 0 beside it.
 fn host() -> Snapshot {
     let memcgs = [
         "/",
@@ -31,9 +31,12 @@ fn host() -> Snapshot {
     snapshot
 }
 
-fn enclosed(snapshot: &Snapshot, unit: Target, members: &[u32]) -> Option<String> {
-    let mut victim = victim(unit, &ids(members), &[]);
-    victim.memcg = snapshot.memcgs.paths.get(1).to_vec();
+fn service() -> Unit {
+    Unit::Memcg(b"/system.slice/a.service".to_vec())
+}
+
+fn enclosed(snapshot: &Snapshot, unit: Unit, members: &[u32]) -> Option<String> {
+    let victim = victim(unit, &ids(members), &[]);
     let path = enclosure(snapshot, &victim, &ids(members))?;
     Some(String::from_utf8(path.to_vec()).unwrap())
 }
@@ -41,23 +44,23 @@ fn enclosed(snapshot: &Snapshot, unit: Target, members: &[u32]) -> Option<String
 #[test]
 fn a_memcg_that_holds_members_alone_encloses_them() {
     let whole = Some("/system.slice/a.service".to_owned());
-    assert_eq!(enclosed(&host(), Target::Tree(1), &[1, 2, 3]), whole);
-    assert_eq!(enclosed(&host(), Target::Memcg(1), &[3, 2, 1]), whole);
-    assert_eq!(enclosed(&host(), Target::Tree(1), &[1, 2]), None, "somebody below it stays");
-    assert_eq!(enclosed(&host(), Target::Memcg(1), &[2, 3]), None);
-    assert_eq!(enclosed(&host(), Target::Process(1), &[1]), None);
-    assert_eq!(enclosed(&host(), Target::Tree(0), &[0]), None, "nobody kills the root of the hierarchy");
+    assert_eq!(enclosed(&host(), Unit::Tree, &[1, 2, 3]), whole);
+    assert_eq!(enclosed(&host(), service(), &[3, 2, 1]), whole);
+    assert_eq!(enclosed(&host(), Unit::Tree, &[1, 2]), None, "a process below it stays");
+    assert_eq!(enclosed(&host(), service(), &[2, 3]), None);
+    assert_eq!(enclosed(&host(), Unit::Process, &[1]), None);
+    assert_eq!(enclosed(&host(), Unit::Tree, &[0]), None, "the root of the hierarchy is never killed");
 }
 
 #[test]
 fn a_zombie_is_not_in_the_way() {
     let mut snapshot = host();
     std::sync::Arc::make_mut(&mut snapshot.processes.flags)[3] = flags::ZOMBIE;
-    assert!(enclosed(&snapshot, Target::Tree(1), &[1, 2]).is_some());
+    assert!(enclosed(&snapshot, Unit::Tree, &[1, 2]).is_some());
 }
 
 #[test]
-fn a_unit_is_stopped_where_nobody_in_it_stays() {
+fn a_unit_is_stopped_where_none_of_its_processes_stays() {
     let snapshot = host();
     let ranking = decide(&snapshot, &[]).ranking;
     assert_eq!(stoppable(&snapshot, &ranking, &ids(&[1])), Ok("a.service".into()));
@@ -67,7 +70,7 @@ fn a_unit_is_stopped_where_nobody_in_it_stays() {
 }
 
 #[test]
-fn a_unit_in_which_somebody_stays_is_not_stopped() {
+fn a_unit_in_which_a_process_stays_is_not_stopped() {
     let snapshot = host();
     let stays = Err("its unit also holds processes that have to stay");
     for strength in [1, 1000] {

@@ -2,21 +2,22 @@
 
 mod kit;
 
-use jettison_decide::escalate::{Due, Escalation, Look, Settings};
-use jettison_model::{Order, ProcessId, Step, Target};
+use jettison_decide::escalate::{Due, Escalation, Observation, Settings};
+use jettison_model::{Command, ProcessId, Step, Unit};
 use kit::{id, signal, victim};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-/// What happens between two looks at a victim.
+/// What happens between two observations of a victim.
 #[derive(Clone, Copy, Debug)]
 enum Happens {
     Wait(u64),
     Dies(Index),
     Forks,
     Fails(Index),
-    Critical,
+    /// Memory falls, and lasts for so long.
+    Falls(u64),
     Calm,
 }
 
@@ -26,7 +27,7 @@ fn happens() -> impl Strategy<Value = Happens> {
         2 => any::<Index>().prop_map(Happens::Dies),
         2 => Just(Happens::Forks),
         2 => any::<Index>().prop_map(Happens::Fails),
-        1 => Just(Happens::Critical),
+        1 => prop_oneof![Just(0_u64), 0_u64..2_000].prop_map(Happens::Falls),
         1 => Just(Happens::Calm),
     ]
 }
@@ -42,7 +43,7 @@ fn step() -> impl Strategy<Value = Step> {
 /// A tree that grows may be stopped for so long before it is killed.
 const STOPPING_MS: u64 = 250;
 
-/// A victim on its way, and a watch over what is ordered.
+/// A victim under way, and a watch over what is commanded.
 struct Walk {
     escalation: Escalation,
     settings: Settings,
@@ -52,44 +53,46 @@ struct Walk {
     now_ms: u64,
     begun: usize,
     failed: Vec<usize>,
-    critical_at_ms: Option<u64>,
-    is_critical: bool,
+    time_left_ms: Option<u64>,
+    /// When memory was first seen to fall, and when it was first seen at its end.
+    falls_from_ms: Option<u64>,
+    ends_from_ms: Option<u64>,
     alive: Vec<ProcessId>,
     next_pid: u32,
     is_killing: bool,
 }
 
 impl Walk {
-    fn start(unit: Target, members: u32, steps: &[Step], settings: Settings) -> Self {
+    fn start(unit: Unit, members: u32, steps: &[Step], settings: Settings) -> Self {
         let alive: Vec<ProcessId> = (1..=members).map(id).collect();
+        let is_tree = unit == Unit::Tree;
         let victim = victim(unit, &alive, steps);
-        let wait_ms = |step: &Step| match step {
-            Step::Signal { wait_ms, .. } | Step::StopUnit { wait_ms } | Step::Hook { wait_ms, .. } => {
-                *wait_ms
-            }
-        };
         Self {
             escalation: Escalation::new(&victim, &settings, 0),
             settings,
-            waits_ms: steps.iter().map(|step| u64::from(wait_ms(step))).collect(),
-            is_tree: matches!(unit, Target::Tree(_)),
+            waits_ms: steps.iter().map(|step| u64::from(step.wait_ms())).collect(),
+            is_tree,
             stopping_from_ms: None,
             now_ms: 0,
             begun: 0,
             failed: Vec::new(),
-            critical_at_ms: None,
-            is_critical: false,
+            time_left_ms: None,
+            falls_from_ms: None,
+            ends_from_ms: None,
             alive,
             next_pid: members + 1,
             is_killing: false,
         }
     }
 
-    /// What ends grace in any case, by the words of the contract.
     fn cap_ms(&self) -> u64 {
-        let critical = self.critical_at_ms.map(|at| at + u64::from(self.settings.critical_grace_ms));
-        let max = u64::from(self.settings.grace_max_ms);
-        critical.map_or(max, |critical| critical.min(max))
+        u64::from(self.settings.grace_max_ms)
+    }
+
+    /// Whether memory is at its end, and the least grace after an earlier moment is over.
+    fn is_cut(&self, from_ms: Option<u64>) -> bool {
+        let is_over = |from: u64| self.now_ms >= from + u64::from(self.settings.critical_grace_ms);
+        self.time_left_ms == Some(0) && from_ms.is_some_and(is_over)
     }
 
     /// When grace ends at the latest: after all waits, and the host's own if every step may have failed.
@@ -110,8 +113,8 @@ impl Walk {
     fn happens(&mut self, what: Happens) {
         match what {
             Happens::Wait(ms) => self.now_ms += ms,
-            Happens::Dies(who) if !self.alive.is_empty() => {
-                self.alive.remove(who.index(self.alive.len()));
+            Happens::Dies(which) if !self.alive.is_empty() => {
+                self.alive.remove(which.index(self.alive.len()));
             }
             Happens::Forks if !self.alive.is_empty() => {
                 self.alive.push(id(self.next_pid));
@@ -124,51 +127,58 @@ impl Walk {
                     self.failed.push(step);
                 }
             }
-            Happens::Critical => self.is_critical = true,
-            Happens::Calm => self.is_critical = false,
+            Happens::Falls(left_ms) => self.time_left_ms = Some(left_ms),
+            Happens::Calm => self.time_left_ms = None,
             Happens::Dies(_) | Happens::Forks | Happens::Fails(_) => {}
         }
     }
 
     /// All that is due, and how many steps are among it.
-    fn due(&mut self) -> (Vec<Order>, usize) {
-        let Self { escalation, alive, now_ms, is_critical, .. } = self;
-        let look = Look { now_ms: *now_ms, alive, is_critical: *is_critical, enclosure: None };
-        let (mut orders, mut steps) = (Vec::new(), 0);
-        while let Some(due) = escalation.advance(&look) {
+    fn due(&mut self) -> (Vec<Command>, usize) {
+        let Self { escalation, alive, now_ms, time_left_ms, .. } = self;
+        let seen = Observation { now_ms: *now_ms, alive, time_left_ms: *time_left_ms, enclosure: None };
+        let (mut commands, mut steps) = (Vec::new(), 0);
+        while let Some(due) = escalation.advance(&seen) {
             match due {
-                Due::Orders(more) => orders.extend(more),
-                Due::Signals(more) => (orders.extend(more), steps += 1).0,
+                Due::Commands(more) => commands.extend(more),
+                Due::Signals(more) => (commands.extend(more), steps += 1).0,
                 Due::StopUnit | Due::Hook(_) => steps += 1,
             }
         }
-        (orders, steps)
+        (commands, steps)
     }
 
     fn look(&mut self) -> Result<(), TestCaseError> {
         let was_over = self.escalation.is_over();
-        if self.is_critical && !was_over && !self.alive.is_empty() {
-            self.critical_at_ms.get_or_insert(self.now_ms);
+        if let Some(left_ms) = self.time_left_ms.filter(|_| !was_over && !self.alive.is_empty()) {
+            self.falls_from_ms.get_or_insert(self.now_ms);
+            if left_ms == 0 {
+                self.ends_from_ms.get_or_insert(self.now_ms);
+            }
         }
-        let (orders, _) = self.due();
+        let (commands, _) = self.due();
         if !self.is_killing && !self.escalation.is_over() {
             self.begun = (self.escalation.step() + 1).min(self.waits_ms.len());
         }
         prop_assert!(
-            orders.iter().all(|order| self.alive.contains(&order.id())),
-            "only the living are ordered"
+            commands.iter().all(|command| self.alive.contains(&command.id())),
+            "only living members get a command"
         );
-        let killed: Vec<ProcessId> = of_kind(&orders, |order| matches!(order, Order::Kill { .. }));
-        let reaped: Vec<ProcessId> = of_kind(&orders, |order| matches!(order, Order::Reap { .. }));
-        prop_assert_eq!(&killed, &reaped, "whoever is killed is reaped, and nobody else");
+        let killed: Vec<ProcessId> = of_kind(&commands, |command| matches!(command, Command::Kill { .. }));
+        let reaped: Vec<ProcessId> = of_kind(&commands, |command| matches!(command, Command::Reap { .. }));
+        prop_assert_eq!(&killed, &reaped, "what is killed is reaped, and nothing else");
         prop_assert!(killed.is_empty() || killed == self.alive, "all are killed, or none");
-        let may = self.now_ms >= self.grace_ends_from_ms();
-        prop_assert!(killed.is_empty() || may, "SIGKILL before the grace period is over");
-        if self.is_tree && orders.iter().any(|order| matches!(order, Order::Stop { .. })) {
+        let is_over = self.now_ms >= self.grace_ends_from_ms() || self.is_cut(self.falls_from_ms);
+        // What is stopped when its grace is over is killed, even if memory stops falling in between.
+        let may = self.is_killing || self.stopping_from_ms.is_some() || is_over;
+        let has_stopped = commands.iter().any(|command| matches!(command, Command::Stop { .. }));
+        let is_harmless = killed.is_empty() && !has_stopped;
+        prop_assert!(is_harmless || may, "SIGSTOP or SIGKILL before the grace period is over");
+        if self.is_tree && has_stopped {
             self.stopping_from_ms.get_or_insert(self.now_ms);
         }
         let is_stopping = self.stopping_from_ms.is_some_and(|from| self.now_ms < from + STOPPING_MS);
-        if self.now_ms >= self.grace_ends_by_ms()
+        if (self.now_ms >= self.grace_ends_by_ms() || self.is_cut(self.ends_from_ms))
             && !is_stopping
             && !self.is_killing
             && !self.alive.is_empty()
@@ -178,7 +188,7 @@ impl Walk {
         }
         self.is_killing |= !killed.is_empty();
         prop_assert_eq!(self.escalation.is_over(), was_over || self.alive.is_empty());
-        prop_assert_eq!(self.due(), (Vec::new(), 0), "the same look twice");
+        prop_assert_eq!(self.due(), (Vec::new(), 0), "the same observation twice");
         let next = self.escalation.next_deadline_ms();
         prop_assert_eq!(next.is_none(), self.escalation.is_over());
         prop_assert!(next.is_none_or(|next| next > self.now_ms));
@@ -186,14 +196,14 @@ impl Walk {
     }
 }
 
-fn of_kind(orders: &[Order], is_kind: impl Fn(&Order) -> bool) -> Vec<ProcessId> {
-    orders.iter().filter(|order| is_kind(order)).map(Order::id).collect()
+fn of_kind(commands: &[Command], is_kind: impl Fn(&Command) -> bool) -> Vec<ProcessId> {
+    commands.iter().filter(|command| is_kind(command)).map(Command::id).collect()
 }
 
 proptest! {
     #[test]
     fn however_a_victim_goes_it_goes_by_the_rules(
-        unit in select(vec![Target::Tree(0), Target::Memcg(0)]),
+        unit in select(vec![Unit::Tree, Unit::Memcg(Vec::new())]),
         members in 1_u32..4,
         steps in vec(step(), 1..4),
         (grace_max_ms, critical_grace_ms) in (0_u32..3_000, 0_u32..700),

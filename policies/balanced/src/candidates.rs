@@ -1,35 +1,41 @@
-//! Whom to give up, the most valuable first.
+//! What to give up, the most valuable first.
+//!
+//! Where memory was taken by some processes, they are named, and no others: if they are not worth ending yet,
+//! the host waits. Where all hold what they held before, the young and the large are named. Where the memory
+//! is held by no process, none is.
 
 use std::cmp::Ordering;
 
 use jettison_sdk::{Process, Target};
 
-use crate::families::{Families, families};
-use crate::field::{Field, Standing};
+use crate::blame::Blame;
+use crate::families::Families;
+use crate::field::Field;
 use crate::swarms::{flocks, swarms};
 use crate::terms::Terms;
+use crate::units::Units;
 
 /// How many are named. The host acts on the first few; the rest is for people.
 const CANDIDATES_MAX: usize = 64;
-/// Who holds less is not worth ending.
+/// A process that holds less is not worth ending.
 pub(crate) const BYTES_MIN: u64 = 1 << 20;
 
 /// What is given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unit {
+pub(crate) enum Shape {
     /// One process.
     Alone,
-    /// A tree of young, alike processes.
+    /// A tree that multiplies.
     Swarm,
     /// A process and what is below it, one of so many siblings.
     Flock(usize),
 }
 
-/// Somebody to give up.
+/// A process or a tree to give up.
 pub(crate) struct Candidate<'s> {
     /// The process, or the root of the tree.
     pub(crate) process: Process<'s>,
-    pub(crate) unit: Unit,
+    pub(crate) shape: Shape,
     /// Of all that the value is for: for a flock of all siblings together.
     pub(crate) terms: Terms,
     pub(crate) value: u64,
@@ -37,67 +43,65 @@ pub(crate) struct Candidate<'s> {
 
 impl Candidate<'_> {
     pub(crate) fn target(&self) -> Target {
-        match self.unit {
-            Unit::Alone => self.process.into(),
-            Unit::Swarm => self.process.tree(),
-            Unit::Flock(_) if self.process.subtree().len() == 1 => self.process.into(),
-            Unit::Flock(_) => self.process.tree(),
+        match self.shape {
+            Shape::Alone => self.process.into(),
+            Shape::Swarm => self.process.tree(),
+            Shape::Flock(_) if self.process.subtree().len() == 1 => self.process.into(),
+            Shape::Flock(_) => self.process.tree(),
         }
     }
 }
 
 /// The candidates, the most valuable first; of equal ones the younger, then the one with the higher pid.
-pub(crate) fn candidates<'s>(field: &Field<'s>) -> Vec<Candidate<'s>> {
-    let config = field.config;
-    let families = families(field);
+pub(crate) fn candidates<'s>(
+    field: &Field<'s>,
+    units: &Units<'s>,
+    families: &Families,
+    blame: &Blame,
+) -> Vec<Candidate<'s>> {
     let mut found: Vec<Candidate<'s>> = Vec::new();
-    let mut taken = field.snapshot.per_process(|_| false);
-    for root in swarms(field, &families) {
-        root.subtree().for_each(|member| taken[member] = true);
-        found.push(candidate(root, Unit::Swarm, Terms::together(root.subtree(), config), field));
+    let mut is_taken = field.snapshot.per_process(|_| false);
+    let value = |terms: &Terms| value(terms, blame, field);
+    for root in swarms(field, units, families) {
+        let terms = blame.together(root.subtree().filter(|&p| field.is_open(p)), field.config);
+        if let Some(value) = value(&terms) {
+            root.subtree().for_each(|member| is_taken[member] = true);
+            found.push(Candidate { process: root, shape: Shape::Swarm, terms, value });
+        }
     }
-    let birds = flocks(field, &families, |p| taken[p]);
-    for bird in birds {
-        taken[bird.process] = true;
-        found.push(candidate(bird.process, Unit::Flock(bird.birds), bird.together, field));
+    for member in flocks(field, families, blame, |p| is_taken[p]) {
+        if let Some(value) = value(&member.together) {
+            member.process.subtree().for_each(|p| is_taken[p] = true);
+            let (process, shape) = (member.process, Shape::Flock(member.number));
+            found.push(Candidate { process, shape, terms: member.together, value });
+        }
     }
-    let alone = |p| alone(p, field, &families);
     let mut singles: Vec<(u64, Process<'s>)> = field
         .snapshot
         .processes()
-        .filter(|&p| field.is_open(p) && !taken[p] && bytes_at_most(p) >= BYTES_MIN)
-        .map(|p| (alone(p), p))
-        .filter(|(terms, _)| terms.bytes >= BYTES_MIN)
-        .map(|(terms, p)| (terms.value(config), p))
+        .filter(|&p| field.is_open(p) && !is_taken[p] && blame.terms[p].bytes >= BYTES_MIN)
+        .filter_map(|p| Some((value(&blame.of_one(p, field.config))?, p)))
         .collect();
     keep_first(&mut singles, |&a, &b| by_value(a, b));
-    found.extend(singles.into_iter().map(|(_, p)| candidate(p, Unit::Alone, alone(p), field)));
+    found.extend(singles.into_iter().map(|(value, process)| Candidate {
+        process,
+        shape: Shape::Alone,
+        terms: blame.of_one(process, field.config),
+        value,
+    }));
     let order = |a: &Candidate<'_>, b: &Candidate<'_>| by_value((a.value, a.process), (b.value, b.process));
     keep_first(&mut found, order);
     found.sort_by(order);
     found
 }
 
-fn candidate<'s>(process: Process<'s>, unit: Unit, terms: Terms, field: &Field<'_>) -> Candidate<'s> {
-    Candidate { process, unit, terms, value: terms.value(field.config) }
-}
-
-/// The terms of a process on its own, with the shared memory that no relative maps as well: a database's buffers do not come
-/// back with one of its backends.
-fn alone(p: Process<'_>, field: &Field<'_>, families: &Families) -> Terms {
-    let shmem = match p.rss_shmem_bytes() {
-        None | Some(0) => 0,
-        Some(_) => {
-            let parent = p.parent().filter(|&parent| field.standings[parent] != Standing::Closed);
-            families[parent.unwrap_or(p)].shmem_of_its_own(p)
-        }
-    };
-    Terms::of(p, shmem, field.config)
-}
-
-/// What its terms can come to, without weighing them: most processes of a machine are too small to bother.
-pub(crate) fn bytes_at_most(p: Process<'_>) -> u64 {
-    p.anon_and_swap_bytes().saturating_add(p.rss_shmem_bytes().unwrap_or(0))
+/// What speaks for giving it up; `None` if nothing does.
+fn value(terms: &Terms, blame: &Blame, field: &Field<'_>) -> Option<u64> {
+    match (blame.is_known, blame.is_by_no_process) {
+        (true, _) => blame.is_guilty(terms).then(|| terms.guilt()),
+        (false, false) => Some(terms.value(field.config)),
+        (false, true) => None,
+    }
 }
 
 /// Of equal value the younger, then the one with the higher pid goes first.

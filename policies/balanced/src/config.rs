@@ -7,21 +7,24 @@ use serde::Deserialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Seconds after which a process is old. At this age its size weighs half, later less and less. Only who is older
-    /// can be protected, only who is younger can be part of a swarm.
+    /// Seconds after which a process is old. At this age its size weighs half, later less and less. Only an
+    /// older one is protected for its size, only a younger one is part of a swarm.
     pub old_s: u64,
-    /// Seconds for which growth is projected. A leak that would grow by more than others have in this time goes first.
+    /// Seconds for which growth is projected. A leak that would grow by more than others have taken in this
+    /// time goes first.
     pub horizon_s: u64,
     /// How much of all memory, in percent, an old and steady process must have to be protected.
     pub large_percent: u64,
     /// Growth in thousandths of its size per second up to which a process is steady. 1 MiB/s always is.
     pub steady_permille_per_s: u64,
-    /// The strength of that protection, 1..=1000.
+    /// The strength of that protection, 1..=1000. A quarter of its share of memory in thousandths is added.
     pub strength: u16,
-    /// The strength of the protection of units that systemd is told to avoid (`ManagedOOMPreference=`), 1..=1000.
+    /// The strength of the protection of units that systemd is told to avoid (`ManagedOOMPreference=`),
+    /// 1..=1000.
     pub avoid_strength: u16,
-    /// The furthest that `oom_score_adj` is moved: down for the protected, by their share of memory in thousandths, so that their
-    /// steady size does not count against them; up for who is found growing, as far as the kernel needs to pick it first.
+    /// The furthest that `oom_score_adj` is moved: down for the protected, by their share of memory in
+    /// thousandths, so that their steady size does not count against them; up for what is found growing, as
+    /// far as the kernel needs to pick it first.
     pub hold_max: u16,
     /// From how many young and alike processes on a family is one swarm: a fork bomb, a build.
     pub swarm: usize,

@@ -1,22 +1,19 @@
-//! Who is in question: the open ones may be given up, the settled and the avoided ones are to be kept, the closed ones are not
-//! ours to judge.
+//! Which processes are in question: the open ones may be given up, the kept ones have a price, the closed
+//! ones are not for this policy to judge.
 
 use jettison_sdk::{Cause, Memcg, PerProcess, Process, Snapshot};
 
 use crate::config::Config;
-
-const MIB: i64 = 1 << 20;
+use crate::terms;
 
 /// Where a process stands before anything is weighed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     /// May be given up.
     Open,
-    /// Old, steady and large: kept.
-    Settled,
-    /// An administrator wants others to go first: kept, but given up before the settled.
-    Avoided,
-    /// Exited already; in nobody's way.
+    /// Not to be given up before others; see [`crate::keep`].
+    Kept,
+    /// Exited already.
     Gone,
     /// Excluded, out of scope or, when a memcg is at its limit, not in it. Its family is not taken as one.
     Closed,
@@ -27,12 +24,15 @@ pub(crate) struct Field<'s> {
     pub(crate) snapshot: &'s Snapshot,
     pub(crate) config: &'s Config,
     pub(crate) standings: PerProcess<Standing>,
-    /// The memcg that is at its limit, if that is why we are asked.
+    /// What each open one took since memory was last at ease, as far as the host knows, bytes.
+    pub(crate) taken_bytes: PerProcess<u64>,
+    /// The memcg that is at its limit, if that is why the policy is consulted.
     memcg: Option<Memcg<'s>>,
     /// The limit of that memcg, else all memory.
     total_bytes: u64,
     host_bytes: u64,
-    /// Whether any memcg is: on most machines none, and nobody need look.
+    host_large_bytes: u64,
+    /// Whether any memcg is: on most machines none.
     has_avoided: bool,
 }
 
@@ -47,10 +47,24 @@ impl<'s> Field<'s> {
             .and_then(|memcg| memcg.max_bytes().bytes())
             .map_or(host_bytes, |limit| limit.clamp(1, host_bytes));
         let standings = snapshot.per_process(|_| Standing::Closed);
+        let taken_bytes = snapshot.per_process(|_| 0);
         let has_avoided = snapshot.memcgs().any(|memcg| memcg.is_oomd_avoid());
-        let mut field = Self { snapshot, config, standings, memcg, total_bytes, host_bytes, has_avoided };
+        let mut field = Self {
+            snapshot,
+            config,
+            standings,
+            taken_bytes,
+            memcg,
+            total_bytes,
+            host_bytes,
+            host_large_bytes: host_bytes / 100 * config.large_percent,
+            has_avoided,
+        };
         for p in snapshot.processes() {
             field.standings[p] = field.standing(p);
+            if field.is_open(p) {
+                field.taken_bytes[p] = terms::taken_bytes(p, field.measured_taken_bytes(p));
+            }
         }
         field
     }
@@ -58,38 +72,23 @@ impl<'s> Field<'s> {
     fn standing(&self, p: Process<'_>) -> Standing {
         if p.is_zombie() && !p.is_excluded() && !p.is_out_of_scope() {
             Standing::Gone
-        } else if !p.is_eligible() {
-            Standing::Closed
-        } else if self.is_settled(p) {
-            Standing::Settled
-        } else if self.is_avoided(p) {
-            Standing::Avoided
-        } else if self.is_inside(p) {
+        } else if p.is_eligible() && self.is_inside(p) {
             Standing::Open
         } else {
             Standing::Closed
         }
     }
 
-    /// systemd's `ManagedOOMPreference=avoid` on its unit. Where a memcg is at its limit, what is said of all of it tells none of
-    /// its processes from another.
-    fn is_avoided(&self, p: Process<'_>) -> bool {
-        let is_below = |memcg: &Memcg<'_>| self.memcg.is_none_or(|limited| *memcg != limited);
-        self.has_avoided
-            && p.memcg()
-                .is_some_and(|own| own.of_unit().take_while(is_below).any(|memcg| memcg.is_oomd_avoid()))
-    }
-
-    /// Old, steady and large. Whoever raised its own `oom_score_adj` asked not to be kept.
-    fn is_settled(&self, p: Process<'_>) -> bool {
-        let config = self.config;
-        if config.is_young(p.age_ms()) || p.oom_score_adj().is_some_and(|adj| adj > 0) {
+    /// systemd's `ManagedOOMPreference=avoid` on its unit. Where a memcg is at its limit, what is said of all
+    /// of it tells none of its processes from another.
+    pub(crate) fn is_avoided(&self, p: Process<'_>) -> bool {
+        if !self.has_avoided {
             return false;
         }
-        let footprint = p.footprint_bytes();
-        let steady = i64::try_from(footprint / 1000 * config.steady_permille_per_s).unwrap_or(i64::MAX);
-        footprint >= self.memory_bytes(p) / 100 * config.large_percent
-            && p.growth_bytes_per_s().is_some_and(|growth| growth <= steady.max(MIB))
+        let is_below = |memcg: &Memcg<'_>| self.memcg.is_none_or(|limited| *memcg != limited);
+        let is_avoided =
+            |own: Memcg<'_>| own.of_unit().take_while(is_below).any(|memcg| memcg.is_oomd_avoid());
+        p.memcg().is_some_and(is_avoided)
     }
 
     /// Whether it shares the memory that is short.
@@ -97,25 +96,42 @@ impl<'s> Field<'s> {
         self.memcg.is_none_or(|memcg| p.is_in(&memcg))
     }
 
+    /// Whether this policy may name it at all. What is outside a memcg at its limit may still be kept.
+    pub(crate) fn is_in_question(&self, p: Process<'_>) -> bool {
+        p.is_eligible() && !p.is_zombie()
+    }
+
     pub(crate) fn is_open(&self, p: Process<'_>) -> bool {
         self.standings[p] == Standing::Open
     }
 
-    pub(crate) fn settled(&self) -> impl Iterator<Item = Process<'s>> {
-        self.standing_as(Standing::Settled)
+    /// Whether what the host as a whole lacks is the question.
+    pub(crate) fn is_host(&self) -> bool {
+        self.memcg.is_none()
     }
 
-    pub(crate) fn avoided(&self) -> impl Iterator<Item = Process<'s>> {
-        self.standing_as(Standing::Avoided)
+    /// The memcg that is at its limit, if that is why the policy is consulted.
+    pub(crate) fn memcg(&self) -> Option<Memcg<'s>> {
+        self.memcg
     }
 
-    fn standing_as(&self, standing: Standing) -> impl Iterator<Item = Process<'s>> {
-        self.snapshot.processes().filter(move |&p| self.standings[p] == standing)
+    /// What the host measured that a process took, if that tells anything: while the host is at ease, and
+    /// only a memcg is at its limit, no process has taken any.
+    pub(crate) fn measured_taken_bytes(&self, p: Process<'_>) -> Option<i64> {
+        p.taken_bytes().filter(|_| self.snapshot.eased_ms_ago() != Some(0))
     }
 
     /// All the memory that it can take a share of.
-    fn memory_bytes(&self, p: Process<'_>) -> u64 {
+    pub(crate) fn memory_bytes(&self, p: Process<'_>) -> u64 {
         if self.is_inside(p) { self.total_bytes } else { self.host_bytes }
+    }
+
+    /// What a large process holds of it at least.
+    pub(crate) fn large_bytes(&self, p: Process<'_>) -> u64 {
+        match self.memcg {
+            None => self.host_large_bytes,
+            Some(_) => self.memory_bytes(p) / 100 * self.config.large_percent,
+        }
     }
 
     /// Its share of that memory, in thousandths: what the kernel's badness makes of its size, and what an

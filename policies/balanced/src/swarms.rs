@@ -1,14 +1,17 @@
-//! Many young, small and alike processes that together are a big one: a fork bomb, a build gone wild.
+//! Many small and alike processes that together are a big one: a fork bomb, a build gone wild, two hundred
+//! workers.
 //!
-//! A *swarm* is a whole tree of them and is given up whole, so that nobody is left to fork on. Where there is no such tree
-//! (their parent has died, or is an old shell or server that also has other children) they are a *flock* of siblings: each goes
-//! alone, but with the weight of all.
+//! A *swarm* is a tree that multiplies now, and is given up whole, so that none of it is left to fork on.
+//! Where there is no such tree (their parent has died, or is an old shell or server that also has other
+//! children) they are a *flock* of siblings: each goes alone, but with the weight of all.
 
-use jettison_sdk::Process;
+use jettison_sdk::{Memcg, Process};
 
+use crate::blame::Blame;
 use crate::families::Families;
 use crate::field::Field;
 use crate::terms::Terms;
+use crate::units::Units;
 
 /// None of a swarm or flock is larger than so many times the mean of the alike: that one is something else.
 const UNLIKE: u64 = 4;
@@ -16,9 +19,11 @@ const UNLIKE: u64 = 4;
 const LOOKS_MAX: usize = 16;
 /// Entries that one flock may take of the ballot, the largest first.
 const FLOCK_ENTRIES_MAX: usize = 32;
+/// One child in the 10 s that births are counted over.
+const ONE_BIRTH_PER_1000S: u32 = 100;
 
 /// The roots of all swarms, none within another.
-pub(crate) fn swarms<'s>(field: &Field<'s>, families: &Families) -> Vec<Process<'s>> {
+pub(crate) fn swarms<'s>(field: &Field<'s>, units: &Units<'s>, families: &Families) -> Vec<Process<'s>> {
     let config = field.config;
     let mut looks = field.snapshot.processes().len() * LOOKS_MAX;
     let mut taken = field.snapshot.per_process(|_| false);
@@ -32,6 +37,8 @@ pub(crate) fn swarms<'s>(field: &Field<'s>, families: &Families) -> Vec<Process<
             || !field.is_open(p)
             || p.age_ms() > 2 * config.old_s * 1000
             || p.subtree().len() > looks
+            || !is_multiplying(p, field, families)
+            || is_known_service(p, units)
         {
             continue;
         }
@@ -45,7 +52,20 @@ pub(crate) fn swarms<'s>(field: &Field<'s>, families: &Families) -> Vec<Process<
     roots
 }
 
-/// Whether most of a tree's memory is in young processes of one name and nobody in it stands out.
+/// Whether the tree starts children now, as many as make a swarm within 10 s. What starts is not what is
+/// young: a server that was started a moment ago has its processes, and no more. Where births are not
+/// counted, to be young has to do.
+fn is_multiplying(p: Process<'_>, field: &Field<'_>, families: &Families) -> bool {
+    let least = u32::try_from(field.config.swarm).unwrap_or(u32::MAX).saturating_mul(ONE_BIRTH_PER_1000S);
+    families[p].births_per_1000s.is_none_or(|births| births >= least)
+}
+
+/// A service that has run before is no bomb, however many connections it has to answer.
+fn is_known_service<'s>(p: Process<'s>, units: &Units<'s>) -> bool {
+    units.headed_by(p).is_some_and(|(top, _)| top.usual_bytes().is_some())
+}
+
+/// Whether most of a tree's memory is in young processes of one name and none of it stands out.
 fn is_swarm(root: Process<'_>, field: &Field<'_>) -> bool {
     let mut members: Vec<Process<'_>> = root.subtree().filter(|&p| field.is_open(p)).collect();
     members.sort_by_key(Process::comm);
@@ -84,49 +104,52 @@ fn narrowed<'s>(top: Process<'s>, field: &Field<'s>, families: &Families) -> Pro
 
 /// One of a flock: the root of its subtree, and what it and its like weigh together.
 #[derive(Clone, Copy)]
-pub(crate) struct Bird<'s> {
+pub(crate) struct FlockMember<'s> {
     pub(crate) process: Process<'s>,
     pub(crate) together: Terms,
-    pub(crate) birds: usize,
+    pub(crate) number: usize,
 }
 
-/// The members of all flocks: young siblings of the same name, user and memcg, each with what is below it.
+/// The members of all flocks: siblings of the same name, user and memcg, each with what is below it, that are
+/// young or took memory since it was at ease.
 pub(crate) fn flocks<'s>(
     field: &Field<'s>,
     families: &Families,
+    blame: &Blame,
     is_taken: impl Fn(Process<'s>) -> bool,
-) -> Vec<Bird<'s>> {
+) -> Vec<FlockMember<'s>> {
     let swarm = field.config.swarm;
+    let is_new = |p: Process<'s>| field.config.is_young(p.age_ms()) || families[p].has_taken;
     let mut siblings: Vec<(Option<u32>, Process<'s>)> = field
         .snapshot
         .processes()
-        .filter(|&p| field.is_open(p) && field.config.is_young(p.age_ms()))
-        .filter(|&p| !families[p].is_closed && !is_taken(p))
+        .filter(|&p| field.is_open(p) && !families[p].is_closed && !is_taken(p) && is_new(p))
         .map(|p| (p.parent().map(|parent| parent.pid()), p))
         .collect();
     siblings.sort_by_key(|&(parent, _)| parent);
-    let mut birds = Vec::new();
+    let mut members = Vec::new();
     for siblings in siblings.chunk_by_mut(|a, b| a.0 == b.0).filter(|siblings| siblings.len() >= swarm) {
         siblings.sort_by_key(|&(_, p)| kind(p));
         for flock in siblings.chunk_by_mut(|a, b| kind(a.1) == kind(b.1)) {
             flock.sort_by_key(|&(_, p)| families[p].bytes);
-            add_flock(&mut birds, flock, field, families);
+            add_flock(&mut members, flock, field, families, blame);
         }
     }
-    birds
+    members
 }
 
 /// What siblings of one flock have in common.
-fn kind<'s>(p: Process<'s>) -> (&'s [u8], Option<u32>, Option<&'s [u8]>) {
-    (p.comm(), p.uid(), p.memcg().map(|memcg| memcg.path()))
+fn kind<'s>(p: Process<'s>) -> (Option<Memcg<'s>>, Option<u32>, &'s [u8]) {
+    (p.memcg(), p.uid(), p.comm())
 }
 
-/// `flock` is in ascending order of size. Whoever is much larger than those below it is none of them.
+/// `flock` is in ascending order of size. What is much larger than those below it is none of them.
 fn add_flock<'s>(
-    birds: &mut Vec<Bird<'s>>,
+    members: &mut Vec<FlockMember<'s>>,
     flock: &[(Option<u32>, Process<'s>)],
     field: &Field<'s>,
     families: &Families,
+    blame: &Blame,
 ) {
     let mut flock = flock;
     while let Some(((_, largest), smaller)) = flock.split_last() {
@@ -139,7 +162,8 @@ fn add_flock<'s>(
     if flock.len() < field.config.swarm {
         return;
     }
-    let together = Terms::together(flock.iter().flat_map(|(_, p)| p.subtree()), field.config);
+    let all = flock.iter().flat_map(|(_, p)| p.subtree());
+    let together = blame.together(all, field.config);
     let largest = flock.iter().rev().take(FLOCK_ENTRIES_MAX);
-    birds.extend(largest.map(|&(_, process)| Bird { process, together, birds: flock.len() }));
+    members.extend(largest.map(|&(_, process)| FlockMember { process, together, number: flock.len() }));
 }

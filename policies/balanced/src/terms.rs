@@ -1,18 +1,26 @@
 //! What speaks for giving a process up, in numbers that add up over a family.
 //!
-//! The value of a unit is in bytes: the memory that it holds, weighed down by age, plus what it is about to take. Whoever
-//! grows counts for up to nine times its size, whoever is young and steady for an eighth, whoever is old and steady for next to nothing.
+//! All of them are bytes. *Blame* is what a process took since memory was last at ease, and what it is about
+//! to take. *Calm* is what it holds, weighed down by age: it decides where no process is to blame.
 
 use jettison_sdk::Process;
 
 use crate::config::Config;
 
-/// Steady memory counts one part in so many: growth decides, size only where nothing grows.
+/// Steady memory counts one part in so many.
 const CALM: u64 = 8;
-/// A projection is at most so many times what a unit holds: the end of a small one helps little, however fast it grows.
+/// A projection is at most so many times what a unit holds: the end of a small one helps little, however fast
+/// it grows.
 const PROJECTION_MAX: u64 = 8;
 /// The least that size weighs at any age, in thousandths.
 const AGE_PERMILLE_MIN: u64 = 20;
+/// For so long growth is taken to have gone on where the host does not know what a process held when memory
+/// was at ease.
+const UNKNOWN_EASE_S: u64 = 600;
+/// In the first snapshot not even growth is known: what came within so long counts.
+const FIRST_LOOK_S: u64 = 60;
+/// What a slow leak takes within so long counts beside what it took.
+const SLOW_S: u64 = 600;
 
 /// The terms of one process, or of several together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,8 +29,14 @@ pub(crate) struct Terms {
     pub(crate) members: usize,
     /// Anonymous memory, swap and the shared memory that counts here, bytes.
     pub(crate) bytes: u64,
-    /// Bytes per second; for who is new to the host its average since it started.
+    /// Of these, what it took since memory was last at ease, beyond what is usual for its unit.
+    pub(crate) taken_bytes: u64,
+    /// Bytes per second; for a process that is new to the host its average since it started.
     pub(crate) growth_bytes_per_s: i64,
+    /// What it took and is about to take, as it is.
+    pub(crate) blame: u64,
+    /// The same, shifted by `oom_score_adj`.
+    leaned: u64,
     /// `bytes`, shifted by `oom_score_adj`.
     weight: u64,
     /// `weight`, weighed down by age.
@@ -32,32 +46,37 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
-    /// Of one process, with so much of its shared memory.
-    pub(crate) fn of(p: Process<'_>, shmem_bytes: u64, config: &Config) -> Self {
+    /// Of one process, with so much of its shared memory, that took so much.
+    #[inline(never)]
+    pub(crate) fn of(p: Process<'_>, shmem_bytes: u64, taken_bytes: u64, config: &Config) -> Self {
         let bytes = p.anon_and_swap_bytes().saturating_add(shmem_bytes);
         let growth = growth_bytes_per_s(p);
-        let leaning = leaning_permille(p.oom_score_adj().unwrap_or(0));
+        let adj = p.oom_score_adj().unwrap_or(0);
+        let leaning = leaning_permille(adj);
         let freshness = freshness_permille(p.age_ms(), config.old_s);
         let weight = permille(bytes, leaning);
         let pull = permille(permille(growth.unsigned_abs(), leaning), (1000 + freshness) / 2);
         let pull = i64::try_from(pull).unwrap_or(i64::MAX);
+        let taken_bytes = taken_bytes.min(bytes);
+        let blame = taken_bytes.saturating_add(coming_bytes(p, growth, config).min(bytes));
         Self {
             members: 1,
             bytes,
+            taken_bytes,
             growth_bytes_per_s: growth,
+            blame,
+            leaned: permille(blame, (1000 + i64::from(adj)).unsigned_abs()),
             weight,
             calm: permille(weight, freshness) / CALM,
             pull: if growth < 0 { -pull } else { pull },
         }
     }
 
-    /// Of several processes. What they share is counted once: as much as the one that maps most of it.
-    pub(crate) fn together<'s>(members: impl Iterator<Item = Process<'s>> + Clone, config: &Config) -> Self {
-        let most = members.clone().max_by_key(|p| p.rss_shmem_bytes());
-        members.fold(Self::default(), |sum, p| {
-            let shmem = if Some(p) == most { p.rss_shmem_bytes().unwrap_or(0) } else { 0 };
-            sum.and(&Self::of(p, shmem, config))
-        })
+    /// Of one process, with so much of its shared memory, that is to blame for nothing: without `calm`.
+    pub(crate) fn holding(p: Process<'_>, shmem_bytes: u64) -> Self {
+        let bytes = p.anon_and_swap_bytes().saturating_add(shmem_bytes);
+        let weight = permille(bytes, leaning_permille(p.oom_score_adj().unwrap_or(0)));
+        Self { members: 1, bytes, weight, ..Self::default() }
     }
 
     /// Both together.
@@ -65,7 +84,10 @@ impl Terms {
         Self {
             members: self.members + other.members,
             bytes: self.bytes.saturating_add(other.bytes),
+            taken_bytes: self.taken_bytes.saturating_add(other.taken_bytes),
             growth_bytes_per_s: self.growth_bytes_per_s.saturating_add(other.growth_bytes_per_s),
+            blame: self.blame.saturating_add(other.blame),
+            leaned: self.leaned.saturating_add(other.leaned),
             weight: self.weight.saturating_add(other.weight),
             calm: self.calm.saturating_add(other.calm),
             pull: self.pull.saturating_add(other.pull),
@@ -77,10 +99,15 @@ impl Terms {
         u64::try_from(self.pull).unwrap_or(0).saturating_mul(config.horizon_s)
     }
 
-    /// What speaks for giving it up, in bytes.
+    /// What speaks for giving it up where no process is to blame, in bytes.
     pub(crate) fn value(&self, config: &Config) -> u64 {
         let bound = self.weight.saturating_mul(PROJECTION_MAX);
         self.calm.saturating_add(self.projection(config).min(bound))
+    }
+
+    /// Its blame, shifted by `oom_score_adj`: what speaks for giving it up where some process is to blame.
+    pub(crate) fn guilt(&self) -> u64 {
+        self.leaned
     }
 
     /// Whether it is about to double.
@@ -89,8 +116,33 @@ impl Terms {
     }
 }
 
-/// 1..=1000 on a logarithmic scale, 42 for each doubling from 1 MiB to 16 TiB: it compares across machines and across
-/// policies, and tells values apart that differ by 3 percent.
+/// What a process took since memory was last at ease, as far as the host knows; `known` is what it says.
+pub(crate) fn taken_bytes(p: Process<'_>, known: Option<i64>) -> u64 {
+    let bytes = || p.anon_and_swap_bytes().saturating_add(p.rss_shmem_bytes().unwrap_or(0));
+    let age_s = || p.age_ms() / 1000;
+    match (known, p.growth_bytes_per_s()) {
+        // Most processes of a machine have taken none.
+        (Some(..=0), _) | (None, Some(..=0)) => 0,
+        (Some(taken), _) => taken.unsigned_abs().min(bytes()),
+        (None, Some(growth)) => {
+            growth.unsigned_abs().saturating_mul(age_s().min(UNKNOWN_EASE_S)).min(bytes())
+        }
+        (None, None) => match age_s() {
+            ..=FIRST_LOOK_S => bytes(),
+            age_s => bytes() / age_s * FIRST_LOOK_S,
+        },
+    }
+}
+
+/// What a process is about to take: at its present rate within the horizon, or as it did over the last hour.
+fn coming_bytes(p: Process<'_>, growth_bytes_per_s: i64, config: &Config) -> u64 {
+    let at = |rate: i64, s: u64| u64::try_from(rate).unwrap_or(0).saturating_mul(s);
+    let slowly = at(p.growth_1h_bytes_per_s().unwrap_or(0), SLOW_S);
+    at(growth_bytes_per_s, config.horizon_s).max(slowly)
+}
+
+/// 1..=1000 on a logarithmic scale, 42 for each doubling from 1 MiB to 16 TiB: it compares across machines
+/// and across policies, and tells values apart that differ by 3 percent.
 pub(crate) fn urgency(value: u64) -> u16 {
     const STEPS: u64 = 32;
     const DOUBLINGS: u64 = 24;
@@ -101,7 +153,8 @@ pub(crate) fn urgency(value: u64) -> u16 {
     u16::try_from(urgency.clamp(1, 1000)).unwrap_or(1000)
 }
 
-/// Measured, or else the average since it started: a leak that the host has not seen before is young for what it has.
+/// Measured, or else the average since it started: a leak that the host has not seen before is young for what
+/// it has.
 fn growth_bytes_per_s(p: Process<'_>) -> i64 {
     p.growth_bytes_per_s().unwrap_or_else(|| {
         let average = p.anon_and_swap_bytes() / (p.age_ms() / 1000).max(1);
@@ -121,7 +174,7 @@ fn freshness_permille(age_ms: u64, old_s: u64) -> u64 {
     (old_ms * 1000 / old_ms.saturating_add(age_ms)).max(AGE_PERMILLE_MIN)
 }
 
-fn permille(value: u64, permille: u64) -> u64 {
+pub(crate) fn permille(value: u64, permille: u64) -> u64 {
     // Divided first where the product might not fit: what is lost there does not matter.
     if value < 1 << 50 { value * permille / 1000 } else { (value / 1000).saturating_mul(permille) }
 }

@@ -9,7 +9,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use super::{Decided, FIRST_PID, MIB, Process, decide_with, id, limited, machine, process, vote};
+use super::{Decided, FIRST_PID, MIB, Process, decide_beside, id, limited, machine, missing, process, vote};
 
 const MEMCGS: [&str; 5] = ["/", "/a", "/a/b", "/a/b/c", "/d"];
 
@@ -92,25 +92,27 @@ pub(crate) fn a_ballot() -> impl Strategy<Value = (Snapshot, Vec<Entry>)> {
 pub(crate) struct Case {
     pub(crate) snapshot: Snapshot,
     pub(crate) votes: Vec<Vote>,
+    pub(crate) in_flight: Vec<InFlight>,
     pub(crate) state: State,
     pub(crate) settings: Settings,
 }
 
 impl Case {
     pub(crate) fn decide(&self) -> Decided {
-        decide_with(&self.snapshot, &self.votes, self.state.clone(), &self.settings)
+        decide_beside(&self.snapshot, &self.votes, &self.in_flight, self.state.clone(), &self.settings)
     }
 
     /// The tick after one in which the policies said this: of those that fault now it is remembered.
     pub(crate) fn after(mut self, before: &[Vote]) -> Self {
-        self.state = decide_with(&self.snapshot, before, self.state, &self.settings).state;
+        let Self { snapshot, in_flight, settings, .. } = &self;
+        self.state = decide_beside(snapshot, before, in_flight, self.state.clone(), settings).state;
         self
     }
 }
 
 pub(crate) fn a_snapshot(processes: &[Process], (cause, deficit_mib): (Cause, u64)) -> Snapshot {
-    let mut snapshot = machine(&MEMCGS, processes);
-    (snapshot.request.cause, snapshot.request.deficit_bytes) = (cause, deficit_mib * MIB);
+    let mut snapshot = missing(machine(&MEMCGS, processes), deficit_mib);
+    snapshot.request.cause = cause;
     if cause == Cause::MemcgLimit {
         limited(&mut snapshot, 1, 100, 5);
     }
@@ -133,7 +135,7 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> {
     })
 }
 
-pub(crate) fn state_of(processes: usize) -> impl Strategy<Value = State> {
+pub(crate) fn state_of(processes: usize) -> impl Strategy<Value = (Vec<InFlight>, State)> {
     let dying = vec((0..processes, 0_u64..5, any::<bool>()), 0..2);
     let named = vec(select(vec![930_000_u64, 950_000, 998_000]), 0..2);
     (dying, named).prop_map(|(dying, mut named_at_ms)| {
@@ -144,7 +146,7 @@ pub(crate) fn state_of(processes: usize) -> impl Strategy<Value = State> {
             is_overdue,
         };
         let in_flight = dying.into_iter().map(victim).collect();
-        State { named_at_ms, in_flight, ..State::default() }
+        (in_flight, State { named_at_ms, ..State::default() })
     })
 }
 
@@ -152,10 +154,12 @@ pub(crate) fn a_case() -> impl Strategy<Value = Case> {
     processes().prop_flat_map(|processes| {
         let rows = u32::try_from(processes.len()).unwrap();
         let said = (votes(rows), votes(rows), state_of(processes.len()));
-        (said, settings(), a_request()).prop_map(move |((votes, before, state), settings, request)| {
-            let snapshot = a_snapshot(&processes, request);
-            Case { snapshot, votes, state, settings }.after(&before)
-        })
+        (said, settings(), a_request()).prop_map(
+            move |((votes, before, (in_flight, state)), settings, request)| {
+                let snapshot = a_snapshot(&processes, request);
+                Case { snapshot, votes, in_flight, state, settings }.after(&before)
+            },
+        )
     })
 }
 

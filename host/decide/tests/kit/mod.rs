@@ -1,20 +1,21 @@
-//! Machines and ballots in a line or two. Rows count from 0 in the order of the text; the pid of row `r` is `10 + r`.
+//! Machines and ballots in a line or two. Rows count from 0 in the order of the text; the pid of row `r` is
+//! `10 + r`.
 #![allow(dead_code, reason = "each test file uses its part")]
 
 pub(crate) mod any;
 
 use std::sync::Arc;
 
-use jettison_decide::{Settings, State, exclusions, plan};
+use jettison_decide::{InFlight, Settings, State, exclusions, plan};
 use jettison_model::{
     Addressees, Ballot, Cause, Entry, Fault, Plan, ProcessId, Ranked, Ranking, Snapshot, Stance, Step,
-    Target, Tier, Victim, Vote, column,
+    Target, Tier, Unit, Victim, Vote, column,
 };
 
 pub(crate) const MIB: u64 = 1 << 20;
 pub(crate) const FIRST_PID: u32 = 10;
 
-/// Who has a pid, unless the test says when it started.
+/// The process of a pid, unless the test says when it started.
 pub(crate) fn id(pid: u32) -> ProcessId {
     ProcessId { pid, start_time: u64::from(pid) * 100 }
 }
@@ -74,13 +75,13 @@ impl Process {
     }
 }
 
-/// A machine of 1000 MiB at pressure, which misses 1 MiB: one victim is enough. Memcgs are given by path, ascending;
-/// the unit of a memcg is the last part of its path.
+/// A machine of 1000 MiB at pressure, which needs 1 MiB: one victim is enough. Memcgs are given by path,
+/// ascending; the unit of a memcg is the last part of its path.
 pub(crate) fn machine(memcgs: &[&str], processes: &[Process]) -> Snapshot {
     let mut snapshot = Snapshot { now_ms: 1_000_000, ..Snapshot::default() };
     snapshot.host.memory_total_bytes = 1000 * MIB;
     snapshot.request.cause = Cause::Pressure;
-    snapshot.request.deficit_bytes = MIB;
+    needs(&mut snapshot, MIB);
     fill_processes(&mut snapshot, processes);
     fill_memcgs(&mut snapshot, memcgs);
     snapshot
@@ -123,9 +124,14 @@ fn fill_memcgs(snapshot: &mut Snapshot, paths: &[&str]) {
     }
 }
 
-/// The same machine, missing so much.
+fn needs(snapshot: &mut Snapshot, bytes: u64) {
+    let request = &mut snapshot.request;
+    (request.deficit_bytes, request.need_bytes, request.scale_bytes) = (bytes, bytes, bytes);
+}
+
+/// The same machine, needing so much.
 pub(crate) fn missing(mut snapshot: Snapshot, deficit_mib: u64) -> Snapshot {
-    snapshot.request.deficit_bytes = deficit_mib * MIB;
+    needs(&mut snapshot, deficit_mib * MIB);
     snapshot
 }
 
@@ -186,22 +192,21 @@ pub(crate) fn faulted(policy: &str) -> Vote {
 }
 
 /// A unit that goes by these steps; its first member is its root.
-pub(crate) fn victim(unit: Target, members: &[ProcessId], shutdown: &[Step]) -> Victim {
+pub(crate) fn victim(unit: Unit, members: &[ProcessId], shutdown: &[Step]) -> Victim {
     Victim {
-        unit,
         root: members[0],
         addressees: match unit {
-            Target::Memcg(_) => Addressees::Everybody,
-            Target::Process(_) | Target::Tree(_) => Addressees::These(vec![members[0]]),
+            Unit::Memcg(_) => Addressees::All,
+            Unit::Process | Unit::Tree => Addressees::These(vec![members[0]]),
         },
+        unit,
         comm: b"victim".to_vec(),
         members: members.to_vec(),
-        is_partial: false,
-        memcg: Vec::new(),
         predicted_relief_bytes: 0,
         shutdown: shutdown.to_vec(),
         policy: "p".into(),
         reason: String::new(),
+        service: None,
     }
 }
 
@@ -218,8 +223,19 @@ pub(crate) fn decide(snapshot: &Snapshot, votes: &[Vote]) -> Decided {
 }
 
 pub(crate) fn decide_with(snapshot: &Snapshot, votes: &[Vote], state: State, settings: &Settings) -> Decided {
-    let excluded = exclusions(snapshot, settings);
-    let (plan, ranking, state) = plan(snapshot, excluded, votes, state, settings);
+    decide_beside(snapshot, votes, &[], state, settings)
+}
+
+/// With victims under way.
+pub(crate) fn decide_beside(
+    snapshot: &Snapshot,
+    votes: &[Vote],
+    in_flight: &[InFlight],
+    state: State,
+    settings: &Settings,
+) -> Decided {
+    let excluded = exclusions(snapshot, settings, &state.refused);
+    let (plan, ranking, state) = plan(snapshot, excluded, votes, in_flight, state, settings);
     Decided { snapshot: snapshot.clone(), plan, ranking, state }
 }
 

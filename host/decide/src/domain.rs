@@ -1,0 +1,71 @@
+//! The memory domain that a tick is about: the host or the scope, or the memcg that is at its own limit.
+
+use jettison_model::column::{UNKNOWN_S64, known_u64, row as row_of};
+use jettison_model::{Cause, ProcessId, Snapshot};
+
+use crate::eligible::is_below;
+use crate::gate;
+
+/// From a signal until the memory is free again: delivery, exit, reaping. Measured in a guest at 40 to 180 ms
+/// (docs/benchmarks).
+const EXIT_MS: u64 = 250;
+
+/// The memcg whose own limit is the cause. Victims come only from its subtree, and only they help it.
+pub(crate) fn limited_path(snapshot: &Snapshot) -> Option<&[u8]> {
+    limited_row(snapshot).map(|row| snapshot.memcgs.paths.get(row))
+}
+
+fn limited_row(snapshot: &Snapshot) -> Option<usize> {
+    match snapshot.request.cause {
+        Cause::MemcgLimit => row_of(snapshot.request.cause_memcg),
+        Cause::Routine | Cause::Warning | Cause::Pressure | Cause::Critical | Cause::Manual => None,
+    }
+}
+
+/// Whether the end of a process could relieve the domain.
+pub(crate) fn is_inside(snapshot: &Snapshot, row: usize) -> bool {
+    limited_path(snapshot).is_none_or(|path| {
+        let memcg = snapshot.processes.memcgs.get(row).copied().and_then(row_of);
+        memcg.is_some_and(|memcg| is_below(snapshot.memcgs.paths.get(memcg), path))
+    })
+}
+
+/// Whether the end of any of these processes could.
+pub(crate) fn could_relieve(snapshot: &Snapshot, members: &[ProcessId]) -> bool {
+    let mut rows = members.iter().filter_map(|&member| snapshot.processes.row_of(member));
+    limited_path(snapshot).is_none() || rows.any(|row| is_inside(snapshot, row))
+}
+
+/// Milliseconds until the domain has nothing left, at the rate at which it falls now. `None` while it does
+/// not fall, or where that is not known.
+pub(crate) fn exhaustion_ms(snapshot: &Snapshot) -> Option<u64> {
+    let Some(row) = limited_row(snapshot) else {
+        return known_u64(snapshot.host.trend.memory_exhaustion_ms);
+    };
+    let growth = snapshot.memcgs.growth_bytes_per_s.get(row).copied().filter(|&rate| rate != UNKNOWN_S64)?;
+    let growth = u64::try_from(growth).ok().filter(|&rate| rate > 0)?;
+    let (_, left) = gate::headroom(&snapshot.memcgs, row)?;
+    Some(left.saturating_mul(1000) / growth)
+}
+
+/// How long these processes may take to end before the memory runs out: the time until exhaustion less what
+/// signal, exit and reaping take. `None` if nothing hurries them: the domain does not fall, or they cannot
+/// relieve it.
+#[must_use]
+pub fn time_left_ms(snapshot: &Snapshot, members: &[ProcessId]) -> Option<u64> {
+    let left = exhaustion_ms(snapshot)?.saturating_sub(EXIT_MS);
+    could_relieve(snapshot, members).then_some(left)
+}
+
+/// The most that any victim's end can give back: all that is in use, of memory and of swap.
+pub(crate) fn in_use_bytes(snapshot: &Snapshot) -> u64 {
+    let host = &snapshot.host;
+    // What is not known bounds nothing.
+    let (Some(total), Some(available)) =
+        (known_u64(host.memory_total_bytes), known_u64(host.memory_available_bytes))
+    else {
+        return u64::MAX;
+    };
+    let swapped = host.swap_total_bytes.saturating_sub(host.swap_free_bytes);
+    total.saturating_sub(available).saturating_add(swapped)
+}

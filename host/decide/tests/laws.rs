@@ -1,0 +1,199 @@
+//! The four laws of the plan (docs/reference/ballots.md), over any machine and any ballots, and by example.
+
+mod kit;
+
+use std::collections::BTreeSet;
+
+use jettison_decide::{Reach, State};
+use jettison_model::Target::{Process, Tree};
+use jettison_model::{Cause, Idle, Ranked, Tier};
+use kit::any::{Case, a_case};
+use kit::{Decided, FIRST_PID, MIB, because, decide, machine, missing, process, protect, sacrifice, vote};
+use proptest::prelude::*;
+
+/// A case with no victims under way and no bound on their number, so that the need is the request's.
+fn fresh() -> impl Strategy<Value = Case> {
+    a_case().prop_map(|mut case| {
+        let last_good = case.state.last_good;
+        case.state = State { last_good, ..State::default() };
+        case.in_flight.clear();
+        case.settings.kills_per_minute_max = 1_000;
+        case
+    })
+}
+
+fn need(case: &Case) -> u64 {
+    case.snapshot.request.need_bytes.max(1)
+}
+
+fn reliefs(decided: &Decided) -> Vec<u64> {
+    decided.plan.victims.iter().map(|victim| victim.predicted_relief_bytes).collect()
+}
+
+fn class(tier: Tier) -> (u8, u16) {
+    match tier {
+        Tier::Sacrifice(_) => (0, 0),
+        Tier::Unranked(_) => (1, 0),
+        Tier::Protected(strength) => (2, strength),
+        Tier::Never => (3, 0),
+    }
+}
+
+/// The tier of each victim: that of the member that it was named for.
+fn tiers(decided: &Decided) -> Vec<(u8, u16)> {
+    let victims = decided.plan.victims.iter();
+    let named = |members: BTreeSet<u32>| {
+        let mut order = decided.ranking.order.iter().filter(|ranked| members.contains(&ranked.row));
+        order.next().map(|ranked: &Ranked| class(ranked.tier))
+    };
+    let rows = victims.map(|victim| victim.members.iter().map(|id| id.pid - FIRST_PID).collect());
+    rows.filter_map(named).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1024))]
+
+    #[test]
+    fn no_plan_is_hopeless(case in fresh()) {
+        let decided = case.decide();
+        let sum: u64 = reliefs(&decided).iter().sum();
+        prop_assert!(decided.plan.victims.is_empty() || sum * 2 >= need(&case));
+    }
+
+    #[test]
+    fn no_victim_is_needless(case in fresh()) {
+        let reliefs = reliefs(&case.decide());
+        let sum: u64 = reliefs.iter().sum();
+        for relief in &reliefs {
+            prop_assert!(reliefs.len() == 1 || sum - relief < need(&case), "{reliefs:?} of {}", need(&case));
+        }
+    }
+
+    #[test]
+    fn no_victim_outside_a_flock_is_a_crumb(case in fresh()) {
+        let decided = case.decide();
+        let crumb = need(&case) / 16;
+        for (relief, tier) in reliefs(&decided).into_iter().zip(tiers(&decided)) {
+            prop_assert!(tier.0 == 0 || relief >= crumb);
+        }
+    }
+
+    #[test]
+    fn a_dearer_tier_is_entered_only_if_the_cheaper_give_less_than_half(case in fresh()) {
+        let decided = case.decide();
+        let Some(dearest) = tiers(&decided).into_iter().max() else { return Ok(()) };
+        // The same machine, with the dearest tier out of reach: it must have been hopeless without it.
+        let mut cheaper = case.clone();
+        cheaper.settings.reach = match dearest.0 {
+            0 => return Ok(()),
+            1 => Reach::Sacrifice,
+            _ => Reach::Unranked,
+        };
+        prop_assert!(dearest.1 > 1 || cheaper.decide().plan.victims.is_empty());
+    }
+
+    #[test]
+    fn the_protected_go_only_at_critical(case in fresh()) {
+        let decided = case.decide();
+        let has_protected = tiers(&decided).into_iter().any(|tier| tier.0 == 2);
+        prop_assert!(!has_protected || case.snapshot.request.cause != Cause::Pressure);
+    }
+
+    #[test]
+    fn an_armed_plan_names_victims_or_says_why_not(case in a_case()) {
+        let plan = case.decide().plan;
+        let is_armed = case.snapshot.request.cause.is_armed();
+        prop_assert_eq!(plan.idle.is_some(), is_armed && plan.victims.is_empty());
+    }
+}
+
+/// Twelve small services and a database of 800 MiB.
+fn services() -> Vec<kit::Process> {
+    let mut rows: Vec<kit::Process> = (1..=12).map(process).collect();
+    rows.push(process(800));
+    rows
+}
+
+#[test]
+fn a_dozen_small_services_are_not_ended_for_nothing() {
+    let votes = [vote("p", 1, &[protect(Process(12), 200)])];
+    let machine = missing(machine(&[], &services()), 300);
+    let decided = decide(&machine, &votes);
+    let idle = decided.plan.idle.unwrap();
+    let expected =
+        Idle::NotWorthIt { reachable_bytes: 0, needed_bytes: 300 * MIB, protected_bytes: 800 * MIB };
+    assert_eq!(idle, expected);
+    let text = "nothing is worth ending: 0 MiB within reach, of 300 MiB needed; 800 MiB are protected and not reached yet";
+    assert_eq!(idle.to_string(), text);
+    let critical = decide(&because(Cause::Critical, machine), &votes);
+    assert_eq!(critical.victims(), [[12]], "one victim, and the services stay");
+}
+
+#[test]
+fn what_the_cheaper_could_give_is_left_alone_unless_it_is_needed() {
+    let rows = [process(100), process(300), process(10)];
+    let votes = [vote("p", 1, &[sacrifice(Process(0), 9)])];
+    let victims = |need_mib| decide(&missing(machine(&[], &rows), need_mib), &votes).victims();
+    assert_eq!(victims(200), [[0]], "half of the need is enough to leave the others alone");
+    assert_eq!(victims(201), [[1]], "the dearer one meets the need alone");
+    assert_eq!(victims(301), [[0], [1]], "it does not meet it alone");
+    assert_eq!(victims(420), [[0], [1]], "the third is a crumb");
+}
+
+#[test]
+fn a_flock_counts_together() {
+    let rows: Vec<_> = (0..40).map(|_| process(4)).collect();
+    let alike: Vec<_> = (0..40).map(|row| sacrifice(Process(row), 500)).collect();
+    let unlike: Vec<_> =
+        (0..40).map(|row| sacrifice(Process(row), 500 + u16::try_from(row).unwrap())).collect();
+    let victims = |entries: &[_]| {
+        decide(&missing(machine(&[], &rows), 100), &[vote("p", 1, entries)]).plan.victims.len()
+    };
+    assert_eq!(victims(&alike), 10, "as many as a minute allows");
+    assert_eq!(victims(&unlike), 0, "each is a crumb of 100 MiB");
+}
+
+#[test]
+fn victims_that_a_later_one_makes_needless_are_spared() {
+    let rows = [process(30), process(20), process(100)];
+    let entries = [sacrifice(Process(0), 9), sacrifice(Process(1), 8), sacrifice(Process(2), 7)];
+    let victims = |need| decide(&missing(machine(&[], &rows), need), &[vote("p", 1, &entries)]).victims();
+    assert_eq!(victims(100), [[2]]);
+    assert_eq!(victims(120), [[0], [2]]);
+}
+
+#[test]
+fn a_unit_is_whole_again_when_a_part_of_it_is_spared_as_needless() {
+    let rows = [process(50), process(10).child_of(0), process(100).child_of(0)];
+    let votes = [vote("p", 1, &[sacrifice(Process(1), 9), sacrifice(Tree(0), 8)])];
+    assert_eq!(decide(&missing(machine(&[], &rows), 120), &votes).victims(), [[0, 1, 2]]);
+}
+
+#[test]
+fn relief_that_does_not_come_is_not_counted_on_again() {
+    let rows = [process(300).inside(1), process(200).inside(2)];
+    let machine = missing(machine(&["/", "/a", "/b"], &rows), 150);
+    let after = |failures: usize, now_ms: u64| {
+        let mut state = State::default();
+        (0..failures).for_each(|_| state.learn(b"/a", 300 * MIB, MIB, now_ms));
+        kit::decide_with(&machine, &[], state, &jettison_decide::Settings::default()).victims()
+    };
+    assert_eq!(after(0, 1_000_000), [[0]]);
+    assert_eq!(after(1, 1_000_000), [[0]], "150 MiB of 300 are trusted");
+    assert_eq!(after(2, 1_000_000), [[1]], "75 MiB are too few");
+    assert_eq!(after(2, 1_000), [[0]], "it is forgotten after ten minutes");
+}
+
+#[test]
+fn what_may_not_be_signalled_is_excluded() {
+    let machine = machine(&[], &[process(300), process(200)]);
+    let refused = machine.processes.id(0).into_iter().collect::<Vec<_>>();
+    let mut state = State::default();
+    state.refuse(&refused);
+    let settings = jettison_decide::Settings::default();
+    let decided = kit::decide_with(&machine, &[], state, &settings);
+    assert_eq!(decided.victims(), [[1]]);
+    assert_eq!(decided.ranking.excluded, [(0, jettison_model::Exclusion::NotPermitted)]);
+    let settings = jettison_decide::Settings { signals_only_uid: Some(1), ..settings };
+    assert!(kit::with_settings(&machine, &[], &settings).plan.victims.is_empty(), "all are user 1000's");
+}

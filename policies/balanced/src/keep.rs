@@ -1,0 +1,108 @@
+//! What is kept, and at what price: what an administrator asked for, what much depends on, what is old and
+//! steady.
+//!
+//! Protection is a price. What itself took what is missing is not kept, whatever depends on it.
+
+use jettison_sdk::Process;
+
+use crate::blame::Blame;
+use crate::essentials::Essentials;
+use crate::field::Field;
+use crate::units::Units;
+
+const MIB: i64 = 1 << 20;
+
+/// The strength of a process that a host or session cannot do without.
+const ESSENTIAL: u16 = 700;
+/// The strength of the head of a unit: all of the unit would end with it.
+const HEAD: u16 = 150;
+/// The strength of any process where no process took what is missing: its end would not bring it back. Of the
+/// host this lasts until critical, since the kernel would choose then. In a memcg at its limit nothing is
+/// ended: the kernel's choice is as narrow as ours.
+const UNTAKEN: u16 = 50;
+/// A unit of which the head is kept holds at least this part of memory, in thousandths, or has so many
+/// processes.
+const UNIT_PERMILLE: u64 = 20;
+const UNIT_MEMBERS: usize = 4;
+
+/// A process that is kept.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    pub(crate) strength: u16,
+    pub(crate) why: Why,
+}
+
+/// Why.
+#[derive(Clone, Debug)]
+pub(crate) enum Why {
+    /// `ManagedOOMPreference=avoid`.
+    Avoided,
+    /// By its name; what depends on it.
+    Essential(&'static str),
+    /// Its `oom_score_adj`, which is negative.
+    Adjusted(i16),
+    /// Old, steady and large.
+    Settled,
+    /// What is missing is held by no process.
+    Untaken,
+    /// The name of the unit that would end with it.
+    Head(String),
+}
+
+/// Whether and why a process in question is kept.
+#[inline(never)]
+pub(crate) fn kept<'s>(
+    p: Process<'s>,
+    field: &Field<'s>,
+    units: &Units<'s>,
+    blame: &Blame,
+    essentials: &Essentials,
+) -> Option<Kept> {
+    let config = field.config;
+    let keep = |strength, why| Some(Kept { strength, why });
+    if blame.is_by_no_process && !blame.is_known {
+        return keep(if field.is_host() { UNTAKEN } else { 1000 }, Why::Untaken);
+    }
+    if field.is_avoided(p) {
+        return keep(config.avoid_strength, Why::Avoided);
+    }
+    if blame.is_guilty_although_kept(&blame.terms[p]) {
+        return None;
+    }
+    let adj = p.oom_score_adj().unwrap_or(0);
+    if let Some(what) = essentials.of(p.comm()) {
+        return keep(ESSENTIAL, Why::Essential(what));
+    }
+    if adj < 0 && !is_inherited(p, adj) {
+        return keep(100 + adj.unsigned_abs() / 10 * 8, Why::Adjusted(adj));
+    }
+    if is_settled(p, field) && !blame.is_guilty(&blame.terms[p]) {
+        let share = field.share_permille(p).unsigned_abs();
+        return keep(config.strength.saturating_add(share / 4).min(999), Why::Settled);
+    }
+    let (top, unit) = units.headed_by(p).filter(|_| adj == 0)?;
+    let is_large = unit.bytes >= field.memory_bytes(p) / 1000 * UNIT_PERMILLE;
+    let name = String::from_utf8_lossy(top.unit()).into_owned();
+    (is_large || unit.members >= UNIT_MEMBERS).then_some(Kept { strength: HEAD, why: Why::Head(name) })
+}
+
+/// Whether its parent has the same value. What all of a service has inherited tells none of its processes
+/// from another: its head was given it.
+fn is_inherited(p: Process<'_>, adj: i16) -> bool {
+    p.parent().is_some_and(|parent| parent.oom_score_adj() == Some(adj) && parent.memcg() == p.memcg())
+}
+
+/// Old, steady and large. A process that raised its own `oom_score_adj` asked not to be kept.
+fn is_settled(p: Process<'_>, field: &Field<'_>) -> bool {
+    let config = field.config;
+    let footprint = p.footprint_bytes();
+    // Asked first: nearly all are too small.
+    if footprint < field.large_bytes(p)
+        || config.is_young(p.age_ms())
+        || p.oom_score_adj().is_some_and(|adj| adj > 0)
+    {
+        return false;
+    }
+    let steady = i64::try_from(footprint / 1000 * config.steady_permille_per_s).unwrap_or(i64::MAX);
+    p.growth_bytes_per_s().is_some_and(|growth| growth <= steady.max(MIB))
+}

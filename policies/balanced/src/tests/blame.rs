@@ -1,0 +1,157 @@
+//! What took the memory, what is usual, and what is dear.
+
+use jettison_sdk::Cause::Pressure;
+use jettison_sdk::Stance;
+use jettison_sdk::testing::{Machine, Subject};
+
+use super::{assert_first, reason, verdict};
+
+/// Sixteen GiB, of which 1.5 GiB are missing, with memory at ease ten minutes ago.
+fn short() -> Machine {
+    Machine::new()
+        .memory_mib(16_384)
+        .available_mib(900)
+        .deficit_mib(1_500)
+        .eased_ms_ago(600_000)
+        .cause(Pressure)
+}
+
+#[test]
+fn what_took_the_memory_goes_however_old_and_slow_it_is() {
+    let mut machine = short();
+    machine.process("mysqld").anon_mib(3_800).age_s(1_728_000).taken_mib(0);
+    let leak = machine
+        .process("leakyd")
+        .anon_mib(9_200)
+        .age_s(259_200)
+        .growth_bytes_per_s(307_200)
+        .taken_mib(180)
+        .pid();
+    assert_first(&machine, &Subject::Process(leak));
+    let expected = "took 180 MiB of the 180 MiB that went in the last 10 min, grew 300 KiB/s; 8.9 GiB in 1 process, 3 d old";
+    assert_eq!(reason(&machine, leak), expected);
+    assert_eq!(verdict(&machine).sacrifices().len(), 1, "the host waits rather than end another");
+}
+
+#[test]
+fn a_service_that_warms_up_again_is_no_leak_until_it_passes_what_is_usual() {
+    let warming = |usual_mib, age_s| {
+        let mut machine = short();
+        machine.memcg("/db.service").unit("db.service").current_mib(6_000).usual_mib(usual_mib);
+        let database = machine
+            .process("mongod")
+            .anon_mib(6_000)
+            .age_s(age_s)
+            .taken_mib(6_000)
+            .memcg("/db.service")
+            .pid();
+        let leak = machine.process("agent").anon_mib(900).age_s(259_200).taken_mib(500).pid();
+        (verdict(&machine).urgency(database), verdict(&machine).urgency(leak))
+    };
+    assert!(matches!(warming(6_000, 300), (None, Some(_))));
+    assert!(matches!(warming(1_000, 300), (Some(_), _)), "five times what is usual");
+    assert!(matches!(warming(6_000, 90_000), (Some(_), _)), "after a day it has warmed up");
+}
+
+#[test]
+fn the_head_of_a_unit_is_kept_and_its_guilty_child_goes() {
+    let mut machine = short();
+    machine.memcg("/ci.service").unit("ci.service");
+    let head = machine.process("runner").anon_mib(160).age_s(90_000).taken_mib(0).memcg("/ci.service").pid();
+    let job =
+        machine.process("sh").child_of(head).anon_mib(2).age_s(300).taken_mib(2).memcg("/ci.service").pid();
+    let test = machine
+        .process("pytest")
+        .child_of(job)
+        .anon_mib(4_000)
+        .age_s(300)
+        .taken_mib(4_000)
+        .memcg("/ci.service")
+        .pid();
+    assert_first(&machine, &Subject::Process(test));
+    let verdict = verdict(&machine);
+    let entry = verdict.of(head).expect("it is named");
+    assert_eq!(
+        (entry.stance(), entry.reason()),
+        (Stance::Protect(150), "all of ci.service would end with it")
+    );
+}
+
+#[test]
+fn what_much_depends_on_goes_if_it_took_the_memory_itself() {
+    let of = |taken_mib| {
+        let mut machine = short();
+        let shell = machine.process("gnome-shell").anon_mib(6_000).age_s(90_000).taken_mib(taken_mib).pid();
+        machine.process("job").anon_mib(900).age_s(900).taken_mib(800);
+        let verdict = verdict(&machine);
+        (verdict.strength(shell), verdict.urgency(shell).is_some())
+    };
+    assert_eq!(of(0), (Some(700), false));
+    assert_eq!(of(100), (Some(700), false), "others took more");
+    assert_eq!(of(5_000), (None, true));
+}
+
+#[test]
+fn where_no_process_took_what_is_missing_none_is_named() {
+    let mut machine = short().taken_by_nobody_mib(2_000);
+    let idle = machine.process("java").anon_mib(900).age_s(90_000).taken_mib(0).pid();
+    let verdict = verdict(&machine);
+    assert!(verdict.sacrifices().is_empty(), "\n{verdict}");
+    assert_eq!(verdict.strength(idle), Some(50), "reached at critical at the earliest");
+}
+
+#[test]
+fn a_young_server_that_starts_no_more_processes_is_no_swarm() {
+    let first = |births| {
+        let mut machine = short();
+        let root =
+            machine.process("server").anon_mib(40).age_s(26).taken_mib(40).births_per_1000s(births).pid();
+        for _ in 0..20 {
+            machine
+                .process("server")
+                .child_of(root)
+                .anon_mib(100)
+                .age_s(20)
+                .taken_mib(100)
+                .births_per_1000s(0);
+        }
+        verdict(&machine).first()
+    };
+    assert!(matches!(first(0), Some(Subject::Process(_))));
+    assert!(matches!(first(2_000), Some(Subject::Tree(_))), "twenty within ten seconds");
+}
+
+#[test]
+fn a_value_that_a_whole_service_inherited_keeps_none_of_its_children() {
+    let mut machine = short();
+    let head = machine.process("orca").anon_mib(900).age_s(90_000).taken_mib(0).oom_score_adj(-200).pid();
+    let child = machine
+        .process("node")
+        .child_of(head)
+        .anon_mib(700)
+        .age_s(90_000)
+        .taken_mib(0)
+        .oom_score_adj(-200)
+        .pid();
+    machine.process("cc1plus").anon_mib(3_000).age_s(20).taken_mib(3_000);
+    let verdict = verdict(&machine);
+    assert_eq!((verdict.strength(head), verdict.strength(child)), (Some(260), None), "\n{verdict}");
+}
+
+#[test]
+fn at_the_limit_of_a_memcg_on_a_host_at_ease_growth_tells() {
+    let mut machine =
+        Machine::new().memory_mib(65_536).available_mib(50_000).eased_ms_ago(0).memcg_limit("/app");
+    machine.memcg("/app").max_mib(700).current_mib(690);
+    machine.process("server").anon_mib(420).age_s(600).taken_mib(0).memcg("/app");
+    let helper = machine
+        .process("helper")
+        .anon_mib(150)
+        .age_s(20)
+        .growth_mib_per_s(15)
+        .taken_mib(0)
+        .memcg("/app")
+        .pid();
+    assert_first(&machine, &Subject::Process(helper));
+    assert_eq!(reason(&machine, helper), "grew 15 MiB/s; 150 MiB in 1 process, 20 s old");
+}

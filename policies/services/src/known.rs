@@ -1,0 +1,204 @@
+//! Which processes are services: by executable, tree, unit and command line, and never by a name that a
+//! process gave itself.
+
+use std::cell::OnceCell;
+
+use jettison_sdk::{PerProcess, Process, Snapshot};
+
+use crate::table::{COMPANIONS, Companion, Keeps, Marks, SERVICES, Service, Which};
+
+/// What a process is.
+#[derive(Clone, Copy)]
+pub(crate) enum Role<'s> {
+    /// The first process of a service.
+    Head(&'static Service),
+    /// A child of a service, or a grandchild, that runs the same program.
+    Part(&'static Service, Process<'s>),
+    /// It goes before the services.
+    Companion(&'static Companion),
+}
+
+/// The roles of all processes that have one.
+pub(crate) struct Known<'s>(PerProcess<Option<Role<'s>>>);
+
+impl<'s> Known<'s> {
+    pub(crate) fn of(snapshot: &'s Snapshot) -> Self {
+        let programs = Programs::new();
+        let mut known = Self(snapshot.per_process(|_| None));
+        for p in snapshot.processes_by_family().filter(|p| !p.is_kernel_thread() && !p.is_zombie()) {
+            known.0[p] = known.role(p, &programs);
+        }
+        // One process that merely has the file name of a server of many is none.
+        for p in snapshot.processes() {
+            if let Some(Role::Head(service)) = known.0[p]
+                && service.has_sessions()
+                && !p
+                    .children()
+                    .any(|child| matches!(known.0[child], Some(Role::Part(of, _)) if of.is(service)))
+            {
+                known.0[p] = None;
+            }
+        }
+        known
+    }
+
+    pub(crate) fn of_process(&self, p: Process<'s>) -> Option<Role<'s>> {
+        self.0[p]
+    }
+
+    /// The nearest service that a process was started by.
+    pub(crate) fn above(&self, p: Process<'s>) -> Option<(&'static Service, Process<'s>)> {
+        p.ancestors().find_map(|above| match self.0[above]? {
+            Role::Head(service) => Some((service, above)),
+            Role::Part(service, head) => Some((service, head)),
+            Role::Companion(_) => None,
+        })
+    }
+
+    fn role(&self, p: Process<'s>, programs: &Programs) -> Option<Role<'s>> {
+        let above = p.parent().and_then(|parent| match self.0[parent]? {
+            Role::Head(service) => Some((service, parent)),
+            Role::Part(service, head) => Some((service, head)),
+            Role::Companion(_) => None,
+        });
+        let program = program_of(p.exe());
+        if program.is_empty() {
+            return self.unread(p, above);
+        }
+        let cmdline = OnceCell::new();
+        let cmdline = || *cmdline.get_or_init(|| p.cmdline());
+        for known in programs.named(program) {
+            match *known {
+                // A child may have another title than its parent, so the executable is enough.
+                Program::Service(service) if above.is_some_and(|(of, _)| of.is(service)) => {
+                    return above.map(|(service, head)| Role::Part(service, head));
+                }
+                Program::Service(service) if service.marks.fit(cmdline) => return Some(Role::Head(service)),
+                Program::Service(_) => {}
+                Program::Companion(companion) => return Some(Role::Companion(companion)),
+            }
+        }
+        None
+    }
+
+    /// Where the kernel does not tell the executable: the name counts if tree and unit agree.
+    fn unread(&self, p: Process<'s>, above: Option<(&'static Service, Process<'s>)>) -> Option<Role<'s>> {
+        let is_named = |service: &Service| service.programs.iter().any(|pattern| fits(pattern, p.comm()));
+        let own = p.memcg();
+        match above.filter(|(service, _)| is_named(service)) {
+            Some((service, head)) if head.memcg() == own => return Some(Role::Part(service, head)),
+            _ => {}
+        }
+        let unit = own?.unit();
+        let is_of = |service: &&Service| service.units.iter().any(|name| unit.starts_with(name.as_bytes()));
+        let is_first = p.parent().is_none_or(|parent| parent.memcg() != own);
+        let service = SERVICES.iter().find(|service| is_named(service) && is_of(service))?;
+        (is_first && matches!(service.marks, Marks::None)).then_some(Role::Head(service))
+    }
+}
+
+impl Service {
+    fn is(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
+    }
+
+    /// A server of sessions has processes of its own beside them, from its start.
+    fn has_sessions(&self) -> bool {
+        self.child.as_ref().is_some_and(|child| child.which == Which::Sessions)
+    }
+
+    pub(crate) fn is_tree(&self) -> bool {
+        self.keeps == Keeps::Tree
+    }
+}
+
+impl Marks {
+    fn fit<'c>(&self, cmdline: impl Fn() -> &'c [u8]) -> bool {
+        match self {
+            Self::None => true,
+            Self::Early(words) => {
+                let mut early = cmdline().split(|&byte| byte == 0 || byte == b' ').take(3);
+                early.any(|argument| {
+                    let name = program_of(argument);
+                    words.iter().any(|word| name.starts_with(word.as_bytes()))
+                })
+            }
+            Self::Anywhere(texts) => texts.iter().any(|text| holds(cmdline(), text.as_bytes())),
+        }
+    }
+}
+
+/// A title of PostgreSQL, `postgres: [CLUSTER: ]USER DATABASE CLIENT ACTIVITY`, that names a client:
+/// `[local]` or `HOST(PORT)` (`init_ps_display` in src/backend/utils/init/miscinit.c); or that of a worker of
+/// autovacuum. A sender of the log to a standby names one, too, and is a part of replication.
+pub(crate) fn is_session(title: &[u8]) -> bool {
+    let Some(title) = title.strip_prefix(b"postgres: ") else { return false };
+    if holds(title, b"autovacuum worker") {
+        return true;
+    }
+    let is_sender = title.starts_with(b"walsender ") || holds(title, b": walsender ");
+    let is_port = |word: &[u8]| {
+        let port = word.strip_suffix(b")").and_then(|word| word.rsplit(|&byte| byte == b'(').next());
+        port.is_some_and(|port| {
+            port.len() < word.len() - 1 && !port.is_empty() && port.iter().all(u8::is_ascii_digit)
+        })
+    };
+    let mut words = title.split(|&byte| byte == b' ' || byte == 0);
+    !is_sender && words.any(|word| word == b"[local]" || is_port(word))
+}
+
+/// The file name of a path. A package that was updated has left `... (deleted)` (proc_pid_exe(5)).
+fn program_of(path: &[u8]) -> &[u8] {
+    let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
+    path.rsplit(|&byte| byte == b'/').next().unwrap_or(path)
+}
+
+fn holds(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
+}
+
+/// A name with a `*` at its end or its beginning.
+fn fits(pattern: &str, name: &[u8]) -> bool {
+    match (pattern.strip_suffix('*'), pattern.strip_prefix('*')) {
+        (Some(start), _) => name.starts_with(start.as_bytes()),
+        (None, Some(end)) => name.ends_with(end.as_bytes()),
+        (None, None) => name == pattern.as_bytes(),
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Program {
+    Service(&'static Service),
+    Companion(&'static Companion),
+}
+
+/// The patterns of the table by their first byte, so that a process is compared with a few of them.
+struct Programs {
+    by_first: Vec<Vec<(&'static str, Program)>>,
+    any: Vec<(&'static str, Program)>,
+}
+
+impl Programs {
+    fn new() -> Self {
+        let mut programs = Self { by_first: vec![Vec::new(); 256], any: Vec::new() };
+        let services =
+            SERVICES.iter().flat_map(|it| it.programs.iter().map(move |name| (*name, Program::Service(it))));
+        let companions = COMPANIONS
+            .iter()
+            .flat_map(|it| it.programs.iter().map(move |name| (*name, Program::Companion(it))));
+        for (name, program) in services.chain(companions) {
+            let first = name.bytes().next().filter(|&first| first != b'*');
+            match first.and_then(|first| programs.by_first.get_mut(usize::from(first))) {
+                Some(slot) => slot.push((name, program)),
+                None => programs.any.push((name, program)),
+            }
+        }
+        programs
+    }
+
+    fn named(&self, name: &[u8]) -> impl Iterator<Item = &Program> {
+        let first = name.first().and_then(|&first| self.by_first.get(usize::from(first)));
+        let all = first.into_iter().flatten().chain(&self.any);
+        all.filter(move |(pattern, _)| fits(pattern, name)).map(|(_, program)| program)
+    }
+}

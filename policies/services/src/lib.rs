@@ -1,0 +1,133 @@
+//! The policy that knows services: how a database is built, what of it may go alone, what goes before it, and
+//! how it likes to end.
+//!
+//! It does not judge what took the memory: that is `balanced`'s to say, beside which it is loaded. What it
+//! gives up weighs less than anything that is to blame, and serves to say *how*. What it keeps has a price.
+//!
+//! [`table`] has what is known of each service, with where it is from; [`known`] finds them in a snapshot.
+#![forbid(unsafe_code)]
+
+mod known;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use jettison_sdk::{Ballot, Description, Memcg, NoConfig, PerMemcg, Policy, Process, Snapshot, Step};
+
+use crate::known::{Known, Role, is_session};
+use crate::table::{Ask, SIDECAR_URGENCY, Service, Which};
+
+/// What holds less is not worth ending.
+const BYTES_MIN: u64 = 1 << 20;
+
+/// The policy `services`.
+#[derive(Clone, Copy, Debug)]
+pub struct Services;
+
+impl Policy for Services {
+    type Config = NoConfig;
+
+    fn describe() -> Description {
+        let (version, summary) = (env!("CARGO_PKG_VERSION"), env!("CARGO_PKG_DESCRIPTION"));
+        Description { name: "services", version, summary }
+    }
+
+    fn new(NoConfig {}: NoConfig) -> Self {
+        Self
+    }
+
+    fn rank(&self, snapshot: &Snapshot, ballot: &mut Ballot) -> Result<(), String> {
+        let known = Known::of(snapshot);
+        let mut primaries: PerMemcg<Option<(&Service, Process<'_>)>> = snapshot.per_memcg(|_| None);
+        for p in snapshot.processes() {
+            match known.of_process(p) {
+                Some(Role::Head(service)) => {
+                    keep(ballot, service, p);
+                    if let Some(home) = p.memcg().filter(|_| service.is_tree()).and_then(home) {
+                        primaries[home].get_or_insert((service, p));
+                    }
+                }
+                Some(Role::Part(service, head)) => part(ballot, service, head, p),
+                Some(Role::Companion(companion)) if is_worth(p) => {
+                    ballot.sacrifice(p, companion.urgency).because(companion.what);
+                }
+                Some(Role::Companion(_)) | None => {}
+            }
+        }
+        for p in snapshot.processes().filter(|&p| is_worth(p) && known.of_process(p).is_none()) {
+            if let Some((service, head)) = known.above(p).filter(|(service, _)| service.is_tree()) {
+                let reason = format!("started by {} (pid {}), and no part of it", service.name, head.pid());
+                ballot.sacrifice(p, SIDECAR_URGENCY).because(reason);
+                continue;
+            }
+            let primary = p.memcg().and_then(home).and_then(|home| primaries[home]);
+            if let Some((service, head)) = primary.filter(|&(_, head)| is_beside(p, head)) {
+                let reason = format!("beside {} (pid {}), and no part of it", service.name, head.pid());
+                ballot.sacrifice(p, SIDECAR_URGENCY).because(reason);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_worth(p: Process<'_>) -> bool {
+    p.is_eligible() && p.anon_and_swap_bytes() >= BYTES_MIN
+}
+
+/// Keeps a service. A signal to the first process of a tree ends all of it.
+fn keep(ballot: &mut Ballot, service: &Service, p: Process<'_>) {
+    let unit =
+        p.memcg().filter(|memcg| memcg.container_id().is_empty()).map_or(&b""[..], |memcg| memcg.unit());
+    let target = if service.is_tree() { p.tree() } else { p.into() };
+    let most_ms = service.end.iter().map(|ask| ask.1).max().unwrap_or(0);
+    let stop = unit.ends_with(b".service").then(|| Step::stop_unit(most_ms));
+    let reason = match service.child {
+        Some(_) => format!("{}: its children may go, it stays", service.name),
+        None => format!("{}: it stays as long as anything else can help", service.name),
+    };
+    ballot
+        .protect(target, service.strength)
+        .because(reason)
+        .hold(service.hold)
+        .shutdown(stop.into_iter().chain(steps(service.end)));
+}
+
+/// What of a service may go alone. All else is kept with it.
+fn part(ballot: &mut Ballot, service: &Service, head: Process<'_>, p: Process<'_>) {
+    let Some(child) = &service.child else { return };
+    let may_go = match child.which {
+        Which::Alike => true,
+        Which::Sessions => is_session(p.cmdline()),
+    };
+    if may_go {
+        let reason = format!("{} of {} (pid {})", child.what, service.name, head.pid());
+        ballot.sacrifice(p, child.urgency).because(reason).shutdown(steps(child.how));
+    }
+}
+
+fn steps(asks: &[Ask]) -> impl Iterator<Item = Step> {
+    asks.iter().map(|&Ask(signal, wait_ms)| Step::signal(signal, wait_ms))
+}
+
+/// What a service shares with its sidecars: its pod, else its unit.
+fn home(memcg: Memcg<'_>) -> Option<Memcg<'_>> {
+    let mut above = std::iter::successors(Some(memcg), Memcg::parent);
+    if !memcg.pod_uid().is_empty() {
+        return above.find(Memcg::is_pod);
+    }
+    let unit = memcg.unit();
+    let is_home = memcg.container_id().is_empty() && unit.ends_with(b".service");
+    above.filter(|_| is_home).take_while(|memcg| memcg.unit() == unit).last()
+}
+
+/// Whether it is a sidecar: not a part of the service, and not what started or runs it, which is older.
+fn is_beside(p: Process<'_>, head: Process<'_>) -> bool {
+    let is_other_container =
+        p.memcg().zip(head.memcg()).is_some_and(|(a, b)| a.container_id() != b.container_id());
+    p != head
+        && (is_other_container || p.age_ms() < head.age_ms())
+        && !p.ancestors().any(|above| above == head)
+        && !head.ancestors().any(|above| above == p)
+}
+
+jettison_sdk::export!(Services);
