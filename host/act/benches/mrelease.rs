@@ -1,8 +1,9 @@
 //! What `process_mrelease(2)` is for: a victim of 1 GiB that gets no CPU time to free its memory itself.
 //!
-//! The victim is of the scheduler's idle class (sched(7)) and every core spins, so what it has left to do after SIGKILL
-//! waits. Each run measures from SIGKILL until its memcg is charged less than a tenth, once with the actuator's
-//! reaping and once without, in turns; the figure is the ratio of the medians. Needs root and 1.5 GiB.
+//! The victim is of the scheduler's idle class (sched(7)) and every core spins, so what it has left to do
+//! after SIGKILL waits. Each run measures from SIGKILL until its memcg is charged less than a tenth, once
+//! with the actuator's reaping and once without, in turns; the figure is the ratio of the medians. Needs root
+//! and 1.5 GiB.
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -10,14 +11,14 @@
 )]
 
 use std::hint::spin_loop;
-use std::process::Command;
+use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use jettison_act::{Actuator, LiveKernel};
-use jettison_model::{Order, Outcome, ProcessId};
+use jettison_model::{Command, Outcome, ProcessId};
 use jettison_tests::{Hog, Memcg};
 
 const MIB: u64 = 1 << 20;
@@ -59,8 +60,9 @@ fn run(is_reaped: bool) -> Duration {
     let mut hog = Hog::new(&memcg, false).expect("tail(1) runs");
     hog.take_mib(VICTIM_MIB).expect("it reads");
     let pid = hog.pid();
-    let starved =
-        Command::new("chrt").args(["--all-tasks", "--idle", "--pid", "0", &pid.to_string()]).status();
+    let starved = process::Command::new("chrt")
+        .args(["--all-tasks", "--idle", "--pid", "0", &pid.to_string()])
+        .status();
     assert!(starved.expect("chrt of util-linux runs").success());
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it lives");
     let (_, fields) = stat.rsplit_once(") ").expect("proc_pid_stat(5)");
@@ -70,8 +72,8 @@ fn run(is_reaped: bool) -> Duration {
 
     let spinners = Spinners::start();
     let killed = Instant::now();
-    let mut orders = vec![Order::Kill { id }];
-    orders.extend(is_reaped.then_some(Order::Reap { id }));
+    let mut orders = vec![Command::Kill { id }];
+    orders.extend(is_reaped.then_some(Command::Reap { id }));
     for order in &orders {
         assert_eq!(actuator.execute(order).outcome, Outcome::Done);
     }

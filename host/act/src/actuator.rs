@@ -3,17 +3,13 @@
 use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
 
-use jettison_model::{Order, Outcome, ProcessId, Report};
+use jettison_model::signal::{SIGCONT, SIGKILL, SIGSTOP};
+use jettison_model::{Command, Outcome, ProcessId, Report};
 use rustix::io::Errno;
 
 use crate::kernel::{Kernel, outcome};
 
-/// Numbers of signal(7).
-const SIGKILL: u8 = 9;
-const SIGCONT: u8 = 18;
-const SIGSTOP: u8 = 19;
-
-/// Carries out orders and keeps the handles of those it is about.
+/// Carries out commands and keeps the handles of their processes.
 #[derive(Debug)]
 pub struct Actuator<K: Kernel> {
     kernel: K,
@@ -28,24 +24,26 @@ impl<K: Kernel> Actuator<K> {
         Self { kernel, own_pid, is_dry, handles: BTreeMap::new() }
     }
 
-    /// Carries out one order. Nothing that happens to one process concerns the others.
+    /// Carries out one order. A failure concerns its process alone.
     ///
     /// # Panics
     /// If it is about pid 1 or ourselves: the exclusions have failed, and no signal is better than that one.
-    pub fn execute(&mut self, order: &Order) -> Report {
-        let id = order.id();
+    pub fn execute(&mut self, command: &Command) -> Report {
+        let id = command.id();
         assert!(id.pid > 1, "an order to signal pid {}", id.pid);
         assert!(id.pid != self.own_pid, "an order to signal ourselves");
         if self.is_dry {
             return Report { id, outcome: Outcome::Dry };
         }
-        let result = match order {
-            Order::KillMemcg { memcg, .. } => self.kernel.kill_memcg(memcg),
-            Order::Signal { number, .. } => self.with(id, |kernel, process| kernel.signal(process, *number)),
-            Order::Stop { .. } => self.with(id, |kernel, process| kernel.signal(process, SIGSTOP)),
-            Order::Resume { .. } => self.with(id, |kernel, process| kernel.signal(process, SIGCONT)),
-            Order::Kill { .. } => self.with(id, |kernel, process| kernel.signal(process, SIGKILL)),
-            Order::Reap { .. } => self.with(id, K::reap),
+        let result = match command {
+            Command::KillMemcg { memcg, .. } => self.kernel.kill_memcg(memcg),
+            Command::Signal { number, .. } => {
+                self.with(id, |kernel, process| kernel.signal(process, *number))
+            }
+            Command::Stop { .. } => self.with(id, |kernel, process| kernel.signal(process, SIGSTOP)),
+            Command::Resume { .. } => self.with(id, |kernel, process| kernel.signal(process, SIGCONT)),
+            Command::Kill { .. } => self.with(id, |kernel, process| kernel.signal(process, SIGKILL)),
+            Command::Reap { .. } => self.with(id, K::reap),
         };
         Report { id, outcome: outcome(result) }
     }
@@ -55,7 +53,7 @@ impl<K: Kernel> Actuator<K> {
         self.kernel.can_kill_memcg(memcg)
     }
 
-    /// Who of them lives. A process that cannot be looked at for want of rights does.
+    /// The ones that are alive. A process that may not be opened counts as alive.
     pub fn alive(&mut self, ids: &[ProcessId]) -> Vec<ProcessId> {
         let is_alive = |id: &ProcessId| match self.with(*id, |kernel, process| Ok(!kernel.is_gone(process))) {
             Ok(is_alive) => is_alive,

@@ -1,12 +1,12 @@
 //! Hooks: programs that the administrator configured, run on a thread of their own.
 //!
 //! ```text
-//! start(id, name, facts) ─▶ thread ─▶ posix_spawn ─▶ its end, or timeout and SIGKILL to its group ─▶ Teller
+//! start(id, name, facts) ─▶ thread ─▶ posix_spawn ─▶ its end, or timeout and SIGKILL ─▶ EndSender
 //! ```
 //!
-//! No shell, a bounded environment, `/` for a directory, nothing to read, and what it prints goes to our log as far as
-//! it is short. A hook has a process group of its own. Children that it leaves behind in the background live on, as long
-//! as it ended in time.
+//! A hook runs without a shell, in a process group of its own, with a bounded environment, `/` as its
+//! directory and an empty standard input. The first [`OUTPUT_BYTES_MAX`] of its output are logged. Children
+//! that it leaves in the background live on if it ended in time.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -27,17 +27,19 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
-use crate::helpers::{TaskId, Teller};
+use crate::task::{EndSender, TaskId};
 
-/// Hooks that run at once. More of them would only take what is missing: memory.
+/// Hooks that run at once. More would take the memory that is missing.
 const UNDERWAY_MAX: usize = 16;
-/// What a hook says is logged so far; the rest is read and dropped, so that it never waits for us.
+/// Bytes of a hook's output that are logged. The rest is read and dropped, so that the hook never blocks on a
+/// full pipe.
 const OUTPUT_BYTES_MAX: usize = 4 << 10;
-/// The kernel's default soft limit (`INR_OPEN_CUR` in include/uapi/linux/fs.h): select(2) of older programs goes no further.
+/// The kernel's default soft limit (`INR_OPEN_CUR` in include/uapi/linux/fs.h): select(2) of older programs
+/// goes no further.
 const SOFT_FILES: u64 = 1024;
 /// Bytes of one fact.
 const FACT_BYTES_MAX: usize = 4 << 10;
-/// What is in the pipe when a hook ends is read at once; whoever else holds its other end is not waited for.
+/// The pipe is read this long after a hook has ended. A child of the hook may hold its other end for longer.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 const STACK_BYTES: usize = 256 << 10;
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -58,7 +60,7 @@ pub struct HookCommand {
 pub(crate) struct Hooks {
     proc: Arc<Path>,
     commands: BTreeMap<String, HookCommand>,
-    teller: Teller,
+    ended: EndSender,
     underway: Arc<Semaphore>,
     thread: Option<UnboundedSender<Request>>,
 }
@@ -75,12 +77,13 @@ struct Request {
 
 impl Hooks {
     /// None yet. `proc` is where procfs is mounted.
-    pub(crate) fn new(proc: &Path, teller: Teller) -> Self {
+    pub(crate) fn new(proc: &Path, ended: EndSender) -> Self {
         let underway = Arc::new(Semaphore::new(UNDERWAY_MAX));
-        Self { proc: proc.into(), commands: BTreeMap::new(), teller, underway, thread: None }
+        Self { proc: proc.into(), commands: BTreeMap::new(), ended, underway, thread: None }
     }
 
-    /// Takes these instead of those before. A program that is not there now may be there when it is needed.
+    /// Replaces the hooks. A program that is missing now may be there when it is needed, so that is only a
+    /// warning.
     pub(crate) fn replace(&mut self, commands: BTreeMap<String, HookCommand>) {
         for (name, HookCommand { program, .. }) in &commands {
             if let Err(error) = access(program, Access::EXEC_OK) {
@@ -95,10 +98,10 @@ impl Hooks {
         }
     }
 
-    /// Runs a hook. What became of it is told within its timeout.
+    /// Runs a hook. Its end is sent within its timeout.
     pub(crate) fn start(&mut self, id: TaskId, name: String, facts: Vec<(&'static str, Vec<u8>)>) {
         if let Err(why) = self.hand_over(id, name, facts) {
-            self.teller.tell(id, Err(why));
+            self.ended.send(id, Err(why));
         }
     }
 
@@ -121,13 +124,13 @@ impl Hooks {
     fn thread(&mut self) -> Result<&UnboundedSender<Request>, String> {
         match &self.thread {
             Some(_) => {}
-            None => self.thread = Some(start(Arc::clone(&self.proc), self.teller.clone())?),
+            None => self.thread = Some(start(Arc::clone(&self.proc), self.ended.clone())?),
         }
         self.thread.as_ref().ok_or_else(|| "no thread to run hooks".into())
     }
 }
 
-fn start(proc: Arc<Path>, teller: Teller) -> Result<UnboundedSender<Request>, String> {
+fn start(proc: Arc<Path>, ended: EndSender) -> Result<UnboundedSender<Request>, String> {
     let failed = |error| format!("no thread to run hooks: {error}");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
     let runtime = runtime.map_err(failed)?;
@@ -135,19 +138,19 @@ fn start(proc: Arc<Path>, teller: Teller) -> Result<UnboundedSender<Request>, St
     std::thread::Builder::new()
         .name("hooks".into())
         .stack_size(STACK_BYTES)
-        .spawn(move || runtime.block_on(serve(receiver, proc, teller)))
+        .spawn(move || runtime.block_on(serve(receiver, proc, ended)))
         .map_err(failed)?;
     Ok(sender)
 }
 
 /// Hooks do not wait for each other.
-async fn serve(mut requests: UnboundedReceiver<Request>, proc: Arc<Path>, teller: Teller) {
+async fn serve(mut requests: UnboundedReceiver<Request>, proc: Arc<Path>, ended: EndSender) {
     while let Some(request) = requests.recv().await {
-        let (proc, teller) = (Arc::clone(&proc), teller.clone());
+        let (proc, ended) = (Arc::clone(&proc), ended.clone());
         tokio::spawn(async move {
             let result = run(&request, &proc).await;
             let name = &request.name;
-            teller.tell(request.id, result.map_err(|why| format!("hook {name}: {why}")));
+            ended.send(request.id, result.map_err(|why| format!("hook {name}: {why}")));
         });
     }
 }
@@ -164,7 +167,7 @@ async fn run(request: &Request, proc: &Path) -> Result<(), String> {
     let ended = timeout(*limit, child.wait()).await;
     let result = match ended {
         Ok(Ok(status)) => verdict(status),
-        Ok(Err(error)) => Err(format!("its end cannot be awaited: {error}")),
+        Ok(Err(error)) => Err(format!("it cannot be waited for: {error}")),
         Err(_elapsed) => {
             end(&mut child, pid).await;
             Err(format!("took longer than timeout_ms = {} and was killed", limit.as_millis()))
@@ -186,13 +189,13 @@ fn command(request: &Request) -> Command {
     command
 }
 
-/// A value as an environment can have it: without NUL, and not endless.
+/// A value for the environment: without NUL, and at most [`FACT_BYTES_MAX`].
 fn fact(value: &[u8]) -> OsString {
     let bytes = value.iter().copied().filter(|&byte| byte != 0).take(FACT_BYTES_MAX);
     OsString::from_vec(bytes.collect())
 }
 
-/// It has inherited that the kernel must not choose us, and our limit of open files. Neither is for anybody else.
+/// Reset the `oom_score_adj` and `RLIMIT_NOFILE` that the child inherited. Failures are logged, not fatal.
 fn make_ordinary(proc: &Path, pid: u32) {
     let limited = i32::try_from(pid).ok().and_then(Pid::from_raw).map(|pid| {
         let limit = getrlimit(Resource::Nofile);
@@ -216,7 +219,7 @@ fn verdict(status: ExitStatus) -> Result<(), String> {
     }
 }
 
-/// Its whole group, before it is waited for: then its pid is nobody else's.
+/// Kills its whole process group. It is not reaped before that, so its pid cannot be reused.
 async fn end(child: &mut Child, pid: Option<u32>) {
     let group = pid.and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
     if let Some(Err(error)) = group.map(|group| kill_process_group(group, Signal::KILL)) {

@@ -25,8 +25,8 @@ pub trait Kernel {
     /// As the manual page has them.
     fn signal(&mut self, process: &Self::Handle, number: u8) -> Result<(), Errno>;
 
-    /// Takes the memory of a process that is dying (process_mrelease(2)). May be done later and elsewhere, so that
-    /// a process which takes long never holds up the others.
+    /// Frees the memory of a dying process (process_mrelease(2)). May run later on another thread, so that a
+    /// large process does not delay the others.
     ///
     /// # Errors
     /// As the manual page has them, as far as they are known at once.
@@ -35,7 +35,7 @@ pub trait Kernel {
     /// Whether a memcg can be killed as one: Linux 5.14, v2.
     fn can_kill_memcg(&self, memcg: &[u8]) -> bool;
 
-    /// Kills everybody in and below a memcg (`cgroup.kill`, Documentation/admin-guide/cgroup-v2.rst).
+    /// Kills every process in and below a memcg (`cgroup.kill`, Documentation/admin-guide/cgroup-v2.rst).
     ///
     /// # Errors
     /// `ENOENT` if it is gone, or has no such file.
@@ -44,7 +44,7 @@ pub trait Kernel {
     /// Whether it has ended; a zombie has.
     fn is_gone(&mut self, process: &Self::Handle) -> bool;
 
-    /// What becomes readable when it ends, where there is such a thing.
+    /// Becomes readable when it ends.
     fn pidfd<'a>(&self, process: &'a Self::Handle) -> Option<BorrowedFd<'a>>;
 
     /// Reads `oom_score_adj` (proc_pid_oom_score_adj(5)).
@@ -56,7 +56,8 @@ pub trait Kernel {
     /// Writes `oom_score_adj`.
     ///
     /// # Errors
-    /// `EACCES` for a value below the process's minimum without `CAP_SYS_RESOURCE`, or for another user's process.
+    /// `EACCES` for a value below the process's minimum without `CAP_SYS_RESOURCE`, or for a process of
+    /// another user.
     fn set_oom_score_adj(&mut self, process: &Self::Handle, id: ProcessId, value: i16) -> Result<(), Errno>;
 }
 

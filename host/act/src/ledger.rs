@@ -4,9 +4,9 @@
 //!   sensed value ──originals──▶ the value before us ──(tally, plan)──▶ Hold ──reconcile──▶ oom_score_adj
 //! ```
 //!
-//! Only differences are written. A value that is not ours any more, because somebody wrote another since, is
-//! theirs and becomes the original. A child inherits the value of its parent (fork(2)), hence a value of ours:
-//! its original is its parent's.
+//! Only differences are written. A value that is not ours any more, because another program wrote one since,
+//! becomes the original. A child inherits the value of its parent (fork(2)), hence a value of ours; its
+//! original is that of its parent.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,7 +20,8 @@ use crate::actuator::Actuator;
 use crate::journal::{Journal, JournalError, Line};
 use crate::kernel::{Kernel, outcome};
 
-/// Start times come in steps of 10 ms, and a scan takes its time: so much younger than a hold may be who inherited it.
+/// A process may have inherited a value that was written up to this long after its start: start times come in
+/// steps of 10 ms, and a scan takes time.
 const INHERITED_WITHIN_MS: u64 = 1_000;
 /// Generations that may fork between two scans with their pids in falling order.
 const GENERATIONS_MAX: usize = 8;
@@ -28,7 +29,7 @@ const GENERATIONS_MAX: usize = 8;
 /// What came of holding a value, or of putting one back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HoldReport {
-    /// On whom.
+    /// The process.
     pub id: ProcessId,
     /// The value that it should have.
     pub wanted: i16,
@@ -63,11 +64,11 @@ pub struct Recovered {
 #[derive(Debug, Default)]
 pub struct Ledger {
     held: BTreeMap<ProcessId, Held>,
-    /// Values that we, or a daemon before us, have put back or replaced since the last scan. Who was forked before
-    /// that may have inherited one, and no scan has seen him yet.
+    /// Values that we, or a daemon before us, have put back or replaced since the last scan. A process that
+    /// was forked before that may have inherited one, and no scan has seen it yet.
     former: BTreeMap<ProcessId, Held>,
     journal: Option<Journal>,
-    /// The journal names somebody whose value is not ours any more.
+    /// The journal names a process whose value is not ours any more.
     is_journal_stale: bool,
     now_ms: u64,
 }
@@ -79,7 +80,8 @@ impl Ledger {
         Self::default()
     }
 
-    /// Puts back what a daemon before us left behind in this state directory, and keeps the journal there from now on.
+    /// Puts back what a daemon before us left behind in this state directory, and keeps the journal there
+    /// from now on.
     pub fn recover<K: Kernel>(state_dir: &Path, kernel: &mut K) -> Recovered {
         let journal = Journal::new(state_dir, kernel.boot_id());
         let (lines, problem) = match journal.load() {
@@ -174,15 +176,17 @@ impl Ledger {
         }
     }
 
-    /// Holds these values and lets all others go. Reports what was tried; what was refused before is not tried again.
+    /// Holds these values and lets all others go. Reports what was tried; what was refused before is not
+    /// tried again.
     ///
-    /// New values are written only once their originals are in the journal. If the journal cannot be written, values
-    /// are let go but none is taken.
+    /// New values are written only once their originals are in the journal. If the journal cannot be written,
+    /// values are let go but none is taken.
     pub fn reconcile<K: Kernel>(&mut self, holds: &[Hold], actuator: &mut Actuator<K>) -> Vec<HoldReport> {
         let Some(kernel) = actuator.holding() else { return Vec::new() };
         self.forget_the_dead(kernel);
         if self.is_journal_stale {
-            // Else the next daemon would put back over what is theirs. Failing that, the next tick tries again.
+            // Else the next daemon would overwrite a value that is not ours. If it fails, the next tick tries
+            // again.
             self.is_journal_stale = self.store().is_err();
         }
         let mut reports = self.let_go(holds, kernel);
@@ -207,10 +211,14 @@ impl Ledger {
 
     /// Puts everything back.
     pub fn restore_all<K: Kernel>(&mut self, actuator: &mut Actuator<K>) -> Vec<HoldReport> {
-        match actuator.holding() {
-            Some(kernel) => self.let_go(&[], kernel),
-            None => Vec::new(),
+        let Some(kernel) = actuator.holding() else { return Vec::new() };
+        let reports = self.let_go(&[], kernel);
+        // A line may be left of a process that is gone, or whose value another program has written since.
+        if let Err(error) = self.store() {
+            self.is_journal_stale = true;
+            tracing::warn!(%error, "the journal of held values is out of date");
         }
+        reports
     }
 
     fn forget_the_dead<K: Kernel>(&mut self, kernel: &mut K) {
@@ -219,7 +227,7 @@ impl Ledger {
         });
     }
 
-    /// Puts back who is not in `holds` any more.
+    /// Puts back the values that are not in `holds` any more.
     fn let_go<K: Kernel>(&mut self, holds: &[Hold], kernel: &mut K) -> Vec<HoldReport> {
         let mut reports = Vec::new();
         let is_wanted = |id: &ProcessId| holds.binary_search_by_key(id, |hold| hold.id).is_ok();
@@ -230,7 +238,7 @@ impl Ledger {
         }
         for (id, held) in free {
             let result = put_back(kernel, id, held.original, |now| now == held.value);
-            // Whom we may not put back now we may not later either; the report is all that can be done.
+            // What is refused now is refused later, too, so it is only reported.
             self.held.remove(&id);
             self.former.insert(id, held);
             if !matches!(result, Ok(false)) {
@@ -238,7 +246,7 @@ impl Ledger {
                 reports.push(HoldReport { id, wanted: held.original, outcome });
             }
         }
-        // The old one names values that are back already, which is harmless until somebody else writes one.
+        // The old one names values that are back already. That is harmless until another program writes one.
         if let Err(error) = self.store() {
             self.is_journal_stale = true;
             tracing::warn!(%error, "the journal of held values is out of date");
@@ -317,8 +325,8 @@ fn put_back<K: Kernel>(
     Ok(true)
 }
 
-/// Writes `wanted`. Where that is below what the kernel permits us, finds the lowest value that it does permit, which no
-/// file tells (`oom_score_adj_min` in fs/proc/base.c), and leaves that.
+/// Writes `wanted`. Where that is below what the kernel permits us, finds the lowest value that it does
+/// permit, which no file tells (`oom_score_adj_min` in fs/proc/base.c), and leaves that.
 fn lowest_permitted<K: Kernel>(
     kernel: &mut K,
     process: &K::Handle,

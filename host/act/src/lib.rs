@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! Plan ─┬─ holds ───▶ Ledger ───▶ oom_score_adj      journalled before the first write, put back at the end
-//!       └─ victims ─▶ (escalation) ─▶ Order ─▶ Actuator ─▶ pidfds: signal, kill, reap
+//!       └─ victims ─▶ (escalation) ─▶ Command ─▶ Actuator ─▶ pidfds: signal, kill, reap
 //! ```
 //!
-//! Everything goes through [`Kernel`], which a test scripts. A process is opened once, by pidfd, and its start
-//! time is compared through the open pidfd, so that no signal can reach a process that has its pid by now.
+//! Everything goes through [`Kernel`], which a test scripts. A process is opened once, by pidfd, and its
+//! start time is compared through the open pidfd, so that no signal can reach a process that has its pid by
+//! now.
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 #![warn(clippy::wildcard_enum_match_arm)]
@@ -20,12 +21,14 @@ mod ledger;
 mod live;
 mod reaper;
 mod systemd;
+mod task;
 
 pub use actuator::Actuator;
-pub use helpers::{Ended, Helpers, LiveHelpers, Task, TaskId};
+pub use helpers::{Helpers, LiveHelpers};
 pub use hooks::HookCommand;
 pub use journal::JournalError;
 pub use kernel::Kernel;
 pub use ledger::{HoldReport, Ledger, Recovered};
 pub use live::LiveKernel;
 pub use systemd::ManagerAddress;
+pub use task::{Ended, Task, TaskId};

@@ -81,7 +81,7 @@ impl Kernel for LiveKernel {
     fn open(&mut self, id: ProcessId) -> Result<OwnedFd, Errno> {
         let pid = i32::try_from(id.pid).ok().and_then(Pid::from_raw).ok_or(Errno::SRCH)?;
         let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
-        // The pidfd is open, so the pid cannot be taken over between this look and its use.
+        // The pidfd is open, so the pid cannot be reused between this read and the signal.
         if self.start_time(id.pid)? == id.start_time { Ok(pidfd) } else { Err(Errno::SRCH) }
     }
 

@@ -1,5 +1,5 @@
-//! `process_mrelease` on a thread of its own: it walks all the memory of a dying process, and the loop does not
-//! wait for that. Linux 5.15 (process_mrelease(2)).
+//! `process_mrelease` on a thread of its own: it walks all the memory of a dying process, and the loop does
+//! not wait for that. Linux 5.15 (process_mrelease(2)).
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -53,7 +53,8 @@ fn reap(process: &OwnedFd) {
 #[expect(unsafe_code, reason = "no library wraps process_mrelease(2)")]
 fn mrelease(process: &OwnedFd) -> Result<(), Errno> {
     const NO_FLAGS: libc::c_uint = 0;
-    // SAFETY: takes a file descriptor, which is open for as long as `process` lives, and a number; touches no memory of ours.
+    // SAFETY: takes a file descriptor, which is open for as long as `process` lives, and a number; touches no
+    // memory of ours.
     let result = unsafe { libc::syscall(libc::SYS_process_mrelease, process.as_raw_fd(), NO_FLAGS) };
     if result == 0 {
         return Ok(());

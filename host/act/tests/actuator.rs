@@ -4,10 +4,10 @@ mod kit;
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{self, Child, Stdio};
 
 use jettison_act::{Actuator, LiveKernel};
-use jettison_model::{Order, Outcome, ProcessId};
+use jettison_model::{Command, Outcome, ProcessId};
 use kit::{Scripted, id};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -21,24 +21,24 @@ fn each_order_is_one_call_and_its_outcome_is_about_one_process() {
     kernel.change(20).fails = Some(Errno::PERM);
     kernel.change(30).fails = Some(Errno::INVAL);
     let mut actuator = Actuator::new(kernel, OURSELVES, false);
-    let mut outcome = |order: Order| actuator.execute(&order).outcome;
-    assert_eq!(outcome(Order::Signal { id: id(10), number: SIGTERM }), Outcome::Done);
-    assert_eq!(outcome(Order::Stop { id: id(10) }), Outcome::Done);
-    assert_eq!(outcome(Order::Signal { id: id(20), number: SIGTERM }), Outcome::Refused);
-    assert_eq!(outcome(Order::Signal { id: id(30), number: SIGTERM }), Outcome::Failed(22));
-    assert_eq!(outcome(Order::Signal { id: id(40), number: SIGTERM }), Outcome::Gone);
-    assert_eq!(outcome(Order::Kill { id: id(10) }), Outcome::Done);
-    assert_eq!(outcome(Order::Reap { id: id(10) }), Outcome::Gone);
+    let mut outcome = |order: Command| actuator.execute(&order).outcome;
+    assert_eq!(outcome(Command::Signal { id: id(10), number: SIGTERM }), Outcome::Done);
+    assert_eq!(outcome(Command::Stop { id: id(10) }), Outcome::Done);
+    assert_eq!(outcome(Command::Signal { id: id(20), number: SIGTERM }), Outcome::Refused);
+    assert_eq!(outcome(Command::Signal { id: id(30), number: SIGTERM }), Outcome::Failed(22));
+    assert_eq!(outcome(Command::Signal { id: id(40), number: SIGTERM }), Outcome::Gone);
+    assert_eq!(outcome(Command::Kill { id: id(10) }), Outcome::Done);
+    assert_eq!(outcome(Command::Reap { id: id(10) }), Outcome::Gone);
     let calls = ["10 signal 15", "10 signal 19", "20 signal 15", "30 signal 15", "10 signal 9", "10 reap"];
     assert_eq!(actuator.kernel().calls, calls);
     assert_eq!(actuator.alive(&[id(10), id(20), id(30), id(40)]), [id(20), id(30)]);
 }
 
 #[test]
-fn a_reused_pid_is_somebody_else() {
+fn a_reused_pid_is_another_process() {
     let mut actuator = Actuator::new(Scripted::with(&[(10, 0)]), OURSELVES, false);
     let before = ProcessId { pid: 10, start_time: 1 };
-    assert_eq!(actuator.execute(&Order::Kill { id: before }).outcome, Outcome::Gone);
+    assert_eq!(actuator.execute(&Command::Kill { id: before }).outcome, Outcome::Gone);
     assert_eq!(actuator.alive(&[before]), []);
     assert!(actuator.kernel().calls.is_empty());
 }
@@ -47,26 +47,26 @@ fn a_reused_pid_is_somebody_else() {
 #[should_panic(expected = "an order to signal pid 1")]
 fn init_is_never_signalled() {
     let mut actuator = Actuator::new(Scripted::with(&[(1, 0)]), OURSELVES, false);
-    actuator.execute(&Order::Kill { id: id(1) });
+    actuator.execute(&Command::Kill { id: id(1) });
 }
 
 #[test]
 #[should_panic(expected = "an order to signal ourselves")]
 fn neither_are_we() {
     let mut actuator = Actuator::new(Scripted::with(&[(OURSELVES, 0)]), OURSELVES, true);
-    actuator.execute(&Order::Kill { id: id(OURSELVES) });
+    actuator.execute(&Command::Kill { id: id(OURSELVES) });
 }
 
 #[test]
 fn a_dry_run_calls_nothing() {
     let mut actuator = Actuator::new(Scripted::with(&[(10, 0)]), OURSELVES, true);
-    assert_eq!(actuator.execute(&Order::Kill { id: id(10) }).outcome, Outcome::Dry);
+    assert_eq!(actuator.execute(&Command::Kill { id: id(10) }).outcome, Outcome::Dry);
     assert!(actuator.kernel().calls.is_empty());
 }
 
 /// A child that sleeps, with its identity as the kernel tells it.
 fn sleeper() -> (Child, ProcessId) {
-    let child = Command::new("sleep").arg("60").stdin(Stdio::null()).spawn().unwrap();
+    let child = process::Command::new("sleep").arg("60").stdin(Stdio::null()).spawn().unwrap();
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
     let start_time = stat.rsplit_once(") ").unwrap().1.split(' ').nth(19).unwrap().parse().unwrap();
     let id = ProcessId { pid: child.id(), start_time };
@@ -82,16 +82,16 @@ fn a_real_process_is_signalled_watched_and_seen_to_go() {
     let (mut child, id) = sleeper();
     let mut actuator = live();
     let other = ProcessId { start_time: id.start_time + 1, ..id };
-    assert_eq!(actuator.execute(&Order::Kill { id: other }).outcome, Outcome::Gone, "another start time");
+    assert_eq!(actuator.execute(&Command::Kill { id: other }).outcome, Outcome::Gone, "another start time");
     assert_eq!(actuator.alive(&[id, other]), [id]);
-    assert_eq!(actuator.execute(&Order::Signal { id, number: SIGTERM }).outcome, Outcome::Done);
+    assert_eq!(actuator.execute(&Command::Signal { id, number: SIGTERM }).outcome, Outcome::Done);
     let pidfd = actuator.watch(id).unwrap();
     let second = Timespec { tv_sec: 5, tv_nsec: 0 };
     assert_eq!(poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&second)), Ok(1));
     // It is a zombie until we have waited for it, and gone for us already.
     assert_eq!(actuator.alive(&[id]), []);
     assert_eq!(child.wait().unwrap().signal(), Some(15));
-    assert_eq!(actuator.execute(&Order::Kill { id }).outcome, Outcome::Gone);
+    assert_eq!(actuator.execute(&Command::Kill { id }).outcome, Outcome::Gone);
     actuator.forget(id);
 }
 
@@ -99,7 +99,7 @@ fn a_real_process_is_signalled_watched_and_seen_to_go() {
 fn a_stopped_process_is_killed_and_reaped() {
     let (mut child, id) = sleeper();
     let mut actuator = live();
-    for order in [Order::Stop { id }, Order::Kill { id }, Order::Reap { id }] {
+    for order in [Command::Stop { id }, Command::Kill { id }, Command::Reap { id }] {
         assert_eq!(actuator.execute(&order).outcome, Outcome::Done, "{order:?}");
     }
     assert_eq!(child.wait().unwrap().signal(), Some(9));
@@ -115,7 +115,7 @@ fn a_real_value_is_held_and_put_back() {
     let directory = tempfile::tempdir().unwrap();
     let mut ledger =
         jettison_act::Ledger::recover(directory.path(), &mut LiveKernel::new(PathBuf::from("/proc"))).ledger;
-    // Raising is everybody's right.
+    // Raising needs no privilege.
     let hold = jettison_model::Hold { id, original, value: 600.max(original) };
     ledger.reconcile(&[hold], &mut actuator);
     assert_eq!(value(), hold.value);

@@ -3,10 +3,10 @@
 mod kit;
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::{self, Child};
 
 use jettison_act::{Actuator, Ledger, LiveKernel};
-use jettison_model::{Order, Outcome, ProcessId};
+use jettison_model::{Command, Outcome, ProcessId};
 use jettison_tests::wait_for;
 use kit::{Scripted, hold};
 use rustix::io::Errno;
@@ -18,7 +18,7 @@ impl Tiny {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mount = ["-t", "tmpfs", "-o", "size=16k", "tmpfs"];
-        assert!(Command::new("mount").args(mount).arg(directory.path()).status().unwrap().success());
+        assert!(process::Command::new("mount").args(mount).arg(directory.path()).status().unwrap().success());
         Self(directory)
     }
 
@@ -29,8 +29,8 @@ impl Tiny {
 
 impl Drop for Tiny {
     fn drop(&mut self) {
-        // What stays mounted is seen by whoever removes the directory.
-        Command::new("umount").arg(self.path()).status().ok();
+        // If it stays mounted, removing the directory fails visibly.
+        process::Command::new("umount").arg(self.path()).status().ok();
     }
 }
 
@@ -74,7 +74,7 @@ impl Drop for Ended {
 #[ignore = "needs root, to make a pid namespace"]
 fn the_init_of_another_pid_namespace_goes_by_its_pid_in_ours() {
     let unshare = ["--pid", "--fork", "--kill-child", "sleep", "60"];
-    let mut outside = Ended(Command::new("unshare").args(unshare).spawn().unwrap());
+    let mut outside = Ended(process::Command::new("unshare").args(unshare).spawn().unwrap());
     let children = format!("/proc/{0}/task/{0}/children", outside.0.id());
     let pid = wait_for("the init of the namespace", || {
         let pid: u32 = std::fs::read_to_string(&children).ok()?.trim().parse().ok()?;
@@ -84,10 +84,11 @@ fn the_init_of_another_pid_namespace_goes_by_its_pid_in_ours() {
     let start_time = stat.rsplit_once(") ").unwrap().1.split(' ').nth(19).unwrap().parse().unwrap();
     let id = ProcessId { pid, start_time };
     let mut actuator = Actuator::new(LiveKernel::new(PathBuf::from("/proc")), std::process::id(), false);
-    // As an init it has no handler and does not see SIGTERM (pid_namespaces(7)); SIGKILL from outside it cannot ignore.
-    assert_eq!(actuator.execute(&Order::Signal { id, number: 15 }).outcome, Outcome::Done);
+    // As an init it has no handler and does not see SIGTERM (pid_namespaces(7)); SIGKILL from outside it
+    // cannot ignore.
+    assert_eq!(actuator.execute(&Command::Signal { id, number: 15 }).outcome, Outcome::Done);
     assert_eq!(actuator.alive(&[id]), [id]);
-    assert_eq!(actuator.execute(&Order::Kill { id }).outcome, Outcome::Done);
+    assert_eq!(actuator.execute(&Command::Kill { id }).outcome, Outcome::Done);
     wait_for("its end", || actuator.alive(&[id]).is_empty().then_some(()));
     outside.0.wait().unwrap();
 }
@@ -106,7 +107,7 @@ fn trace(pid: u32) {
 
 #[test]
 fn a_traced_victim_does_not_see_sigterm_and_goes_by_sigkill() {
-    let mut traced = Ended(Command::new("sleep").arg("60").spawn().unwrap());
+    let mut traced = Ended(process::Command::new("sleep").arg("60").spawn().unwrap());
     let pid = traced.0.id();
     trace(pid);
     let stat = || std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
@@ -114,10 +115,10 @@ fn a_traced_victim_does_not_see_sigterm_and_goes_by_sigkill() {
     wait_for("the trace", || (field(0) == "t").then_some(()));
     let id = ProcessId { pid, start_time: field(19).parse().unwrap() };
     let mut actuator = Actuator::new(LiveKernel::new(PathBuf::from("/proc")), std::process::id(), false);
-    assert_eq!(actuator.execute(&Order::Signal { id, number: 15 }).outcome, Outcome::Done);
+    assert_eq!(actuator.execute(&Command::Signal { id, number: 15 }).outcome, Outcome::Done);
     assert_eq!(field(0), "t", "it is stopped, and the signal waits for its tracer");
     assert_eq!(actuator.alive(&[id]), [id]);
-    assert_eq!(actuator.execute(&Order::Kill { id }).outcome, Outcome::Done);
+    assert_eq!(actuator.execute(&Command::Kill { id }).outcome, Outcome::Done);
     wait_for("its end", || actuator.alive(&[id]).is_empty().then_some(()));
     traced.0.wait().unwrap();
 }

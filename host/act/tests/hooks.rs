@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use jettison_act::{Ended, Helpers, HookCommand, LiveHelpers, Task, TaskId};
 use jettison_tests::{DEADLINE, wait_for};
 
-/// Hooks as shell scripts in a directory of their own, and who runs them.
+/// Hooks as shell scripts in a directory of their own, and what runs them.
 struct Kit {
     directory: tempfile::TempDir,
     helpers: LiveHelpers,
@@ -131,7 +131,7 @@ fn what_a_hook_leaves_in_the_background_is_not_waited_for_and_lives_on() {
     let mut kit = Kit::new().hook("forks", 30_000, "sleep 60 & echo $! > $OUT");
     let began = Instant::now();
     assert_eq!(kit.run("forks"), Ok(()));
-    assert!(began.elapsed() < Duration::from_secs(20), "it holds the pipes, and nobody waits for that");
+    assert!(began.elapsed() < Duration::from_secs(20), "it holds the pipes, which are not waited for");
     let child = kit.out();
     assert!(is_alive(&child));
     let pid = rustix::process::Pid::from_raw(child.trim().parse().unwrap()).unwrap();
@@ -153,7 +153,8 @@ fn a_hook_is_an_ordinary_process() {
     let out = kit.out();
     let lines: Vec<&str> = out.lines().collect();
     assert_eq!(lines[0], "VmLck:\t       0 kB", "{out}");
-    // The two behind SIGSYS are the C library's own (nptl(7)), and may come from whoever runs the tests.
+    // The two behind SIGSYS are the C library's own (nptl(7)), and may come from the program that runs the
+    // tests.
     let standard = |line: &str| u64::from_str_radix(&line[8..], 16).unwrap() & 0x7fff_ffff;
     assert_eq!((standard(lines[1]), standard(lines[2])), (0, 0), "{out}");
     assert_eq!(lines[3], "0", "{out}");
@@ -163,8 +164,8 @@ fn a_hook_is_an_ordinary_process() {
 
 #[test]
 fn what_is_only_for_us_is_not_inherited() {
-    // Ours is -1000 where the daemon may write that; any other is inherited the same way. A runner gives each test a
-    // process of its own.
+    // Ours is -1000 where the daemon may write that; any other is inherited the same way. A runner gives each
+    // test a process of its own.
     write("/proc/self/oom_score_adj", "500").unwrap();
     let mut kit =
         Kit::new().hook("plain", 5_000, "sleep 0.2; (cat /proc/self/oom_score_adj; ulimit -S -n) > $OUT");

@@ -63,7 +63,7 @@ fn the_snapshot_shows_what_was_there_before_us() {
 }
 
 #[test]
-fn what_somebody_else_wrote_since_is_theirs() {
+fn what_another_wrote_since_is_left() {
     let (mut ledger, _directory) = ledger();
     let mut actuator = actuator(Scripted::with(&[(10, 0)]));
     ledger.reconcile(&[hold(10, 0, -500)], &mut actuator);
@@ -156,7 +156,7 @@ fn after_a_crash_the_next_daemon_puts_everything_back() {
     drop((ledger, first));
     let recovered = recover(directory.path(), &mut kernel);
     assert_eq!(outcomes(&recovered.restored), [(10, Outcome::Done), (20, Outcome::Done)]);
-    assert_eq!([10, 20, 30].map(|pid| kernel.adj(pid)), [0, 500, 70], "70 was somebody else's");
+    assert_eq!([10, 20, 30].map(|pid| kernel.adj(pid)), [0, 500, 70], "70 was written by another program");
     assert!(recovered.problem.is_none());
     assert_eq!(recover(directory.path(), &mut kernel).restored, []);
 }

@@ -10,15 +10,17 @@ use zbus::{Connection, Error};
 /// A way to systemd.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ManagerAddress {
-    /// The socket on which systemd itself speaks D-Bus with root, without a bus between: nothing but systemd has to be alive.
+    /// The socket on which systemd itself speaks D-Bus with root, without a bus between: nothing but systemd
+    /// has to be alive.
     Direct(PathBuf),
     /// A message bus that systemd is on, as the D-Bus specification writes addresses: `unix:path=...`.
     Bus(String),
 }
 
 impl ManagerAddress {
-    /// Where to ask on a host, first things first: the socket is that of systemd itself, `bus` that of the system bus. A bus
-    /// that was given, as `DBUS_SYSTEM_BUS_ADDRESS` gives one to every client, is the only place.
+    /// Where to ask on a host, first things first: the socket is that of systemd itself, `bus` that of the
+    /// system bus. A bus that was given, as `DBUS_SYSTEM_BUS_ADDRESS` gives one to every client, is the only
+    /// place.
     #[must_use]
     pub fn all(socket: PathBuf, bus: &Path, given: Option<String>) -> Vec<Self> {
         given.map_or_else(

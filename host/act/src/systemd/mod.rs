@@ -1,16 +1,16 @@
 //! systemd's `StopUnit` (org.freedesktop.systemd1(5)), on a thread of its own.
 //!
 //! ```text
-//! stop(id, unit) ─▶ thread ─▶ systemd's own socket, else the system bus ─▶ StopUnit(unit, "replace") ─▶ Teller
+//! stop(id, unit) ─▶ thread ─▶ systemd's own socket, else the bus ─▶ StopUnit(unit, "replace") ─▶ EndSender
 //! ```
 //!
-//! systemd stops a unit as its administrator has written: `ExecStop=`, its own signal, its own order, and no restart.
+//! systemd stops a unit as its administrator has written: `ExecStop=`, its own signal, its own order, and no
+//! restart.
 //!
-//! A task has succeeded when systemd has queued the job. That the unit is gone is seen by its processes, as with any step;
-//! a job that fails later is not listened for: the step's wait ends it, and what subscribes to jobs makes systemd tell
-//! about every job of the host, in the hour in which it has other things to do. For the same reason a connection lives
-//! for one task: it is made in a millisecond, nothing arrives on it when nothing is asked, and a service manager or bus
-//! that was restarted in between is no special case.
+//! A task has succeeded when systemd has queued the job. Whether the unit is gone is seen by its processes,
+//! as with any step. A job that fails later is not noticed; the step's wait ends it. Listening for it would
+//! take a subscription, which makes systemd report every job of the host. A connection lives for one task: it
+//! is made in a millisecond, and a restart of systemd or of the bus between two tasks needs no special case.
 
 mod address;
 #[cfg(test)]
@@ -29,10 +29,10 @@ use zbus::{Connection, Error, fdo};
 
 pub use address::ManagerAddress;
 
-use crate::helpers::{TaskId, Teller};
+use crate::task::{EndSender, TaskId};
 
-/// Tasks that are underway at once. One victim at a time has one step at a time, so more than a few means that nobody
-/// answers, and asking more often does not help.
+/// Tasks at once. One victim at a time has one step at a time, so more than a few means that systemd does not
+/// answer, and asking more often does not help.
 const UNDERWAY_MAX: usize = 16;
 /// An eighth of it is enough for what the tests do, unoptimised. What is not touched costs nothing.
 const STACK_BYTES: usize = 256 << 10;
@@ -44,20 +44,20 @@ const INTERFACE: &str = "org.freedesktop.systemd1.Manager";
 const MODE: &str = "replace";
 const NO_SUCH_UNIT: &str = "org.freedesktop.systemd1.NoSuchUnit";
 
-/// Has systemd stop units. Its thread, and all memory that it takes, starts with the first task.
+/// Has systemd stop service units. Its thread starts with the first task.
 #[derive(Debug)]
 pub(crate) struct ServiceManager {
     asker: Arc<Asker>,
-    teller: Teller,
+    ended: EndSender,
     underway: Arc<Semaphore>,
     thread: Option<UnboundedSender<Request>>,
 }
 
-/// A unit to stop.
+/// A service unit to stop.
 #[derive(Debug)]
 struct Request {
     id: TaskId,
-    unit: String,
+    service_unit: String,
     _underway: OwnedSemaphorePermit,
 }
 
@@ -69,40 +69,43 @@ struct Asker {
 }
 
 impl ServiceManager {
-    /// At the first of `addresses` where somebody answers. A task takes no longer than `limit`, whatever hangs.
-    pub(crate) fn new(addresses: Vec<ManagerAddress>, limit: Duration, teller: Teller) -> Self {
+    /// Asks at the first of `addresses` that accepts a connection. A task takes no longer than `limit`,
+    /// whatever hangs.
+    pub(crate) fn new(addresses: Vec<ManagerAddress>, limit: Duration, ended: EndSender) -> Self {
         Self {
             asker: Arc::new(Asker { addresses, limit }),
-            teller,
+            ended,
             underway: Arc::new(Semaphore::new(UNDERWAY_MAX)),
             thread: None,
         }
     }
 
-    /// Has a unit stopped. What became of it is told within the limit.
-    pub(crate) fn stop(&mut self, id: TaskId, unit: String) {
-        if let Err(why) = self.hand_over(id, unit) {
-            self.teller.tell(id, Err(why));
+    /// Has a service unit stopped. Its end is sent within the limit.
+    pub(crate) fn stop(&mut self, id: TaskId, service_unit: String) {
+        if let Err(why) = self.hand_over(id, service_unit) {
+            self.ended.send(id, Err(why));
         }
     }
 
-    fn hand_over(&mut self, id: TaskId, unit: String) -> Result<(), String> {
-        if !unit_name::is_valid(&unit) {
-            return Err(format!("{unit:?} is not the name of a unit"));
+    fn hand_over(&mut self, id: TaskId, service_unit: String) -> Result<(), String> {
+        if !unit_name::is_valid(&service_unit) {
+            return Err(format!("{service_unit:?} is not the name of a unit"));
         }
         let Ok(permit) = Arc::clone(&self.underway).try_acquire_owned() else {
             return Err(format!("{UNDERWAY_MAX} units are being stopped, and systemd has not answered yet"));
         };
         let thread = match &self.thread {
             Some(thread) => thread,
-            None => self.thread.insert(start(Arc::clone(&self.asker), self.teller.clone())?),
+            None => self.thread.insert(start(Arc::clone(&self.asker), self.ended.clone())?),
         };
-        let sent = thread.send(Request { id, unit, _underway: permit });
-        sent.map_err(|request| format!("unit {} not stopped: the thread for it has ended", request.0.unit))
+        let sent = thread.send(Request { id, service_unit, _underway: permit });
+        sent.map_err(|request| {
+            format!("unit {} not stopped: the thread for it has ended", request.0.service_unit)
+        })
     }
 }
 
-fn start(asker: Arc<Asker>, teller: Teller) -> Result<UnboundedSender<Request>, String> {
+fn start(asker: Arc<Asker>, ended: EndSender) -> Result<UnboundedSender<Request>, String> {
     let failed = |error| format!("no thread to ask systemd: {error}");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
     let runtime = runtime.map_err(failed)?;
@@ -110,18 +113,18 @@ fn start(asker: Arc<Asker>, teller: Teller) -> Result<UnboundedSender<Request>, 
     std::thread::Builder::new()
         .name("systemd".into())
         .stack_size(STACK_BYTES)
-        .spawn(move || runtime.block_on(serve(receiver, asker, teller)))
+        .spawn(move || runtime.block_on(serve(receiver, asker, ended)))
         .map_err(failed)?;
     Ok(sender)
 }
 
 /// Tasks do not wait for each other, so that one that hangs makes no other late.
-async fn serve(mut requests: UnboundedReceiver<Request>, asker: Arc<Asker>, teller: Teller) {
+async fn serve(mut requests: UnboundedReceiver<Request>, asker: Arc<Asker>, ended: EndSender) {
     while let Some(request) = requests.recv().await {
-        let (asker, teller) = (Arc::clone(&asker), teller.clone());
+        let (asker, ended) = (Arc::clone(&asker), ended.clone());
         tokio::spawn(async move {
-            let result = asker.stop(&request.unit).await;
-            teller.tell(request.id, result);
+            let result = asker.stop(&request.service_unit).await;
+            ended.send(request.id, result);
         });
     }
 }
@@ -141,7 +144,7 @@ impl Asker {
         }
     }
 
-    /// The next address is tried where there is nobody, or we are not let in. One that hangs takes all the time there is.
+    /// Tries the next address where the connection is refused. An address that hangs uses up the deadline.
     async fn connect(&self, deadline: Instant) -> Result<(Connection, &ManagerAddress), String> {
         let mut refusals = Vec::new();
         for address in &self.addresses {
@@ -157,7 +160,7 @@ impl Asker {
     }
 }
 
-/// For people. Whatever else there is says itself what it is.
+/// For people. Other errors are clear as they are.
 fn meaning(error: &Error, unit: &str, address: &ManagerAddress) -> String {
     if let Error::MethodError(name, ..) = error
         && name.as_str() == NO_SUCH_UNIT

@@ -1,4 +1,4 @@
-//! A message bus of our own, and somebody on it who answers as systemd's manager does.
+//! A message bus of our own, and a stand-in on it that answers as systemd's manager does.
 #![expect(clippy::disallowed_types, reason = "what the macro for interfaces writes")]
 
 use std::future::pending;
@@ -26,7 +26,8 @@ pub(super) struct Bus {
 }
 
 impl Bus {
-    /// In a folder, which may be that of a bus that has ended. `policy` is more of what busconfig has rules for.
+    /// In a folder, which may be that of a bus that has ended. `policy` is more of what busconfig has rules
+    /// for.
     pub(super) fn start(folder: &Path, policy: &str) -> Self {
         let (socket, config) = (folder.join("bus"), folder.join("bus.conf"));
         let text = format!(

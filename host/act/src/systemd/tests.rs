@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::stand_in::{Bus, HANGS, StandIn, UNKNOWN};
 use super::{ManagerAddress, ServiceManager, UNDERWAY_MAX, unit_name};
-use crate::helpers::{Ended, Ends, TaskId, ends};
+use crate::task::{EndReceiver, Ended, TaskId, ends};
 
 /// For what is not to hang.
 const AMPLE: Duration = DEADLINE;
@@ -17,13 +17,13 @@ const SCARCE: Duration = Duration::from_millis(500);
 
 struct Asking {
     manager: ServiceManager,
-    ends: Ends,
+    ends: EndReceiver,
 }
 
 impl Asking {
     fn at(addresses: &[ManagerAddress], limit: Duration) -> Self {
-        let (teller, ends) = ends().unwrap();
-        Self { manager: ServiceManager::new(addresses.to_vec(), limit, teller), ends }
+        let (sender, ends) = ends().unwrap();
+        Self { manager: ServiceManager::new(addresses.to_vec(), limit, sender), ends }
     }
 
     /// What is told about the only task.
@@ -138,7 +138,7 @@ fn systemd_that_does_not_answer_makes_no_other_task_late() {
 }
 
 #[test]
-fn somebody_who_accepts_and_says_nothing() {
+fn a_peer_that_accepts_and_says_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("bus");
     let listener = UnixListener::bind(&socket).unwrap();
@@ -159,7 +159,7 @@ fn somebody_who_accepts_and_says_nothing() {
 }
 
 #[test]
-fn somebody_who_closes_or_talks_rubbish() {
+fn a_peer_that_closes_or_talks_rubbish() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("bus");
     let listener = UnixListener::bind(&socket).unwrap();
@@ -196,7 +196,7 @@ fn a_bus_that_ends_and_one_that_comes_back() {
 }
 
 #[test]
-fn more_than_anybody_answers_are_refused_at_once() {
+fn more_than_are_answered_are_refused_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let bus = Bus::start(folder.path(), "");
     let _systemd = StandIn::on(&bus);

@@ -58,7 +58,7 @@ impl Scripted {
         self.calls.iter().filter(|call| call.contains("adj")).count()
     }
 
-    /// What a scan would find. `children` are (child, parent); everybody is a second old at `now_ms`.
+    /// What a scan would find. `children` are (child, parent); every process is a second old at `now_ms`.
     pub(crate) fn snapshot(&self, now_ms: u64, children: &[(u32, u32)]) -> Snapshot {
         let mut snapshot = Snapshot { now_ms, ..Snapshot::default() };
         let pids: Vec<u32> = self.processes.keys().map(|id| id.pid).collect();

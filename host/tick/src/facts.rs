@@ -1,0 +1,53 @@
+//! What a hook is told, as environment variables (docs/hooks.md).
+
+use jettison_model::column::row;
+use jettison_model::{Idle, Snapshot, Victim};
+
+/// Names and values.
+pub(crate) type Facts = Vec<(&'static str, Vec<u8>)>;
+
+/// The state of the host: for each hook.
+pub(crate) fn of_host(snapshot: &Snapshot) -> Facts {
+    vec![
+        ("JETTISON_CAUSE", snapshot.request.cause.as_str().into()),
+        ("JETTISON_AVAILABLE_BYTES", number(snapshot.host.memory_available_bytes)),
+        ("JETTISON_TOTAL_BYTES", number(snapshot.host.memory_total_bytes)),
+    ]
+}
+
+/// The same where nothing is worth ending. `None` if the plan is idle for another reason.
+pub(crate) fn of_idle(snapshot: &Snapshot, idle: Idle) -> Option<Facts> {
+    let Idle::NotWorthIt { reachable_bytes, needed_bytes, .. } = idle else { return None };
+    let mut facts = of_host(snapshot);
+    facts.extend([
+        ("JETTISON_NEEDED_BYTES", number(needed_bytes)),
+        ("JETTISON_REACHABLE_BYTES", number(reachable_bytes)),
+        ("JETTISON_REASON", idle.to_string().into_bytes()),
+    ]);
+    Some(facts)
+}
+
+/// The same with the victim that a step is about, which has `members` processes by now.
+pub(crate) fn of_victim(snapshot: &Snapshot, victim: &Victim, members: usize) -> Facts {
+    let (processes, memcgs) = (&snapshot.processes, &snapshot.memcgs);
+    let memcg = processes.row_of(victim.root).and_then(|at| processes.memcgs.get(at).copied().and_then(row));
+    let of_memcg =
+        |column: &jettison_model::TextColumn| memcg.map_or_else(Vec::new, |at| column.get(at).into());
+    let mut facts = of_host(snapshot);
+    facts.extend([
+        ("JETTISON_PID", number(u64::from(victim.root.pid))),
+        ("JETTISON_COMM", victim.comm.clone()),
+        ("JETTISON_TARGET", victim.unit.kind().into()),
+        ("JETTISON_MEMBERS", number(members as u64)),
+        ("JETTISON_MEMCG", of_memcg(&memcgs.paths)),
+        ("JETTISON_SYSTEMD_UNIT", of_memcg(&memcgs.units)),
+        ("JETTISON_POLICY", victim.policy.clone().into_bytes()),
+        ("JETTISON_REASON", victim.reason.clone().into_bytes()),
+        ("JETTISON_PREDICTED_RELIEF_BYTES", number(victim.predicted_relief_bytes)),
+    ]);
+    facts
+}
+
+fn number(number: u64) -> Vec<u8> {
+    number.to_string().into_bytes()
+}

@@ -1,0 +1,299 @@
+//! The tick, on one screen: [`Ticker::tick`].
+
+use std::os::fd::BorrowedFd;
+
+use jettison_act::{Actuator, Helpers, Kernel, Ledger};
+use jettison_decide::Signals;
+use jettison_model::{Hold, ProcessId};
+use jettison_sense::{Memory, Now, Usual};
+
+use crate::clock::Clock;
+use crate::consult::Consult;
+use crate::history::{History, Past};
+use crate::homes::Homes;
+use crate::kernel_kill::KernelKill;
+use crate::live::Live;
+use crate::log;
+use crate::notify::Notifier;
+use crate::pipeline::{Decision, Pipeline};
+use crate::report::Reporter;
+use crate::samples::Samples;
+use crate::schedule::{Observation, Pressing, Schedule};
+use crate::shutdown::{Scene, Shutdowns};
+use crate::tasks::Tasks;
+use crate::underway::Underway;
+use jettison_sense::Sense;
+
+/// What lasts from tick to tick. It is told the time, and owns what it senses, consults and acts through.
+pub struct Ticker<S, P, K: Kernel> {
+    schedule: Schedule,
+    homes: Homes,
+    pipeline: Pipeline<S, P>,
+    notifier: Notifier,
+    shutdowns: Shutdowns,
+    ledger: Ledger,
+    actuator: Actuator<K>,
+    tasks: Tasks,
+    reporter: Reporter,
+    history: History,
+    is_dry: bool,
+    /// By the boot clock.
+    psi_fired_at_ms: Option<u64>,
+    /// About the snapshot that the pipeline has.
+    last: Option<Decision>,
+    kernel_kills: u64,
+    ticks: u64,
+    tick_us: Samples,
+    /// Whether the usual footprints have changed since they were stored.
+    has_learned: bool,
+}
+
+impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
+    /// Nothing is sensed yet, and the first tick is due. With `is_dry` no victim is shut down.
+    pub fn new(
+        sensor: S,
+        policies: P,
+        ledger: Ledger,
+        actuator: Actuator<K>,
+        helpers: Box<dyn Helpers>,
+        live: Live,
+        is_dry: bool,
+    ) -> Self {
+        let mut ticker = Self {
+            schedule: Schedule::default(),
+            homes: Homes::default(),
+            shutdowns: Shutdowns::new(&live.settings),
+            pipeline: Pipeline::new(sensor, policies, live.settings.clone()),
+            notifier: Notifier::default(),
+            ledger,
+            actuator,
+            tasks: Tasks::new(helpers),
+            reporter: Reporter::default(),
+            history: History::default(),
+            is_dry,
+            psi_fired_at_ms: None,
+            last: None,
+            kernel_kills: 0,
+            ticks: 0,
+            tick_us: Samples::default(),
+            has_learned: false,
+        };
+        ticker.configure(live);
+        ticker
+    }
+
+    /// Takes over a configuration. The next tick is due now, so that held values follow at once.
+    pub fn configure(&mut self, live: Live) {
+        let Live { settings, interval_ms, hooks, notify_warn, notify_worthless } = live;
+        self.schedule.configure(interval_ms);
+        self.notifier.configure(notify_warn, notify_worthless);
+        self.tasks.helpers_mut().set_hooks(hooks);
+        self.shutdowns.configure(&settings);
+        self.pipeline.configure(settings);
+    }
+
+    /// How long to wait for an event before [`Ticker::is_tick_due`] is asked again.
+    pub fn wait_ms(&self, now_ms: u64) -> u64 {
+        if self.shutdowns.is_empty() {
+            let wait_ms = self.schedule.wait_ms(now_ms);
+            return self.homes.wait_ms(now_ms).map_or(wait_ms, |look_ms| look_ms.min(wait_ms));
+        }
+        Schedule::wait_for_victims_ms(now_ms, self.shutdowns.next_deadline_ms())
+    }
+
+    /// Observes the levels, and whether a process is new where values are held. Returns whether a tick is
+    /// due.
+    pub fn is_tick_due(&mut self, now_ms: u64) -> bool {
+        let thresholds = self.pipeline.settings().thresholds;
+        let observation = Observation::of(self.pipeline.sensor_mut(), &thresholds);
+        let pressing =
+            Pressing { has_victims: !self.shutdowns.is_empty(), psi_fired_at_ms: self.psi_fired_at_ms };
+        let is_due = self.schedule.is_due(now_ms, observation, pressing);
+        let Self { homes, pipeline, .. } = self;
+        is_due || homes.has_newcomer(now_ms, |is_home| pipeline.sensor_mut().has_newcomer(is_home))
+    }
+
+    /// One tick: sense, gate, consult, decide, act.
+    pub fn tick(&mut self, now: Now) {
+        let stopwatch = Clock.stopwatch();
+        let depth = self.schedule.depth(!self.shutdowns.is_empty());
+        self.pipeline.look(now, depth, self.signals());
+        // The column of `oom_score_adj` gets the values from before ours.
+        self.ledger.originals(self.pipeline.snapshot_mut());
+        let mut decision = self.pipeline.decide(self.shutdowns.in_flight());
+        self.notify(&decision);
+        self.name_victims(&mut decision);
+        self.shut_down(&decision);
+        let reports = self.ledger.reconcile(&decision.plan.holds, &mut self.actuator);
+        log::held(&reports);
+        self.homes.note(self.pipeline.snapshot(), self.ledger.held());
+        self.reporter.decision(self.pipeline.snapshot(), &decision);
+        self.reporter.unexplained(self.pipeline.snapshot(), || self.pipeline.sensor().holders());
+        self.has_learned |= self.pipeline.learn_usual(now);
+        self.schedule.has_ticked(now.boot_ms);
+        self.ticks += 1;
+        self.tick_us.push(stopwatch.us());
+        self.last = Some(decision);
+    }
+
+    fn signals(&self) -> Signals {
+        Signals { psi_fired_at_ms: self.psi_fired_at_ms, is_manual: false }
+    }
+
+    /// Tells the configured hooks that memory is short, or that nothing is worth ending.
+    fn notify(&mut self, decision: &Decision) {
+        let thresholds = &self.pipeline.settings().thresholds;
+        let due = self.notifier.due(self.pipeline.snapshot(), thresholds, decision.plan.idle);
+        for notification in due {
+            notification.start(&mut self.tasks, self.is_dry);
+        }
+    }
+
+    /// Takes over the plan's victims; a dry run only logs them.
+    fn name_victims(&mut self, decision: &mut Decision) {
+        if self.is_dry {
+            return self.reporter.dry_victims(self.pipeline.snapshot(), &decision.plan.victims);
+        }
+        self.pipeline.note(&decision.plan);
+        self.shutdowns.begin(&mut decision.plan, self.pipeline.snapshot());
+    }
+
+    /// Moves every victim under way up by what is due, and remembers those that are gone.
+    fn shut_down(&mut self, decision: &Decision) {
+        let scene = Scene { snapshot: self.pipeline.snapshot(), ranking: &decision.ranking };
+        for gone in self.shutdowns.advance(scene, &mut self.actuator, &mut self.tasks) {
+            let available_bytes = self.pipeline.probe().map_or(0, |memory| memory.available_bytes);
+            let now_ms = self.pipeline.snapshot().now_ms;
+            let past = gone.past(now_ms, available_bytes);
+            if gone.is_refused {
+                log::refused(&past);
+                self.pipeline.refuse(gone.members());
+            } else if past.is_unanswered {
+                log::unanswered(&past);
+                self.pipeline.give_up(gone.members());
+            } else {
+                log::gone(&past);
+                self.pipeline.learn(gone.memcg(), &past, now_ms);
+            }
+            self.history.push(past);
+        }
+    }
+
+    /// A scan without a tick: growth is known from the second scan on.
+    pub fn scan(&mut self, now: Now) {
+        self.pipeline.scan(now);
+        self.pipeline.watch_limits();
+    }
+
+    /// Lets stopped processes go on and puts back every held value. Returns how many.
+    ///
+    /// A scan before finds the children that have inherited a value since the last tick, and one after it
+    /// those that were forked meanwhile.
+    pub fn finish(&mut self, now: Now) -> usize {
+        self.shutdowns.resume(&mut self.actuator);
+        let mut reports = Vec::new();
+        for _ in 0..2 {
+            self.pipeline.scan(now);
+            self.ledger.originals(self.pipeline.snapshot_mut());
+            reports.extend(self.ledger.restore_all(&mut self.actuator));
+        }
+        log::held(&reports);
+        reports.len()
+    }
+
+    /// Reads how much memory is left.
+    pub fn probe(&mut self) -> Option<Memory> {
+        self.pipeline.probe()
+    }
+
+    /// Changes the policies, between two ticks.
+    pub fn policies_mut(&mut self) -> &mut P {
+        self.pipeline.policies_mut()
+    }
+
+    /// Forgets what policies said that are no longer configured; their holds go with the next tick.
+    pub fn keep_policies(&mut self, is_configured: impl Fn(&str) -> bool) {
+        self.pipeline.keep_policies(is_configured);
+    }
+}
+
+impl<S, P, K: Kernel> Ticker<S, P, K> {
+    /// A PSI trigger has fired.
+    pub fn note_psi(&mut self, now_ms: u64) {
+        self.psi_fired_at_ms = Some(now_ms);
+    }
+
+    /// The kernel's OOM killer took a process.
+    pub fn note_kernel_kill(&mut self, kill: KernelKill, now: Now) {
+        if let Some(past) = kill.note(self.pipeline.snapshot(), now) {
+            self.kernel_kills += 1;
+            self.history.push(past);
+        }
+    }
+
+    /// Starts with what a daemon before us has learned of the usual footprints of units.
+    pub fn set_usual(&mut self, usual: Usual) {
+        self.pipeline.set_usual(usual);
+    }
+
+    /// The usual footprints, if there is more to store than the last time.
+    pub fn take_learned(&mut self) -> Option<&Usual> {
+        std::mem::take(&mut self.has_learned).then(|| self.pipeline.usual())
+    }
+
+    /// What decisions are made from.
+    pub fn pipeline(&self) -> &Pipeline<S, P> {
+        &self.pipeline
+    }
+
+    /// The last decision, about the snapshot that the pipeline has. The victims of its plan are under way,
+    /// unless this is a dry run.
+    pub fn last(&self) -> Option<&Decision> {
+        self.last.as_ref()
+    }
+
+    /// Victims that are not gone yet.
+    pub fn underway(&self) -> &[Underway] {
+        self.shutdowns.underway()
+    }
+
+    /// The last victims that are gone, the latest last.
+    pub fn history(&self) -> impl Iterator<Item = &Past> {
+        self.history.iter()
+    }
+
+    /// The values of `oom_score_adj` that are held.
+    pub fn held(&self) -> impl Iterator<Item = Hold> {
+        self.ledger.held()
+    }
+
+    /// Whether nothing is written and no process signalled.
+    pub fn is_dry(&self) -> bool {
+        self.is_dry
+    }
+
+    /// How many processes the kernel's OOM killer took since the start, in our scope.
+    pub fn kernel_kills(&self) -> u64 {
+        self.kernel_kills
+    }
+
+    /// Since the start.
+    pub fn ticks(&self) -> u64 {
+        self.ticks
+    }
+
+    /// What the last ticks took, in microseconds.
+    pub fn tick_us(&self) -> &Samples {
+        &self.tick_us
+    }
+
+    /// Becomes readable when the process ends.
+    pub fn exit_of(&mut self, id: ProcessId) -> Option<BorrowedFd<'_>> {
+        self.actuator.watch(id)
+    }
+
+    /// Becomes readable when a hook has ended, or systemd has answered.
+    pub fn task_ended(&self) -> Option<BorrowedFd<'_>> {
+        self.tasks.wake_up()
+    }
+}

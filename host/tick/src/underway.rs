@@ -1,0 +1,249 @@
+//! A victim under way: named, and not gone yet.
+//!
+//! ```text
+//!                   named ─▶ under way ─▶ gone ─▶ Past
+//!                              │  ▲
+//!                    rescan ───┘  └─── every tick: members join, or are let off
+//! ```
+//!
+//! - **Named**: the plan of an armed tick has it. Its members are those of the plan.
+//! - **Under way**: its [`Escalation`] goes from step to step, and from SIGTERM to SIGKILL; the states and
+//!   transitions of that are drawn in `jettison_decide::escalate`. Each tick takes in the processes that have
+//!   joined the tree or memcg since, and lets off those that are excluded by now.
+//! - **Gone**: no member is alive; or the kernel refuses every signal (the processes are excluded then); or
+//!   it is a part of a service that did not answer its steps (it is passed over from then on). It leaves
+//!   the list, its handles are closed, and `jettison history` remembers it.
+//!
+//! Nothing else ends it: when memory is no longer short, a victim under way goes all the same.
+
+use jettison_act::TaskId;
+use jettison_decide::InFlight;
+use jettison_decide::eligible::is_below;
+use jettison_decide::escalate::{Escalation, Settings as EscalateSettings};
+use jettison_model::column::row as row_of;
+use jettison_model::snapshot::flags;
+use jettison_model::{Cause, Command, ProcessId, Ranking, Snapshot, Step, Tier, Unit, Victim, signal};
+
+use crate::history::Past;
+
+/// One victim under way.
+#[derive(Debug)]
+pub struct Underway {
+    pub(crate) victim: Victim,
+    pub(crate) escalation: Escalation,
+    /// All processes that go: those that were named, and those that have joined since.
+    pub(crate) members: Vec<ProcessId>,
+    /// The root's effective user.
+    uid: Option<u32>,
+    cause: Cause,
+    named_at_ms: u64,
+    /// Milliseconds since 1970.
+    named_at_wall_ms: u64,
+    available_before_bytes: u64,
+    was_killed: bool,
+    /// The memcg that it was in when it was named. Bytes.
+    memcg: Vec<u8>,
+    /// The kernel refused every signal.
+    pub(crate) is_refused: bool,
+    /// What was done, for people, in order.
+    steps: Vec<String>,
+    /// Steps that helpers are at.
+    running: Vec<Running>,
+}
+
+/// A step that a helper is at.
+#[derive(Debug)]
+pub(crate) struct Running {
+    id: TaskId,
+    /// Which of the escalation's.
+    pub(crate) step: usize,
+    /// What it is, for people.
+    pub(crate) what: String,
+}
+
+impl Underway {
+    pub(crate) fn new(victim: Victim, settings: &EscalateSettings, snapshot: &Snapshot) -> Self {
+        Self {
+            escalation: Escalation::new(&victim, settings, snapshot.now_ms),
+            members: victim.members.clone(),
+            uid: snapshot.processes.row_of(victim.root).and_then(|row| snapshot.processes.uid(row)),
+            cause: snapshot.request.cause,
+            named_at_ms: snapshot.now_ms,
+            named_at_wall_ms: snapshot.taken_at_ms,
+            available_before_bytes: snapshot.host.memory_available_bytes,
+            was_killed: false,
+            memcg: memcg_of(&victim, snapshot),
+            is_refused: false,
+            steps: Vec::new(),
+            running: Vec::new(),
+            victim,
+        }
+    }
+
+    /// Which one it is: its root, and when it was named.
+    #[must_use]
+    pub fn key(&self) -> (ProcessId, u64) {
+        (self.victim.root, self.named_at_ms)
+    }
+
+    /// As it was named.
+    #[must_use]
+    pub fn victim(&self) -> &Victim {
+        &self.victim
+    }
+
+    /// All processes that go: those that were named, and those that have joined since.
+    #[must_use]
+    pub fn members(&self) -> &[ProcessId] {
+        &self.members
+    }
+
+    /// Members that have had SIGSTOP, and not SIGKILL.
+    #[must_use]
+    pub fn stopped(&self) -> &[ProcessId] {
+        self.escalation.stopped()
+    }
+
+    /// How it goes.
+    #[must_use]
+    pub fn steps(&self) -> &[Step] {
+        &self.victim.shutdown
+    }
+
+    /// What the next decision must know of it.
+    #[must_use]
+    pub fn in_flight(&self) -> InFlight {
+        InFlight {
+            members: self.members.clone(),
+            predicted_relief_bytes: self.victim.predicted_relief_bytes,
+            is_overdue: self.escalation.is_overdue(),
+        }
+    }
+
+    /// A helper has begun a step.
+    pub(crate) fn begin(&mut self, id: TaskId, what: String) {
+        self.steps.push(what.clone());
+        self.running.push(Running { id, step: self.escalation.step(), what });
+    }
+
+    /// The step of a task that has ended, if it is one of this victim's.
+    pub(crate) fn ended(&mut self, id: TaskId) -> Option<Running> {
+        let at = self.running.iter().position(|running| running.id == id)?;
+        Some(self.running.swap_remove(at))
+    }
+
+    /// A step came to nothing.
+    pub(crate) fn note_failed(&mut self, what: &str, why: &str) {
+        self.steps.push(format!("{what} failed: {why}"));
+    }
+
+    /// Puts a round of commands on record. SIGKILL is repeated until all are gone, and noted once.
+    pub(crate) fn note_commands(&mut self, commands: &[Command], have_arrived: bool) {
+        self.was_killed |= commands.iter().any(|command| matches!(command, Command::Kill { .. }));
+        let word = commands.iter().find_map(|command| match command {
+            Command::Signal { number, .. } => Some(signal_name(*number)),
+            Command::KillMemcg { .. } => Some("cgroup.kill".into()),
+            Command::Kill { .. } => Some("SIGKILL".into()),
+            Command::Stop { .. } | Command::Resume { .. } | Command::Reap { .. } => None,
+        });
+        let failed = if have_arrived { "" } else { " failed" };
+        if let Some(word) = word.map(|word| word + failed).filter(|word| self.steps.last() != Some(word)) {
+            self.steps.push(word);
+        }
+    }
+
+    /// The memcg that it was in when it was named. Bytes.
+    pub(crate) fn memcg(&self) -> &[u8] {
+        &self.memcg
+    }
+
+    /// What is remembered of it once it is gone.
+    pub(crate) fn past(&self, now_ms: u64, available_bytes: u64) -> Past {
+        let victim = &self.victim;
+        Past {
+            at_ms: self.named_at_wall_ms,
+            is_by_kernel: false,
+            pid: victim.root.pid,
+            comm: String::from_utf8_lossy(&victim.comm).into_owned(),
+            uid: self.uid,
+            cause: self.cause,
+            target: victim.unit.kind(),
+            members: self.members.len(),
+            policy: victim.policy.clone(),
+            reason: victim.reason.clone(),
+            was_killed: self.was_killed && !self.is_refused,
+            is_refused: self.is_refused,
+            is_unanswered: self.escalation.is_unanswered(),
+            steps: self.steps.clone(),
+            took_ms: now_ms.saturating_sub(self.named_at_ms),
+            predicted_relief_bytes: victim.predicted_relief_bytes,
+            measured_relief_bytes: available_bytes.saturating_sub(self.available_before_bytes),
+        }
+    }
+
+    /// Takes in the processes that a tree has forked, or that have entered a memcg, since the last scan.
+    /// Those that are excluded, never or protected by now stay out.
+    ///
+    /// Members that are excluded by now, because of a new guard or an `oom_score_adj` of -1000, are let off
+    /// and returned: no policy overrides an exclusion, and no signal that was sent before.
+    pub(crate) fn rescan(&mut self, snapshot: &Snapshot, ranking: &Ranking) -> Vec<ProcessId> {
+        let processes = &snapshot.processes;
+        let is_excluded = |member: &mut ProcessId| {
+            processes.row_of(*member).is_some_and(|row| processes.has(row, flags::EXCLUDED))
+        };
+        let let_off = self.members.extract_if(.., is_excluded).collect();
+        let mut is_spared = vec![false; processes.len()];
+        for ranked in &ranking.order {
+            if let Some(spared) = is_spared.get_mut(ranked.row as usize) {
+                *spared = matches!(ranked.tier, Tier::Never | Tier::Protected(_));
+            }
+        }
+        let mut is_member = vec![false; processes.len()];
+        for member in &self.members {
+            if let Some(slot) = processes.row_of(*member).and_then(|row| is_member.get_mut(row)) {
+                *slot = true;
+            }
+        }
+        // The ranking leaves zombies out, so it does not tell whether they are spared.
+        let may_join = |row: usize| {
+            !is_spared[row] && !processes.has(row, flags::EXCLUDED) && !processes.has(row, flags::ZOMBIE)
+        };
+        // A child usually has a higher pid than its parent; where pids have wrapped, the next scan finds it.
+        for row in 0..processes.len() {
+            if self.belongs(snapshot, row, &is_member) && !is_member[row] && may_join(row) {
+                is_member[row] = true;
+                self.members.extend(processes.id(row));
+            }
+        }
+        let_off
+    }
+
+    /// Whether a process is a child of a member, or in the victim's memcg.
+    fn belongs(&self, snapshot: &Snapshot, row: usize, is_member: &[bool]) -> bool {
+        let processes = &snapshot.processes;
+        match &self.victim.unit {
+            Unit::Process => false,
+            Unit::Tree => {
+                let parent = processes.parents.get(row).copied().and_then(row_of);
+                parent.and_then(|parent| is_member.get(parent)).copied().unwrap_or(false)
+            }
+            Unit::Memcg(path) => {
+                let memcg = processes.memcgs.get(row).copied().and_then(row_of);
+                memcg.is_some_and(|memcg| is_below(snapshot.memcgs.paths.get(memcg), path))
+            }
+        }
+    }
+}
+
+fn memcg_of(victim: &Victim, snapshot: &Snapshot) -> Vec<u8> {
+    if let Unit::Memcg(path) = &victim.unit {
+        return path.clone();
+    }
+    let row = snapshot.processes.row_of(victim.root);
+    let memcg = row.and_then(|row| snapshot.processes.memcgs.get(row).copied().and_then(row_of));
+    memcg.map_or_else(Vec::new, |memcg| snapshot.memcgs.paths.get(memcg).to_vec())
+}
+
+fn signal_name(number: u8) -> String {
+    signal::name(number).map_or_else(|| format!("signal {number}"), Into::into)
+}
