@@ -1,8 +1,9 @@
 //! What a daemon costs that has nothing to do: 60 s beside earlyoom on the same idle host.
 //!
-//! Both only look (dry run). Wake-ups are voluntary context switches of all threads (proc_pid_status(5)), CPU time is the
-//! scheduler's account in nanoseconds (`schedstat`, Documentation/scheduler/sched-stats.rst). Routine ticks are those of
-//! `jettison status`; what they take is its median, so what is left over is what watching memory takes.
+//! Both only look (dry run). Wake-ups are voluntary context switches of all threads (proc_pid_status(5)), CPU
+//! time is the scheduler's account in nanoseconds (`schedstat`, Documentation/scheduler/sched-stats.rst).
+//! Routine ticks are those of `jettison status`; what they take is its median, so what is left over is what
+//! watching memory takes.
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -17,7 +18,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-/// Both have settled by then: the first routine tick has found who came and went at the start.
+/// Both have settled by then: the first routine tick has found the processes that started and ended
+/// meanwhile.
 const SETTLE: Duration = Duration::from_secs(12);
 const MINUTE: Duration = Duration::from_secs(60);
 /// Bound of wake-ups beyond the routine ticks.
@@ -70,7 +72,7 @@ fn number(file: &Path, key: &str) -> u64 {
     value.split_whitespace().next().and_then(|word| word.parse().ok()).expect("a number")
 }
 
-/// What `jettison status` asks, without starting a program: in this minute nobody comes or goes.
+/// What `jettison status` asks, without starting a program: in this minute no process starts or ends.
 fn status(state_dir: &Path) -> serde_json::Value {
     let mut stream = UnixStream::connect(state_dir.join("control.sock")).expect("the daemon runs");
     stream.write_all(b"{\"version\":1,\"ask\":\"status\"}\n").expect("it listens");

@@ -15,8 +15,9 @@ pub(crate) fn check(args: &cli::Check) -> Result<(), Failure> {
         [] => config.policies,
         modules => modules.iter().map(|module| PolicyConfig::of_module(module)).collect(),
     };
-    let hooks: Vec<String> = config.hooks.into_keys().collect();
-    let policies = Policies::for_a_look(configs, config.limits, hooks, Root::live().proc.join("self/exe"));
+    let hooks: Vec<String> = config.live.hooks.into_keys().collect();
+    let policies =
+        Policies::for_a_look(configs, config.fixed.limits, hooks, Root::live().proc.join("self/exe"), None);
     let mut out = std::io::stdout().lock();
     let mut err = std::io::stderr().lock();
     let mut is_good = true;

@@ -1,4 +1,4 @@
-//! The command line (contract, section 6).
+//! The command line (docs/reference/command-line.md).
 
 use std::path::PathBuf;
 
@@ -19,7 +19,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run the daemon.
     Run(Run),
-    /// Show who would go first, and why. Changes nothing.
+    /// Show which process would go first, and why. Changes nothing.
     Explain(Explain),
     /// Write the sensed state to a file that `explain` reads.
     Snapshot(Snapshot),
@@ -29,7 +29,7 @@ pub(crate) enum Command {
     Status(Asks),
     /// Have the running daemon read its configuration and policies again.
     Reload(Reload),
-    /// Show the last victims: who, why, how, and what it gave back.
+    /// Show the last victims: which, why, how, and what their end gave back.
     History(Asks),
     /// Say what the last tick thought of a process.
     Why(Why),
@@ -73,6 +73,9 @@ pub(crate) struct Explain {
     /// Take what `jettison snapshot` wrote instead of this machine.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["root", "scope"])]
     pub(crate) snapshot: Option<PathBuf>,
+    /// Keep compiled policies here, so that the next call compiles nothing.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
     /// How many processes the table shows.
     #[arg(long, value_name = "N", default_value_t = 15)]
     pub(crate) top: usize,

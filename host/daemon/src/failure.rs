@@ -1,5 +1,7 @@
-//! Why a command ends with another status than 0 (contract, section 6).
+//! Why a command ends with another status than 0 (docs/reference/command-line.md).
 
+use std::fmt::Display;
+use std::io::Write;
 use std::process::ExitCode;
 
 use crate::config::Problem;
@@ -20,20 +22,25 @@ impl Failure {
     pub(crate) fn report(self) -> ExitCode {
         match self {
             Self::Failed(message) => {
-                eprintln!("jettison: {message}");
+                say(&message);
                 ExitCode::from(1)
             }
             Self::Usage(message) => {
-                eprintln!("jettison: {message}");
+                say(&message);
                 ExitCode::from(2)
             }
             Self::Config(problems) => {
                 for problem in problems {
-                    eprintln!("jettison: {problem}");
+                    say(&problem);
                 }
                 ExitCode::from(2)
             }
             Self::BadModules => ExitCode::from(2),
         }
     }
+}
+
+/// With a standard error that is closed or full the status alone has to say it.
+fn say(message: &impl Display) {
+    writeln!(std::io::stderr(), "jettison: {message}").ok();
 }

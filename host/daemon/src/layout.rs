@@ -2,6 +2,8 @@
 
 use std::io::IsTerminal;
 
+use jettison_model::text::Bytes;
+
 /// Columns of a line.
 pub(crate) const WIDTH: usize = 100;
 
@@ -50,6 +52,11 @@ impl Paint {
     fn with(self, code: &str, text: &str) -> String {
         if self.is_on { format!("\x1b[{code}m{text}\x1b[0m") } else { text.into() }
     }
+}
+
+/// A size for people.
+pub(crate) fn bytes(bytes: u64) -> String {
+    Bytes(bytes).to_string()
 }
 
 #[cfg(test)]

@@ -9,24 +9,20 @@
 //!           └── run only: act (hold, victims) ◀─────────────────┘
 //! ```
 
+mod bounded;
 mod check;
 mod cli;
-mod clock;
 mod config;
 mod control;
 mod doctor;
 mod explain;
 mod failure;
 mod layout;
-mod pipeline;
 mod policies;
 mod reload;
 mod run;
-#[cfg(test)]
-mod simulation;
 mod snapshot;
-mod tick;
-mod units;
+mod users;
 
 use std::process::ExitCode;
 

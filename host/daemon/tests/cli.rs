@@ -1,5 +1,6 @@
 //! The commands, from outside: what they print and how they end.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -46,7 +47,7 @@ fn explain_has_the_contracts_fields() {
     let policy = &explained["policies"][0];
     assert_eq!(
         (policy["name"].as_str(), policy["status"].as_str()),
-        (Some("balanced"), Some("ok")),
+        (Some("services"), Some("ok")),
         "{policy}"
     );
     assert!(policy["fuel"].as_u64().expect("fuel") > 0);
@@ -79,6 +80,35 @@ fn explain_excludes_init_kernel_threads_and_itself_with_the_reason() {
     let itself = itself.expect("it sees itself");
     let ranked = explained["ranking"].as_array().expect("a list");
     assert!(ranked.iter().all(|ranked| ranked["pid"] != 1 && ranked["pid"] != itself["pid"]));
+}
+
+#[test]
+fn users_have_names_on_this_host_and_numbers_on_another() {
+    // The owner of /proc/PID is the effective user; with no passwd entry it has no name.
+    let uid = std::fs::metadata("/proc/self").expect("/proc").uid();
+    let explained = explain_json(&[]);
+    let mut excluded = explained["excluded"].as_array().expect("a list").iter();
+    let ours = excluded.find(|entry| entry["pid"] == std::process::id()).expect("it sees us");
+    assert_eq!(ours["uid"], uid);
+    assert!(uid != 0 || ours["user"] == "root", "{ours}");
+
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/machines/plain-v2");
+    let explained = explain_json(&["--root", root]);
+    let users: Vec<_> = ["ranking", "excluded"]
+        .iter()
+        .flat_map(|list| explained[list].as_array().expect("a list"))
+        .filter(|entry| entry["pid"] == 711 || entry["pid"] == 512 || entry["pid"] == 2)
+        .map(|entry| (entry["pid"].as_u64(), entry["uid"].as_u64(), entry["user"].as_str()))
+        .collect();
+    assert_eq!(
+        users,
+        [(Some(711), Some(26), None), (Some(2), None, None), (Some(512), Some(0), None)],
+        "{explained}"
+    );
+    let table = String::from_utf8(jettison(&["explain", "--root", root]).stdout).expect("UTF-8");
+    let columns: Vec<_> = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).collect();
+    let cell = |pid| columns.iter().find(|row| row.get(1) == Some(&pid)).expect("its row")[2];
+    assert_eq!((cell("PID"), cell("711")), ("USER", "26"), "{table}");
 }
 
 #[test]
@@ -133,7 +163,7 @@ fn check_names_file_fault_and_mend() {
         scratch.path(),
         expect![[r#"
         2
-        jettison: builtin:unheard: cannot be read (there is no built-in policy `unheard`; the one there is, is `balanced`): put the module there or mend `source`
+        jettison: builtin:unheard: cannot be read (there is no built-in policy `unheard`; there are `services` and `balanced`): put the module there or mend `source`
     "#]],
     );
     check(

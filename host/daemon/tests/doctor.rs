@@ -199,8 +199,8 @@ fn what_enforcing_cannot_do_without_is_marked_and_ends_with_status_1() {
                                         that has the pid by now. Use Linux 5.3 or newer, and a seccomp filter
                                         that allows pidfd_open and pidfd_send_signal.
             lacking  process-mrelease   missing: it came with Linux 5.15
-                                        Works without: the memory of who was killed comes back when it gets to
-                                        exit, which may take longer on a stalled host.
+                                        Works without: the memory of a killed process comes back when it exits,
+                                        which may take longer on a stalled host.
             lacking  cgroup-kill        missing: it needs the memory controller on cgroup v2
                                         Works without: members of a memcg are ended one by one.
 
@@ -256,8 +256,8 @@ fn an_empty_machine_is_all_unknown_and_no_crash() {
                                         that has the pid by now. Use Linux 5.3 or newer, and a seccomp filter
                                         that allows pidfd_open and pidfd_send_signal.
             lacking  process-mrelease   not known
-                                        Works without: the memory of who was killed comes back when it gets to
-                                        exit, which may take longer on a stalled host.
+                                        Works without: the memory of a killed process comes back when it exits,
+                                        which may take longer on a stalled host.
             lacking  cgroup-kill        missing: it needs the memory controller on cgroup v2
                                         Works without: members of a memcg are ended one by one.
 
@@ -308,4 +308,24 @@ fn the_way_to_systemd_is_its_socket_or_the_bus_or_none() {
     assert_eq!(found(&[booted, bus]), "ok: systemd, on the system bus");
     assert_eq!(found(&[booted]), "lacking: systemd has neither its own socket nor a system bus");
     assert_eq!(found(&[bus]), "lacking: systemd is not the init system here");
+}
+
+#[test]
+fn a_file_that_cannot_be_parsed_is_named() {
+    let torn = machine(&[("proc/sys/vm/panic_on_oom", "zero\n")]);
+    let report = json(&["--root", torn.path().to_str().unwrap()]);
+    let found = check(&report, "files")["found"].as_str().unwrap();
+    assert!(found.ends_with("proc/sys/vm/panic_on_oom: not a number"), "{found}");
+}
+
+#[test]
+fn the_limit_of_a_containers_root_is_said() {
+    let limit = ("sys/fs/cgroup/memory.max", "536870912\n");
+    let machine = machine(&[GOOD, &[limit]].concat());
+    let report = json(&["--root", machine.path().to_str().unwrap()]);
+    let found = check(&report, "cgroup")["found"].as_str().unwrap().to_owned();
+    assert!(
+        found.ends_with("its root has a limit of 512 MiB, within which memory is looked after"),
+        "{found}"
+    );
 }

@@ -15,7 +15,7 @@ mod guest;
 
 const MIB: u64 = 1 << 20;
 
-/// The policy that wants everybody to go gently, as a module.
+/// The policy that gives every victim graceful steps, as a module.
 fn gentle() -> PathBuf {
     let root = guest::workspace_root(Path::new(env!("CARGO_MANIFEST_DIR")));
     guest::build(&root.join("tests/misbehaving"), &root.join("target/guests")).unwrap()
@@ -62,7 +62,7 @@ do = "gentle"
     file(directory, "jettison.toml", &text)
 }
 
-/// One hog that fills its memcg up to where somebody has to go. Returns how it ended.
+/// One hog that fills its memcg up to where a victim is named. Returns how it ended.
 fn fill(memcg: &Memcg) -> (u32, std::process::ExitStatus) {
     let mut hog = Hog::new(memcg, false).unwrap();
     hog.take_mib(226).unwrap();
@@ -148,4 +148,45 @@ fn a_dry_run_runs_no_hook() {
     daemon.says("victim");
     assert_eq!(daemon.stop().0, Some(0));
     assert!(!directory.path().join("out").exists());
+}
+
+#[test]
+#[ignore = "needs root, to make a memcg"]
+fn that_nothing_is_worth_ending_is_told_once_with_numbers() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path().join("state");
+    let memcg = Memcg::new("hook-worthless", 256 * MIB).unwrap();
+    let out = directory.path().join("out");
+    let told = script(
+        directory.path(),
+        "told",
+        &format!(
+            "echo $JETTISON_NEEDED_BYTES $JETTISON_REACHABLE_BYTES $JETTISON_REASON >> {}",
+            out.display()
+        ),
+    );
+    let text = format!(
+        "[trigger]\npsi = []\n[guard]\nnever = [{{ comm = \"tail\" }}]\n[hooks.told]\ncommand = [\"{told}\"]\n[notify]\nnobody = [\"hook:told\"]\n"
+    );
+    let config = file(directory.path(), "jettison.toml", &text);
+    let mut daemon = Daemon::start(&state, &["--scope", memcg.path(), "--config", &config]);
+    daemon.says("is watching");
+    let mut hog = Hog::new(&memcg, false).unwrap();
+    hog.take_mib(238).unwrap();
+    let line = daemon.says("no victim is named");
+    assert!(line.contains("not-worth-it"), "{line}");
+    let said =
+        wait_for("the hook's line", || fs::read_to_string(&out).ok().filter(|said| said.ends_with('\n')));
+    let words: Vec<&str> = said.splitn(3, ' ').collect();
+    assert!(words[0].parse::<u64>().unwrap() > MIB && words[1] == "0", "{said}");
+    assert!(words[2].starts_with("nothing is worth ending: 0 MiB within reach, of "), "{said}");
+    let status = ask_json(&state, &["status"]);
+    assert_eq!(status["outcome"], "not-worth-it", "{status}");
+    assert!(status["idle"].as_str().unwrap().starts_with("nothing is worth ending: "), "{status}");
+    let ticks = status["ticks"].as_u64().unwrap();
+    wait_for("more ticks", || (ask_json(&state, &["status"])["ticks"].as_u64()? > ticks + 5).then_some(()));
+    assert!(hog.ended().unwrap().is_none());
+    let (_, log) = daemon.stop();
+    assert_eq!(log.matches("no victim is named").count(), 1, "{log}");
+    assert_eq!(fs::read_to_string(&out).unwrap().lines().count(), 1);
 }

@@ -1,5 +1,5 @@
-//! Every hostile guest, as somebody meets it who tries it out: `jettison explain` ends with 0, names the fault, and whom to
-//! give up is what the others say, or the built-in ranking where there is nobody else.
+//! Every hostile guest in `jettison explain`, which ends with 0, names the fault, and ranks as the other
+//! policies say, or by the built-in ranking where there is no other.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -179,8 +179,8 @@ fn told(what: &str) -> Vec<u8> {
     module
 }
 
-/// What is said of a machine in a file tree, as it was when [`Guests`] came, with these policies: a process must not get
-/// older from one look to the next.
+/// What is said of a machine in a file tree, as it was when [`Guests`] came, with these policies: a process
+/// must not get older from one look to the next.
 fn explain(guests: &Guests, policies: &[&Path]) -> Value {
     let mut command = Command::new(env!("CARGO_BIN_EXE_jettison"));
     command.args(["explain", "--json", "--snapshot"]).arg(guests.machine());
@@ -200,7 +200,7 @@ fn done(command: &mut Command) -> Vec<u8> {
     output.stdout
 }
 
-/// Whom to give up, and why, to the byte.
+/// The ranking with its reasons, to the byte.
 fn ranking(explained: &Value) -> String {
     serde_json::to_string_pretty(&[&explained["ranking"], &explained["plan"], &explained["excluded"]])
         .unwrap()
@@ -229,9 +229,8 @@ fn a_good_policy_beside_all_of_them_is_not_disturbed_and_each_fault_reads_well()
     let guests = Guests::new();
     let good = Path::new("builtin:balanced");
     let undisturbed = ranking(&explain(&guests, &[good]));
-    let everybody: Vec<&Path> =
-        guests.expected.iter().map(|(path, _)| path.as_path()).chain([good]).collect();
-    let explained = explain(&guests, &everybody);
+    let all: Vec<&Path> = guests.expected.iter().map(|(path, _)| path.as_path()).chain([good]).collect();
+    let explained = explain(&guests, &all);
     assert_eq!(ranking(&explained), undisturbed);
     let policies = explained["policies"].as_array().unwrap();
     let mut said =

@@ -1,4 +1,5 @@
-//! Policies and settings that change under a running daemon: either everything new is live, or nothing has changed.
+//! Policies and settings that change under a running daemon: either everything new is live, or nothing has
+//! changed.
 
 mod kit;
 
@@ -18,8 +19,8 @@ use kit::{Daemon, ask, ask_json, file};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The user that is nobody, on Debian.
-const NOBODY: u32 = 65_534;
+/// A user without rights: `nobody` on Debian.
+const OTHER_USER: u32 = 65_534;
 
 #[path = "../../policy/build/guest.rs"]
 mod guest;
@@ -233,6 +234,8 @@ fn one_that_keeps_faulting_goes_into_quarantine_until_it_changes_or_is_lifted() 
     other.wait().unwrap();
     let why: Value = serde_json::from_str(&why).unwrap();
     assert_eq!(why["ranked"]["reasons"][0]["policy"], "built-in", "{why}");
+    assert!(why["uid"].is_u64() && why["ranked"]["uid"] == why["uid"], "{why}");
+    assert_eq!((why["uid"] == 0, &why["ranked"]["user"]), (why["user"] == "root", &why["user"]), "{why}");
     assert_eq!(ask(&site.state(), &["reload", "--lift"]).0, Some(0));
     wait_for("another three", || (site.status()["policies"][0]["consultations"] == 6).then_some(()));
     file(site.directory.path(), "jettison.toml", &Site::config(&site.path("site.wasm"), "good"));
@@ -255,7 +258,7 @@ fn a_configuration_that_stops_parsing_leaves_the_old_one() {
     });
     site.daemon.signal(rustix::process::Signal::HUP);
     fs::write(&config, "").unwrap();
-    wait_for("the default", || (site.status()["policies"][0]["name"] == "balanced").then_some(()));
+    wait_for("the default", || (site.status()["policies"][0]["name"] == "services").then_some(()));
 }
 
 #[test]
@@ -292,10 +295,10 @@ fn a_module_that_others_could_have_written_is_refused() {
 
 #[test]
 #[ignore = "needs root, to give a file away"]
-fn a_module_of_somebody_else_is_refused() {
+fn a_module_of_another_user_is_refused() {
     let site = Site::start("site.wasm", "good");
     fs::write(site.path("next"), module("2")).unwrap();
-    std::os::unix::fs::chown(site.path("next"), Some(NOBODY), None).unwrap();
+    std::os::unix::fs::chown(site.path("next"), Some(OTHER_USER), None).unwrap();
     fs::rename(site.path("next"), site.path("site.wasm")).unwrap();
     let why = site.is_refused();
     assert!(why.contains("belongs to user 65534: `chown root` it"), "{why}");
@@ -303,40 +306,40 @@ fn a_module_of_somebody_else_is_refused() {
 }
 
 #[test]
-#[ignore = "needs root, to be somebody else"]
-fn somebody_else_may_not_ask() {
+#[ignore = "needs root, to become another user"]
+fn another_user_may_not_ask() {
     let site = Site::start("site.wasm", "good");
     // All the way to the socket, and onto it: then it is the daemon that refuses.
     for path in [site.directory.path().to_path_buf(), site.state()] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
-    let ask_as_nobody = || {
+    let ask_as_another_user = || {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_jettison"));
         let output = command
             .args(["status", "--state-dir"])
             .arg(site.state())
-            .uid(NOBODY)
-            .gid(NOBODY)
+            .uid(OTHER_USER)
+            .gid(OTHER_USER)
             .output()
             .unwrap();
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
-    let (status, said) = ask_as_nobody();
+    let (status, said) = ask_as_another_user();
     assert!(status == Some(1) && said.contains("Permission denied"), "{said}");
     let socket = site.state().join("control.sock");
     fs::set_permissions(socket, fs::Permissions::from_mode(0o666)).unwrap();
-    let (status, said) = ask_as_nobody();
+    let (status, said) = ask_as_another_user();
     assert!(status == Some(1) && said.contains("user 65534 may not talk to this daemon"), "{said}");
 }
 
 #[test]
-fn nonsense_on_the_socket_harms_nobody() {
+fn nonsense_on_the_socket_does_no_harm() {
     let site = Site::start("site.wasm", "good");
     let socket = site.state().join("control.sock");
     assert_eq!(fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o660);
     let say = |line: &[u8]| {
         let mut stream = UnixStream::connect(&socket).unwrap();
-        // Whoever does not listen any more has heard enough.
+        // Fails if the test has ended.
         stream.write_all(line).ok();
         stream.shutdown(std::net::Shutdown::Write).unwrap();
         let mut answer = String::new();
@@ -372,7 +375,8 @@ fn the_last_tick_says_what_it_thought_of_a_process() {
             (!said.contains("no tick yet")).then_some((status, said))
         })
     };
-    assert_eq!(why("1"), (Some(0), "never: init\n".into()));
+    let (status, said) = why("1");
+    assert!(status == Some(0) && said.starts_with("never: init\nuser "), "{said}");
     let (status, said) = why("999999999");
     assert_eq!(status, Some(1));
     assert!(said.contains("the last tick saw no process 999999999"), "{said}");

@@ -23,7 +23,8 @@ fn steady(memcg: &Memcg) -> Hog {
     steady
 }
 
-/// Beside it one of 20 MiB that leaks some 80 MiB/s until it ends, or until `is_enough`. Returns how it ended.
+/// Beside it one of 20 MiB that leaks some 80 MiB/s until it ends, or until `is_enough`. Returns how it
+/// ended.
 fn leak_beside(steady: &mut Hog, memcg: &Memcg, is_deaf: bool, is_enough: impl Fn() -> bool) -> ExitStatus {
     let mut leak = Hog::new(memcg, is_deaf).unwrap();
     leak.take_mib(20).unwrap();
@@ -65,7 +66,7 @@ fn a_victim_that_ignores_sigterm_dies_on_its_deadline() {
     let mut steady = steady(&memcg);
     let mut daemon = Daemon::start(state.path(), &["--scope", memcg.path(), "--config", &config]);
     daemon.says("is watching");
-    // It stops where the daemon has to act and is not yet at critical, so that nobody else has a reason to.
+    // It stops where the daemon has to act and is not yet at critical, so that the kernel has no reason to.
     let is_enough = || memcg.usage_bytes().unwrap() > 240 * MIB;
     let ended = leak_beside(&mut steady, &memcg, true, is_enough);
     assert_eq!(ended.signal(), Some(9));
@@ -77,7 +78,7 @@ fn a_victim_that_ignores_sigterm_dies_on_its_deadline() {
 
 #[test]
 #[ignore = "needs root, to make a memcg"]
-fn a_dry_run_names_the_victim_and_touches_nobody() {
+fn a_dry_run_names_the_victim_and_touches_no_process() {
     let state = tempfile::tempdir().unwrap();
     let memcg = Memcg::new("run-dry", 256 * MIB).unwrap();
     let mut daemon = Daemon::start(state.path(), &["--dry-run", "--scope", memcg.path()]);
@@ -104,7 +105,8 @@ fn what_a_crashed_daemon_held_is_put_back_by_the_next_and_at_its_end() {
     let mut first = Daemon::start(state.path(), &args);
     first.says("is watching");
     let mut hog = Hog::new(&memcg, false).unwrap();
-    // Between `warn` (38 MiB left) and `act` (20 MiB): a leak is made the kernel's choice, and nobody goes.
+    // Between `warn` (38 MiB left) and `act` (20 MiB): a leak is made the kernel's choice, and no victim is
+    // named.
     wait_for("the level of warn", || {
         hog.take_mib(5).unwrap();
         (memcg.usage_bytes().unwrap() > 226 * MIB).then_some(())
@@ -123,7 +125,7 @@ fn what_a_crashed_daemon_held_is_put_back_by_the_next_and_at_its_end() {
 
 #[test]
 #[ignore = "needs root, to make a memcg"]
-fn whom_the_kernel_takes_is_said_and_remembered() {
+fn what_the_kernel_takes_is_said_and_remembered() {
     let state = tempfile::tempdir().unwrap();
     let memcg = Memcg::new("run-kernel", 64 * MIB).unwrap();
     let mut daemon = Daemon::start(state.path(), &["--dry-run", "--scope", memcg.path()]);
@@ -144,7 +146,9 @@ fn whom_the_kernel_takes_is_said_and_remembered() {
     assert_eq!(status["kernel_kills"], 1, "{status}");
     let last = &history["victims"][0];
     assert_eq!((&last["by"], &last["pid"]), (&"kernel".into(), &hog.pid().into()), "{history}");
+    assert_eq!((&last["uid"], &last["user"]), (&0.into(), &"root".into()), "{history}");
     let (_, text) = ask(state.path(), &["history"]);
+    assert!(text.contains("(tail) of user root: "), "{text}");
     assert!(text.contains("taken by the kernel's OOM killer: its memcg was full"), "{text}");
 }
 
@@ -171,4 +175,43 @@ fn a_module_that_is_no_policy_does_not_stop_the_daemon() {
     let line = daemon.says("is not a WebAssembly policy");
     assert!(line.contains("policy=site") && line.contains("is_builtin=true"), "{line}");
     assert_eq!(daemon.stop().0, Some(0));
+}
+
+/// With a log that is not read, on a full disk, or gone, the daemon goes on and says what was lost.
+#[test]
+fn a_log_that_cannot_be_written_stops_nothing() {
+    let (reader, full) = std::io::pipe().unwrap();
+    rustix::fs::fcntl_setfl(&full, rustix::fs::OFlags::NONBLOCK).unwrap();
+    while rustix::io::write(&full, &[b'.'; 4096]).is_ok() {}
+    rustix::fs::fcntl_setfl(&full, rustix::fs::OFlags::empty()).unwrap();
+    let (closed, without_reader) = std::io::pipe().unwrap();
+    drop(closed);
+    let full_disk = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let logs = [
+        ("blocks", full.into(), false),
+        ("closed", without_reader.into(), true),
+        ("full", full_disk.into(), true),
+    ];
+    for (what, log, is_counted) in logs {
+        let state = tempfile::tempdir().unwrap();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_jettison"));
+        command
+            .args(["run", "--dry-run", "--state-dir"])
+            .arg(state.path())
+            .stderr::<std::process::Stdio>(log);
+        let mut child = command.spawn().unwrap();
+        wait_for(&format!("{what}: an answer"), || {
+            assert_eq!(child.try_wait().unwrap(), None, "{what}");
+            Some(()).filter(|()| ask(state.path(), &["status"]).0 == Some(0))
+        });
+        for _ in 0..3 {
+            assert_eq!(ask(state.path(), &["reload"]).0, Some(0), "{what}");
+        }
+        let lost = ask_json(state.path(), &["status"])["log_lines_lost"].as_u64().unwrap();
+        assert_eq!(lost > 0, is_counted, "{what}: {lost} lines lost");
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(pid, Signal::TERM).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{what}");
+    }
+    drop(reader);
 }

@@ -106,3 +106,27 @@ fn what_cannot_be_read_or_written_is_named() {
         "jettison: DIR/no/such/folder: cannot be written: No such file or directory (os error 2)\n";
     assert_eq!((status, text.as_str()), (1, expected));
 }
+
+#[test]
+fn each_ranked_process_of_a_short_machine_goes_or_says_why_it_is_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("short").display().to_string();
+    let mut short = json(&["snapshot", "--root", &machine("plain-v2").display().to_string()]);
+    short["host"]["memory-available-bytes"] = (1 << 20).into();
+    fs::write(&file, short.to_string()).unwrap();
+    let explained = json(&["explain", "--json", "--snapshot", &file]);
+    let (plan, ranking) = (&explained["plan"], explained["ranking"].as_array().unwrap());
+    let (victims, outcome) = (plan["victims"].as_array().unwrap(), plan["outcome"].as_str().unwrap());
+    assert_eq!(outcome == "victims", !victims.is_empty(), "{plan}");
+    assert_eq!(outcome == "victims", plan["idle"].is_null(), "{plan}");
+    let candidates = ranking.iter().filter(|ranked| ranked["tier"] != "never");
+    let going = candidates.filter(|ranked| ranked["passed_over"].is_null()).count();
+    let members: u64 = victims.iter().map(|victim| victim["members"].as_u64().unwrap()).sum();
+    assert_eq!(going as u64, members, "{explained}");
+    short["host"]["memory-available-bytes"] = short["host"]["memory-total-bytes"].clone();
+    short["memcgs"]["max-bytes"].as_array_mut().unwrap().fill("max".into());
+    fs::write(&file, short.to_string()).unwrap();
+    let calm = json(&["explain", "--json", "--snapshot", &file]);
+    assert!(calm["ranking"].as_array().unwrap().iter().all(|ranked| ranked["passed_over"].is_null()));
+    assert!(calm["plan"]["outcome"].is_null(), "{}", calm["plan"]);
+}

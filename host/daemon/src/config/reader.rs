@@ -1,8 +1,9 @@
-//! Reads TOML key by key and notes everything that is wrong with it, each with its line and what was expected.
+//! Reads TOML key by key and notes everything that is wrong with it, each with its line and what was
+//! expected.
 //!
 //! Serde would stop at the first error; an administrator wants all of them at once.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
@@ -27,18 +28,23 @@ impl std::fmt::Display for Problem {
     }
 }
 
+/// Of one file that are told. The others are counted: each costs a walk to its line.
+const PROBLEMS_MAX: usize = 32;
+
 /// A file being read, and what was wrong with it so far.
 pub(crate) struct File<'t> {
     path: &'t Path,
     text: &'t str,
     problems: RefCell<Vec<Problem>>,
+    /// Beyond [`PROBLEMS_MAX`].
+    more: Cell<usize>,
     /// Lines that are no TOML: what was made of them is not worth judging.
     broken: RefCell<Vec<usize>>,
 }
 
 impl<'t> File<'t> {
     pub(crate) fn new(path: &'t Path, text: &'t str) -> Self {
-        Self { path, text, problems: RefCell::default(), broken: RefCell::default() }
+        Self { path, text, problems: RefCell::default(), more: Cell::default(), broken: RefCell::default() }
     }
 
     /// Parses the whole text. What stands right is read on even if something else does not.
@@ -47,7 +53,9 @@ impl<'t> File<'t> {
         for error in errors {
             let at = error.span().map_or(0, |span| span.start);
             self.note(at, error.message());
-            self.broken.borrow_mut().push(self.line(at));
+            if !self.is_full() {
+                self.broken.borrow_mut().push(self.line(at));
+            }
         }
         table
     }
@@ -55,6 +63,11 @@ impl<'t> File<'t> {
     pub(crate) fn into_problems(self) -> Vec<Problem> {
         let mut problems = self.problems.into_inner();
         problems.sort();
+        let more = self.more.get();
+        if more > 0 {
+            let message = format!("has {more} more problems");
+            problems.push(Problem { file: self.path.into(), line: 0, message });
+        }
         problems
     }
 
@@ -62,7 +75,15 @@ impl<'t> File<'t> {
         1 + self.text.bytes().take(at).filter(|&byte| byte == b'\n').count()
     }
 
+    fn is_full(&self) -> bool {
+        self.problems.borrow().len() >= PROBLEMS_MAX
+    }
+
     fn note(&self, at: usize, message: impl Into<String>) {
+        if self.is_full() {
+            self.more.set(self.more.get() + 1);
+            return;
+        }
         let line = self.line(at);
         if self.broken.borrow().contains(&line) {
             return;
@@ -144,6 +165,20 @@ impl<'t> Section<'t> {
         text.map(Into::into)
     }
 
+    /// A text, or a whole number as one.
+    pub(crate) fn text_or_number(&self, key: &'static str) -> Option<String> {
+        let value = self.get(key)?;
+        let text = match value.get_ref() {
+            DeValue::String(text) => Some(text.to_string()),
+            DeValue::Integer(number) if number.radix() == 10 => Some(number.to_string()),
+            _ => None,
+        };
+        if text.is_none() {
+            self.expected(key, value, "a text in quotes or a whole number");
+        }
+        text
+    }
+
     /// One of a few words.
     pub(crate) fn choice<T: Copy>(&self, key: &'static str, choices: &[(&str, T)]) -> Option<T> {
         let value = self.get(key)?;
@@ -170,6 +205,10 @@ impl<'t> Section<'t> {
     /// Either one of a few words or a list of texts.
     pub(crate) fn is_text(&self, key: &str) -> bool {
         self.table.get(key).is_some_and(|value| value.get_ref().is_str())
+    }
+
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
     }
 
     /// Whether nothing at all is said in it.
@@ -233,7 +272,7 @@ impl<'t> Section<'t> {
         Self { file: self.file, name, at: value.span().start, table, known: RefCell::default() }
     }
 
-    /// Reports every key that nobody asked for.
+    /// Reports every key that was not read.
     pub(crate) fn finish(self) {
         let known = self.known.borrow();
         for (key, _) in self.table {

@@ -10,15 +10,12 @@ use jettison_model::limits::WEIGHT_MAX;
 use jettison_policy::LIMITS_MAX;
 use jettison_sense::trigger::{PsiKind, PsiSpec};
 
+use super::meant::{Config, Grants, Mode, PolicyConfig, Source, default_psi};
 use super::reader::{File, Problem, Section};
-use super::{Config, Grants, Mode, PolicyConfig, Source};
+use crate::users;
 
 /// Functions of the interface `details` in `wit/details.wit`.
 const DETAILS: [&str; 3] = ["cmdlines", "exes", "pss-bytes"];
-
-pub(super) fn default_psi() -> PsiSpec {
-    PsiSpec { kind: PsiKind::Some, stall_ms: 150, window_ms: 1000, memcg: None }
-}
 
 /// The text of `jettison.toml`.
 pub(super) fn config(path: &Path, text: &str) -> Result<Config, Vec<Problem>> {
@@ -32,13 +29,13 @@ pub(super) fn config(path: &Path, text: &str) -> Result<Config, Vec<Problem>> {
         root.section("act").into_iter().for_each(|section| act(section, &mut config));
         root.section("adjust").into_iter().for_each(|section| adjust(section, &mut config));
         root.section("scope").into_iter().for_each(|section| {
-            config.scope = section.text("memcg").filter(|memcg| is_memcg_path(&section, memcg));
+            config.fixed.scope = section.text("memcg").filter(|memcg| is_memcg_path(&section, memcg));
             section.finish();
         });
         root.section("guard").into_iter().for_each(|section| guard(section, &mut config));
         for (name, section) in root.named("hooks") {
             if let Some(command) = hook(section) {
-                config.hooks.insert(name, command);
+                config.live.hooks.insert(name, command);
             }
         }
         root.section("limits").into_iter().for_each(|section| limits(section, &mut config));
@@ -82,7 +79,7 @@ fn set<T>(slot: &mut T, value: Option<T>) {
 }
 
 fn trigger(section: Section<'_>, config: &mut Config) {
-    let thresholds = &mut config.settings.thresholds;
+    let thresholds = &mut config.live.settings.thresholds;
     let levels = ["warn", "act", "critical"];
     if let Some(percents) = section.section("available_percent") {
         for (key, bound) in levels.into_iter().zip(bounds(thresholds)) {
@@ -107,7 +104,7 @@ fn trigger(section: Section<'_>, config: &mut Config) {
     }
     thresholds.swap_free_percent = section.number("swap_free_percent", 0..=100);
     if let Some(triggers) = section.sections("psi") {
-        config.psi = triggers.into_iter().filter_map(psi).collect();
+        config.fixed.psi = triggers.into_iter().filter_map(psi).collect();
     }
     section.finish();
 }
@@ -147,15 +144,18 @@ fn memcgs(section: Section<'_>, config: &mut Config) {
     } else {
         section.texts("watch").map(Watch::Paths)
     };
-    set(&mut config.settings.watch, watch);
+    set(&mut config.live.settings.watch, watch);
     section.finish();
 }
 
 fn act(section: Section<'_>, config: &mut Config) {
-    let settings = &mut config.settings;
+    let settings = &mut config.live.settings;
     let reach =
         [("sacrifice", Reach::Sacrifice), ("unranked", Reach::Unranked), ("protected", Reach::Protected)];
-    set(&mut config.mode, section.choice("mode", &[("enforce", Mode::Enforce), ("dry-run", Mode::DryRun)]));
+    set(
+        &mut config.fixed.mode,
+        section.choice("mode", &[("enforce", Mode::Enforce), ("dry-run", Mode::DryRun)]),
+    );
     set(&mut settings.reach, section.choice("reach", &reach));
     set(&mut settings.grace_ms, section.number("grace_ms", 0..=600_000));
     set(&mut settings.grace_max_ms, section.number("grace_max_ms", 0..=3_600_000));
@@ -166,13 +166,13 @@ fn act(section: Section<'_>, config: &mut Config) {
 }
 
 fn adjust(section: Section<'_>, config: &mut Config) {
-    set(&mut config.settings.is_adjusting, section.boolean("enabled"));
-    set(&mut config.interval_ms, section.number("interval_ms", 100..=3_600_000_u32).map(u64::from));
+    set(&mut config.live.settings.is_adjusting, section.boolean("enabled"));
+    set(&mut config.live.interval_ms, section.number("interval_ms", 100..=3_600_000_u32).map(u64::from));
     section.finish();
 }
 
 fn limits(section: Section<'_>, config: &mut Config) {
-    let (to, most) = (&mut config.limits, LIMITS_MAX);
+    let (to, most) = (&mut config.fixed.limits, LIMITS_MAX);
     let fuel = section.number("fuel", 1_000_000..=i64::try_from(most.fuel).unwrap_or(i64::MAX));
     set(&mut to.fuel, fuel.and_then(|fuel| u64::try_from(fuel).ok()));
     let epoch_ms = section.number("consultation_ms", 100..=i64::try_from(most.epoch_ms).unwrap_or(i64::MAX));
@@ -199,25 +199,35 @@ fn limits(section: Section<'_>, config: &mut Config) {
 
 fn guard(section: Section<'_>, config: &mut Config) {
     for rule in section.sections("never").unwrap_or_default() {
+        let (user, uid) = (user(&rule), rule.number("uid", 0..=u32::MAX));
         let meant = Rule {
             comm: rule.text("comm"),
             unit: rule.text("unit"),
             cgroup: rule.text("cgroup"),
-            uid: rule.number("uid", 0..=u32::MAX),
+            uid: user.or(uid),
             exe: rule.text("exe").filter(|path| is_absolute(&rule, path)),
             cmdline: rule.text("cmdline").and_then(|pattern| compiled(&rule, &pattern)),
         };
         if rule.is_empty() {
             rule.wrong(
                 "comm",
-                "a rule of `guard.never` needs at least one of comm, unit, cgroup, uid, exe, cmdline",
+                "a rule of `guard.never` needs at least one of comm, unit, cgroup, user, uid, exe, cmdline",
             );
         } else {
-            config.settings.never.push(meant);
+            config.live.settings.never.push(meant);
         }
         rule.finish();
     }
     section.finish();
+}
+
+/// Looked up once, here: the rule holds the uid.
+fn user(rule: &Section<'_>) -> Option<u32> {
+    let user = rule.text_or_number("user")?;
+    if rule.has("uid") {
+        rule.wrong("uid", "a rule of `guard.never` has `user` or `uid`, not both");
+    }
+    users::uid_of(&user).map_err(|why| rule.wrong("user", format!("`guard.never.user` {user:?} {why}"))).ok()
 }
 
 fn is_absolute(rule: &Section<'_>, path: &str) -> bool {
@@ -257,14 +267,19 @@ fn hook(section: Section<'_>) -> Option<HookCommand> {
 }
 
 fn notify(section: Section<'_>, config: &mut Config) {
-    for name in section.texts("warn").unwrap_or_default() {
-        if let Some(hook) = name.strip_prefix("hook:").filter(|&hook| config.hooks.contains_key(hook)) {
-            config.notify_warn.push(hook.into());
-        } else {
-            section.wrong(
-                "warn",
-                format!("`notify.warn` must name hooks, as in \"hook:NAME\" with [hooks.NAME], not {name:?}"),
-            );
+    let live = &mut config.live;
+    for (key, notified) in [("warn", &mut live.notify_warn), ("nobody", &mut live.notify_worthless)] {
+        for name in section.texts(key).unwrap_or_default() {
+            if let Some(hook) = name.strip_prefix("hook:").filter(|&hook| live.hooks.contains_key(hook)) {
+                notified.push(hook.into());
+            } else {
+                section.wrong(
+                    key,
+                    format!(
+                        "`notify.{key}` must name hooks, as in \"hook:NAME\" with [hooks.NAME], not {name:?}"
+                    ),
+                );
+            }
         }
     }
     section.finish();
@@ -295,7 +310,9 @@ fn policies(sections: Vec<Section<'_>>) -> Vec<PolicyConfig> {
                 if jettison_policy::builtin(name).is_none() {
                     section.wrong(
                         "source",
-                        format!("there is no built-in policy `{name}`; there is \"builtin:balanced\""),
+                        format!(
+                            "there is no built-in policy `{name}`; there are \"builtin:services\" and \"builtin:balanced\""
+                        ),
                     );
                 }
                 Source::Builtin(name.into())

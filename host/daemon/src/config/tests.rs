@@ -12,7 +12,7 @@ fn check(text: &str, expected: Expect) {
     expected.assert_eq(&said);
 }
 
-/// The text of the contract, section 5, is what the defaults are; `[limits]` are ours.
+/// The defaults as docs/reference/configuration.md has them.
 const DEFAULTS: &str = r#"
 [trigger]
 available_percent = { warn = 15, act = 8, critical = 3 }
@@ -22,7 +22,7 @@ psi = [{ kind = "some", stall_ms = 150, window_ms = 1000 }]
 watch = "limited"
 [act]
 mode = "enforce"
-reach = "unranked"
+reach = "protected"
 grace_ms = 5000
 grace_max_ms = 60000
 critical_grace_ms = 500
@@ -43,6 +43,10 @@ ballot_entries = 4096
 reason_bytes = 512
 log_lines = 64
 quarantine_faults = 3
+[[policy]]
+name = "services"
+source = "builtin:services"
+grants = ["cmdlines", "exes"]
 [[policy]]
 name = "balanced"
 source = "builtin:balanced"
@@ -67,12 +71,13 @@ mode = "dry-run"
 watch = ["/a", "/b"]
 [guard]
 never = [{ comm = "sshd" }, { unit = "dbus.service" }, { cgroup = "/init.scope", uid = 0 },
-    { exe = "/usr/bin/java", cmdline = "shop\\.jar" }]
+    { exe = "/usr/bin/java", cmdline = "shop\\.jar" }, { user = "root" }, { user = "26" }, { user = 26 }]
 [hooks.drain-ci]
 command = ["/usr/local/bin/drain", "--quick"]
 timeout_ms = 3000
 [notify]
 warn = ["hook:drain-ci"]
+nobody = ["hook:drain-ci"]
 [[policy]]
 name = "site"
 source = "/etc/jettison/policies.d/site.wasm"
@@ -85,8 +90,13 @@ ports = [5432]
 "#,
     )
     .unwrap();
-    assert_eq!((config.mode, config.scope.as_deref()), (Mode::DryRun, Some("/machine/db42")));
-    assert_eq!(config.settings.never.len(), 4);
+    assert_eq!((config.fixed.mode, config.fixed.scope.as_deref()), (Mode::DryRun, Some("/machine/db42")));
+    let uids: Vec<_> = config.live.settings.never.iter().map(|rule| rule.uid).collect();
+    assert_eq!(uids, [None, None, Some(0), None, Some(0), Some(26), Some(26)]);
+    assert_eq!(
+        (config.live.notify_warn, config.live.notify_worthless),
+        (vec!["drain-ci".into()], vec!["drain-ci".into()])
+    );
     let site = &config.policies[0];
     assert_eq!(site.source, Source::File("/etc/jettison/policies.d/site.wasm".into()));
     assert_eq!((site.weight, site.shadow), (3, true));
@@ -103,7 +113,8 @@ psi = [{ kind = "some", stall_ms = 3000, window_ms = 1000 }]
 mode = "enforced"
 grace_ms = -1
 [guard]
-never = [{}, { cmdline = "java (-jar" }, { exe = "sshd" }]
+never = [{}, { cmdline = "java (-jar" }, { exe = "sshd" }, { user = "no-such-user" },
+    { user = "root", uid = 0 }, { user = -1 }, { user = 4294967295 }, { user = true }]
 [[policy]]
 name = "site"
 weight = 500
@@ -118,11 +129,16 @@ ballot_entries = 5000
             j.toml:6: `act.grace_ms` must be a whole number from 0 to 600000, not -1
             j.toml:8: `guard.never.cmdline` is no regular expression (unclosed group): "java (-jar"
             j.toml:8: `guard.never.exe` must be an absolute path, not "sshd"
-            j.toml:8: a rule of `guard.never` needs at least one of comm, unit, cgroup, uid, exe, cmdline
-            j.toml:9: a [[policy]] needs a `source`: "builtin:balanced" or the path of a .wasm file
-            j.toml:11: `policy.weight` must be a whole number from 1 to 100, not 500
-            j.toml:12: `grants` knows cmdlines, exes, pss-bytes, not "environment"
-            j.toml:14: `limits.ballot_entries` must be a whole number from 1 to 4096, not 5000
+            j.toml:8: `guard.never.user` "no-such-user" is no user of this host: mend the name (`getent passwd`), or give the uid
+            j.toml:8: a rule of `guard.never` needs at least one of comm, unit, cgroup, user, uid, exe, cmdline
+            j.toml:9: `guard.never.user` "-1" is no user of this host: mend the name (`getent passwd`), or give the uid
+            j.toml:9: `guard.never.user` "4294967295" is no uid: it must be less than 4294967295
+            j.toml:9: `guard.never.user` must be a text in quotes or a whole number, not a value of type boolean
+            j.toml:9: a rule of `guard.never` has `user` or `uid`, not both
+            j.toml:10: a [[policy]] needs a `source`: "builtin:balanced" or the path of a .wasm file
+            j.toml:12: `policy.weight` must be a whole number from 1 to 100, not 500
+            j.toml:13: `grants` knows cmdlines, exes, pss-bytes, not "environment"
+            j.toml:15: `limits.ballot_entries` must be a whole number from 1 to 4096, not 5000
         "#]],
     );
 }

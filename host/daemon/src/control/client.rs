@@ -5,24 +5,25 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use super::place::socket;
 use super::show;
-use super::socket;
 use super::wire::{Answer, Ask, Request, Response, VERSION};
 use crate::failure::Failure;
+use crate::users::Users;
 
 /// A reload compiles: that may take a while on a busy host.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Asks and prints the answer.
 pub(crate) fn ask(state_dir: &Path, ask: Ask, is_json: bool) -> Result<(), Failure> {
-    let answer = call(state_dir, ask)?;
+    let answer = named(call(state_dir, ask)?);
     if let Answer::Refused { why } = answer {
         return Err(Failure::Failed(why));
     }
     let mut out = std::io::stdout().lock();
     let printed = if is_json { show::json(&mut out, &answer) } else { show::text(&mut out, &answer) };
     match printed {
-        // Whoever reads us has read enough.
+        // The reader has closed the pipe.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
         printed => {
             printed.map_err(|error| Failure::Failed(format!("standard output cannot be written: {error}")))?
@@ -34,6 +35,23 @@ pub(crate) fn ask(state_dir: &Path, ask: Ask, is_json: bool) -> Result<(), Failu
         }
         _ => Ok(()),
     }
+}
+
+/// Users get their names here and not in the daemon, since a look-up may wait for a server.
+fn named(mut answer: Answer) -> Answer {
+    let users = Users::here();
+    let name = |uid: Option<u32>| uid.and_then(|uid| users.name(uid));
+    match &mut answer {
+        Answer::History(history) => history.victims.iter_mut().for_each(|past| past.user = name(past.uid)),
+        Answer::Why(why) => {
+            why.user = name(why.uid);
+            if let Some(ranked) = &mut why.ranked {
+                ranked["user"] = why.user.clone().into();
+            }
+        }
+        Answer::Status(_) | Answer::Reload(_) | Answer::Refused { .. } => {}
+    }
+    answer
 }
 
 fn call(state_dir: &Path, ask: Ask) -> Result<Answer, Failure> {

@@ -5,18 +5,13 @@
 //! ```
 
 pub(crate) mod client;
+mod place;
 mod server;
 mod show;
 mod wire;
 
+pub(crate) use place::socket;
 pub(crate) use server::{Asked, listen};
 pub(crate) use wire::{
     Answer, Ask, Held, History, Past, PolicyStatus, QuarantinedModule, ReloadStatus, Status, Why,
 };
-
-use std::path::{Path, PathBuf};
-
-/// Where the socket is.
-pub(crate) fn socket(state_dir: &Path) -> PathBuf {
-    state_dir.join("control.sock")
-}

@@ -14,7 +14,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
-use super::socket;
+use super::place::socket;
 use super::wire::{Answer, Ask, Request, Response, VERSION};
 
 /// Clients at a time; more are turned away.
@@ -33,7 +33,7 @@ where
     F: Future<Output = bool> + 'static,
 {
     let path = socket(state_dir);
-    // One that a daemon before us left: we hold the state directory's lock, so it is nobody's.
+    // A daemon before us left it: we hold the state directory's lock, so no other daemon serves it.
     match remove_file(&path) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}

@@ -5,7 +5,8 @@ use std::io::{Result, Write};
 use jettison_model::text::Escaped;
 
 use super::wire::{Answer, History, PolicyStatus, QuarantinedModule, ReloadStatus, Status, Why};
-use crate::units::bytes;
+use crate::layout::bytes;
+use crate::users;
 
 /// Digits of a digest that are shown.
 const DIGEST_SHOWN: usize = 12;
@@ -49,8 +50,14 @@ fn status(out: &mut impl Write, status: &Status) -> Result<()> {
     if status.kernel_kills > 0 {
         writeln!(out, "kernel    its OOM killer took {} processes since the start", status.kernel_kills)?;
     }
+    if status.log_lines_lost > 0 {
+        writeln!(out, "log       {} lines were lost: it is not read", status.log_lines_lost)?;
+    }
     writeln!(out, "held      {} oom_score_adj values", status.held.len())?;
     writeln!(out, "underway  {} victims", status.underway)?;
+    if let Some(idle) = &status.idle {
+        writeln!(out, "idle      {idle}")?;
+    }
     if let Some(last) = &status.last_reload {
         reload(out, last)?;
     }
@@ -99,39 +106,42 @@ fn reload(out: &mut impl Write, reload: &ReloadStatus) -> Result<()> {
         writeln!(out, "          {}", Escaped(problem.as_bytes()))?;
     }
     for what in &reload.needs_restart {
-        writeln!(out, "          {what} has changed, which takes a restart")?;
+        writeln!(out, "          {what} has changed, which needs a restart")?;
     }
     Ok(())
 }
 
 fn history(out: &mut impl Write, history: &History) -> Result<()> {
     if history.victims.is_empty() {
-        writeln!(out, "nobody has been shut down since this daemon was started")?;
+        writeln!(out, "no process has been shut down since this daemon was started")?;
     }
     for past in &history.victims {
+        let user = users::shown(past.user.as_deref(), past.uid);
         if past.by == "kernel" {
             writeln!(
                 out,
-                "pid {} ({}): {}",
+                "pid {} ({}) of user {user}: {}",
                 past.pid,
                 Escaped(past.comm.as_bytes()),
                 Escaped(past.reason.as_bytes())
             )?;
             continue;
         }
-        let how = if past.killed { "SIGKILL" } else { "itself" };
-        writeln!(
+        let (comm, relief) = (Escaped(past.comm.as_bytes()), bytes(past.measured_relief_bytes));
+        write!(
             out,
-            "pid {} ({}), {} of {}: {}: went by {how} in {} ms, gave back {} of {}",
-            past.pid,
-            Escaped(past.comm.as_bytes()),
-            past.unit,
-            past.members,
-            past.cause,
-            past.took_ms,
-            bytes(past.measured_relief_bytes),
-            bytes(past.predicted_relief_bytes)
+            "pid {} ({comm}) of user {user}, {} of {}: {}: ",
+            past.pid, past.unit, past.members, past.cause
         )?;
+        if past.unanswered {
+            writeln!(out, "given up: it did not answer, and SIGKILL would take its service down")?;
+        } else if past.refused {
+            writeln!(out, "given up: the kernel refused every signal (EPERM)")?;
+        } else {
+            let how = if past.killed { "SIGKILL" } else { "itself" };
+            let (took_ms, predicted) = (past.took_ms, bytes(past.predicted_relief_bytes));
+            writeln!(out, "went by {how} in {took_ms} ms, gave back {relief} of {predicted}")?;
+        }
         writeln!(out, "    {}: {}", past.policy, Escaped(past.reason.as_bytes()))?;
         if !past.steps.is_empty() {
             writeln!(out, "    {}", Escaped(past.steps.join(", ").as_bytes()))?;
@@ -141,19 +151,24 @@ fn history(out: &mut impl Write, history: &History) -> Result<()> {
 }
 
 fn why(out: &mut impl Write, why: &Why) -> Result<()> {
+    let user = users::shown(why.user.as_deref(), why.uid);
     if let Some(excluded) = &why.excluded {
-        return writeln!(out, "never: {excluded}");
+        return writeln!(out, "never: {excluded}\nuser {user}");
     }
     let Some(ranked) = &why.ranked else { return Ok(()) };
     let word = |key: &str| ranked[key].as_str().unwrap_or_default().to_owned();
     let strength = ranked["urgency"].as_u64().or(ranked["strength"].as_u64());
     let strength = strength.map_or_else(String::new, |strength| format!(" {strength}"));
     writeln!(out, "rank {} ({}): {}{strength}", ranked["rank"], word("comm"), word("tier"))?;
+    writeln!(out, "user {user}")?;
     let adj = &ranked["oom_score_adj"];
     writeln!(out, "oom_score_adj {}, originally {}, wanted {}", adj["now"], adj["original"], adj["wanted"])?;
     for reason in ranked["reasons"].as_array().into_iter().flatten() {
         let text = reason["text"].as_str().unwrap_or_default();
         writeln!(out, "{}: {}", reason["policy"].as_str().unwrap_or_default(), Escaped(text.as_bytes()))?;
     }
-    Ok(())
+    match ranked["passed_over"].as_str() {
+        Some(passed) => writeln!(out, "passed over: {passed}"),
+        None => Ok(()),
+    }
 }

@@ -64,6 +64,9 @@ pub(crate) struct Status {
     pub(crate) tick_us: Quantiles,
     /// How late the loop's timer came at worst since the start.
     pub(crate) late_ms_max: u64,
+    /// Lines of the log that could not be written, since the start.
+    #[serde(default)]
+    pub(crate) log_lines_lost: u64,
     /// Of the last tick.
     pub(crate) cause: String,
     pub(crate) memory_total_bytes: u64,
@@ -75,7 +78,7 @@ pub(crate) struct Status {
     /// Memcgs that wake us when something happens in them.
     #[serde(default)]
     pub(crate) memcg_triggers: usize,
-    /// Whether we are told whom the kernel's OOM killer takes.
+    /// Whether the kernel's log tells which processes its OOM killer takes.
     #[serde(default)]
     pub(crate) has_kernel_log: bool,
     /// How many it took since the start, on the whole host.
@@ -88,6 +91,11 @@ pub(crate) struct Status {
     pub(crate) held: Vec<Held>,
     /// Victims that are on their way.
     pub(crate) underway: usize,
+    /// Why the last tick named no victim although memory is short, as a word and in words.
+    #[serde(default)]
+    pub(crate) outcome: Option<String>,
+    #[serde(default)]
+    pub(crate) idle: Option<String>,
     pub(crate) last_reload: Option<ReloadStatus>,
 }
 
@@ -98,7 +106,8 @@ pub(crate) struct PolicyStatus {
     pub(crate) digest: Option<String>,
     pub(crate) source: String,
     pub(crate) loaded_at: u64,
-    /// `active`, `shadow`, `quarantined`, `last-good` (it faults, and its last good protections stay) or `fault`.
+    /// `active`, `shadow`, `quarantined`, `last-good` (it faults, and its last good protections stay) or
+    /// `fault`.
     pub(crate) state: String,
     pub(crate) fault: Option<String>,
     pub(crate) consultations: u64,
@@ -155,10 +164,15 @@ pub(crate) struct History {
 pub(crate) struct Past {
     /// When it was named.
     pub(crate) at: u64,
-    /// Who shut it down: `jettison`, or the `kernel`, whose OOM killer was faster.
+    /// What shut it down: `jettison`, or the `kernel`, whose OOM killer was faster.
     #[serde(default = "jettison")]
     pub(crate) by: String,
     pub(crate) pid: u32,
+    #[serde(default)]
+    pub(crate) uid: Option<u32>,
+    /// Its name. The daemon leaves it out; the command that prints it looks it up.
+    #[serde(default)]
+    pub(crate) user: Option<String>,
     pub(crate) comm: String,
     pub(crate) cause: String,
     pub(crate) unit: String,
@@ -167,12 +181,43 @@ pub(crate) struct Past {
     pub(crate) reason: String,
     /// Whether it took SIGKILL.
     pub(crate) killed: bool,
+    /// The kernel refused every signal to it (EPERM): it was given up, and is excluded since.
+    #[serde(default)]
+    pub(crate) refused: bool,
+    /// A part of a service that went through its steps and is still there: it was given up on.
+    #[serde(default)]
+    pub(crate) unanswered: bool,
     /// What was done, in order: signals by their names, `hook NAME`, `stop-unit UNIT`, `... failed: WHY`.
     #[serde(default)]
     pub(crate) steps: Vec<String>,
     pub(crate) took_ms: u64,
     pub(crate) predicted_relief_bytes: u64,
     pub(crate) measured_relief_bytes: u64,
+}
+
+impl From<&jettison_tick::Past> for Past {
+    fn from(past: &jettison_tick::Past) -> Self {
+        Self {
+            at: past.at_ms,
+            by: if past.is_by_kernel { "kernel".into() } else { jettison() },
+            pid: past.pid,
+            uid: past.uid,
+            user: None,
+            comm: past.comm.clone(),
+            cause: past.cause.as_str().into(),
+            unit: past.target.into(),
+            members: past.members,
+            policy: past.policy.clone(),
+            reason: past.reason.clone(),
+            killed: past.was_killed,
+            refused: past.is_refused,
+            unanswered: past.is_unanswered,
+            steps: past.steps.clone(),
+            took_ms: past.took_ms,
+            predicted_relief_bytes: past.predicted_relief_bytes,
+            measured_relief_bytes: past.measured_relief_bytes,
+        }
+    }
 }
 
 fn jettison() -> String {
@@ -186,6 +231,12 @@ pub(crate) struct Why {
     /// When the tick's snapshot was taken.
     pub(crate) taken_at: u64,
     pub(crate) cause: String,
+    /// The effective user, if the kernel said.
+    #[serde(default)]
+    pub(crate) uid: Option<u32>,
+    /// Its name, looked up as in [`Past`].
+    #[serde(default)]
+    pub(crate) user: Option<String>,
     /// Its row of the ranking; none if it is excluded.
     pub(crate) ranked: Option<serde_json::Value>,
     /// Why it is excluded, if it is.

@@ -4,8 +4,8 @@ use jettison_sense::Survey;
 use jettison_sense::Version;
 use jettison_sense::survey::{Capability, SwapKind};
 
-use super::Check;
-use crate::units::bytes;
+use super::check::Check;
+use crate::layout::bytes;
 
 pub(super) const ALL: &[fn(&Survey) -> Check] = &[
     psi,
@@ -22,6 +22,14 @@ pub(super) const ALL: &[fn(&Survey) -> Check] = &[
     service_manager,
 ];
 
+/// Only where there is something to report: a file that exists but cannot be read or parsed.
+pub(super) fn files(survey: &Survey) -> Option<Check> {
+    let faults: Vec<String> =
+        survey.faults.iter().map(|fault| format!("{}: {}", fault.path, fault.what)).collect();
+    let advice = "What these files would tell is not known, and the checks that need them may be wrong.";
+    (!faults.is_empty()).then(|| Check::lacking("files", faults.join("; "), advice))
+}
+
 fn psi(survey: &Survey) -> Check {
     if survey.has_psi {
         return Check::ok("psi", "the kernel measures memory pressure and can wake the daemon by it");
@@ -33,7 +41,10 @@ fn psi(survey: &Survey) -> Check {
 fn cgroup(survey: &Survey) -> Check {
     match &survey.hierarchy {
         Some(found) if found.version == Version::V2 => {
-            Check::ok("cgroup", format!("v2 at {}", found.mount.display()))
+            let limited = survey.root_limit_bytes.map_or_else(String::new, |limit| {
+                format!("; its root has a limit of {}, within which memory is looked after", bytes(limit))
+            });
+            Check::ok("cgroup", format!("v2 at {}{limited}", found.mount.display()))
         }
         Some(found) => Check::lacking(
             "cgroup",
@@ -108,7 +119,7 @@ fn oom_settings(survey: &Survey) -> Check {
         (Some(0) | None, Some(_)) => Check::lacking(
             "oom-settings",
             "vm.oom_kill_allocating_task is on",
-            "The kernel's OOM killer takes whoever allocates, whatever values the daemon holds. Set it to 0.",
+            "The kernel's OOM killer takes the process that allocates, whatever values the daemon holds. Set it to 0.",
         ),
         (Some(mode), _) => Check::lacking(
             "oom-settings",
@@ -180,7 +191,7 @@ fn other_daemons(survey: &Survey) -> Check {
     Check::lacking("other-daemons", format!("{} is running", names.join(", ")), advice)
 }
 
-/// Who stops units where a policy asks for that.
+/// The service manager, which stops service units where a policy asks for that.
 fn service_manager(survey: &Survey) -> Check {
     let name = "service-manager";
     match (survey.has_systemd, survey.has_systemd_socket, survey.has_system_bus) {

@@ -3,7 +3,7 @@
 use jettison_sense::Survey;
 use jettison_sense::survey::Feature;
 
-use super::Check;
+use super::check::Check;
 
 pub(super) const ALL: &[fn(&Survey) -> Check] = &[release, pidfd, mrelease, cgroup_kill];
 
@@ -24,7 +24,7 @@ fn pidfd(survey: &Survey) -> Check {
 }
 
 fn mrelease(survey: &Survey) -> Check {
-    let advice = "Works without: the memory of who was killed comes back when it gets to exit, which may take longer on a stalled host.";
+    let advice = "Works without: the memory of a killed process comes back when it exits, which may take longer on a stalled host.";
     feature("process-mrelease", "process_mrelease is there", survey.mrelease, advice)
 }
 

@@ -5,7 +5,8 @@ use std::io::{IsTerminal, Result, Write};
 use jettison_sense::Survey;
 use serde::Serialize;
 
-use super::{Check, Status, checks, kernel};
+use super::check::{Check, Status};
+use super::{checks, kernel};
 use crate::layout::{Paint, WIDTH, wrap};
 
 /// Columns before the text.
@@ -39,7 +40,7 @@ struct WireCheck<'a> {
 impl Report {
     pub(super) fn of(survey: &Survey) -> Self {
         let checks = checks::ALL.iter().chain(kernel::ALL);
-        Self { checks: checks.map(|check| check(survey)).collect() }
+        Self { checks: checks.map(|check| check(survey)).chain(checks::files(survey)).collect() }
     }
 
     /// The names of what enforcing cannot do without.

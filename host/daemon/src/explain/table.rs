@@ -2,34 +2,37 @@
 
 use std::io::{IsTerminal, Result, Write};
 
-use jettison_decide::plan::{BUILT_IN, built_in_reason};
+use jettison_decide::{BUILT_IN, Passed, built_in_reason};
 use jettison_model::text::Escaped;
 use jettison_model::{Cause, Ranked, Snapshot, Target, Tier};
+use jettison_tick::Decision;
 
-use super::Explained;
-use crate::layout::{Paint, WIDTH, cut, wrap};
-use crate::pipeline::Decision;
+use super::explained::Explained;
+use crate::layout::{Paint, WIDTH, bytes, cut, wrap};
 use crate::policies::Policies;
-use crate::units::bytes;
+use crate::users::shown;
 
 /// Columns that stand before the reason.
-const BEFORE_REASON: usize = 59;
+const BEFORE_REASON: usize = 68;
 /// Columns that stand before everything else.
 const BEFORE_WORDS: usize = 10;
 
 pub(super) fn print(out: &mut (impl Write + IsTerminal), explained: &Explained, top: usize) -> Result<()> {
-    let Explained { snapshot, policies: asked, decision, sense_us, .. } = explained;
+    let Explained { snapshot, policies: asked, decision, passed, sense_us, users, .. } = explained;
     let paint = Paint::of(out);
     memory(out, snapshot, decision)?;
     policies(out, asked, decision, paint)?;
     writeln!(out)?;
     writeln!(
         out,
-        "{:>4} {:>7} {:<15} {:<14} {:>8} {:>4}  WHY",
-        "RANK", "PID", "NAME", "TIER", "RELIEF", "ADJ"
+        "{:>4} {:>7} {:<8} {:<15} {:<14} {:>8} {:>4}  WHY",
+        "RANK", "PID", "USER", "NAME", "TIER", "RELIEF", "ADJ"
     )?;
     for (rank, ranked) in (1..).zip(&decision.ranking.order).take(top) {
-        row(out, rank, snapshot, decision, ranked, paint)?;
+        let passed = passed.get(&ranked.row).filter(|&&passed| passed != Passed::NotNeeded);
+        let uid = snapshot.processes.uid(ranked.row as usize);
+        let user = shown(uid.and_then(|uid| users.name(uid)).as_deref(), uid);
+        row(out, rank, (snapshot, decision), ranked, &user, passed, paint)?;
     }
     let hidden = decision.ranking.order.len().saturating_sub(top);
     if hidden > 0 {
@@ -54,10 +57,11 @@ fn memory(out: &mut impl Write, snapshot: &Snapshot, decision: &Decision) -> Res
     }
     writeln!(out)?;
     let verdict = match (snapshot.request.cause, decision.plan.victims.as_slice()) {
-        (Cause::Routine | Cause::Manual | Cause::Warning, _) => "nobody has to go now".to_string(),
-        (Cause::Pressure | Cause::Critical | Cause::MemcgLimit, []) => {
-            format!("nobody would go: {}", decision.plan.idle.unwrap_or("no victim was found"))
-        }
+        (Cause::Routine | Cause::Manual | Cause::Warning, _) => "no process has to go now".to_string(),
+        (Cause::Pressure | Cause::Critical | Cause::MemcgLimit, []) => match decision.plan.idle {
+            Some(idle) => format!("no process would go: {idle}"),
+            None => "no process would go".into(),
+        },
         (Cause::Pressure | Cause::Critical | Cause::MemcgLimit, [first, ..]) => format!(
             "{} ({}) would go now, to give back {}",
             first.root.pid,
@@ -96,9 +100,10 @@ fn policies(out: &mut impl Write, asked: &Policies, decision: &Decision, paint: 
 fn row(
     out: &mut impl Write,
     rank: usize,
-    snapshot: &Snapshot,
-    decision: &Decision,
+    (snapshot, decision): (&Snapshot, &Decision),
     ranked: &Ranked,
+    user: &str,
+    passed: Option<&Passed>,
     paint: Paint,
 ) -> Result<()> {
     let processes = &snapshot.processes;
@@ -115,13 +120,16 @@ fn row(
     let mut lines = why.iter();
     writeln!(
         out,
-        "{rank:>4} {:>7} {:<15} {tier} {:>8} {adj:>4}  {}",
+        "{rank:>4} {:>7} {:<8} {:<15} {tier} {:>8} {adj:>4}  {}",
         ranked.id.pid,
+        cut(user, 8),
         cut(&name, 15),
         bytes(ranked.relief_bytes),
         lines.next().map_or("", String::as_str)
     )?;
-    lines.try_for_each(|line| writeln!(out, "{:BEFORE_REASON$}{line}", ""))
+    lines.try_for_each(|line| writeln!(out, "{:BEFORE_REASON$}{line}", ""))?;
+    let passed = passed.map(|passed| wrap(&format!("passed over: {passed}"), WIDTH - BEFORE_REASON));
+    passed.iter().flatten().try_for_each(|line| writeln!(out, "{:BEFORE_REASON$}{line}", ""))
 }
 
 fn why(snapshot: &Snapshot, decision: &Decision, ranked: &Ranked) -> String {
@@ -158,5 +166,5 @@ fn excluded(out: &mut impl Write, decision: &Decision) -> Result<()> {
         }
     }
     let words: Vec<String> = counts.iter().map(|(word, count)| format!("{count} {word}")).collect();
-    writeln!(out, "excluded  {}", if words.is_empty() { "nobody".into() } else { words.join(", ") })
+    writeln!(out, "excluded  {}", if words.is_empty() { "none".into() } else { words.join(", ") })
 }

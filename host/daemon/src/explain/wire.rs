@@ -2,14 +2,15 @@
 
 use std::borrow::Cow;
 
-use jettison_decide::plan::{BUILT_IN, built_in_reason};
+use jettison_decide::{BUILT_IN, Passed, built_in_reason};
 use jettison_model::column::known_u64;
-use jettison_model::{Plan, Ranked, Snapshot, Step, Target, Tier, Victim, column};
+use jettison_model::{Idle, Plan, Ranked, Snapshot, Step, Target, Tier, Victim, column};
+use jettison_tick::Decision;
 use serde::Serialize;
 
-use super::Explained;
-use crate::pipeline::Decision;
+use super::explained::Explained;
 use crate::policies::Policies;
+use crate::users::Users;
 
 #[derive(Serialize)]
 pub(super) struct Explanation<'a> {
@@ -63,10 +64,20 @@ struct Fault {
     message: String,
 }
 
+/// The effective user; null where the kernel did not say. Its name is null, too, where the uid has none, and
+/// where the snapshot is of another host.
+#[derive(Serialize)]
+struct Owner {
+    uid: Option<u32>,
+    user: Option<String>,
+}
+
 #[derive(Serialize)]
 struct Rank<'a> {
     rank: usize,
     pid: u32,
+    #[serde(flatten)]
+    owner: Owner,
     comm: Cow<'a, str>,
     tier: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,6 +89,8 @@ struct Rank<'a> {
     oom_score_adj: Adj,
     reasons: Vec<Reason<'a>>,
     shutdown: Vec<WireStep<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    passed_over: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -112,6 +125,8 @@ enum WireStep<'a> {
 #[derive(Serialize)]
 struct Excluded<'a> {
     pid: u32,
+    #[serde(flatten)]
+    owner: Owner,
     comm: Cow<'a, str>,
     reason: &'static str,
 }
@@ -119,7 +134,8 @@ struct Excluded<'a> {
 #[derive(Serialize)]
 struct WirePlan<'a> {
     armed: bool,
-    idle: Option<&'static str>,
+    outcome: Option<&'static str>,
+    idle: Option<String>,
     victims: Vec<WireVictim<'a>>,
     holds: Vec<WireHold>,
 }
@@ -127,6 +143,8 @@ struct WirePlan<'a> {
 #[derive(Serialize)]
 struct WireVictim<'a> {
     pid: u32,
+    #[serde(flatten)]
+    owner: Owner,
     comm: Cow<'a, str>,
     members: usize,
     policy: &'a str,
@@ -150,7 +168,8 @@ struct Timings {
 
 impl<'a> Explanation<'a> {
     pub(super) fn of(explained: &'a Explained) -> Self {
-        let Explained { snapshot, policies: asked, decision, sense_us, sense_faults } = explained;
+        let Explained { snapshot, policies: asked, users, decision, passed, sense_us, sense_faults } =
+            explained;
         let host = &snapshot.host;
         Self {
             schema: "jettison.explain/1",
@@ -170,10 +189,12 @@ impl<'a> Explanation<'a> {
             policies: policies(asked, decision),
             ranking: (1..)
                 .zip(&decision.ranking.order)
-                .map(|(rank, ranked)| Rank::of(rank, snapshot, decision, ranked))
+                .map(|(rank, ranked)| {
+                    Rank::of(rank, snapshot, users, decision, ranked).passed_over(passed.get(&ranked.row))
+                })
                 .collect(),
-            excluded: excluded(snapshot, decision),
-            plan: WirePlan::of(snapshot, &decision.plan),
+            excluded: excluded(snapshot, users, decision),
+            plan: WirePlan::of(snapshot, users, &decision.plan),
             sense_faults: *sense_faults,
             timings_us: Timings {
                 sense: *sense_us,
@@ -184,11 +205,18 @@ impl<'a> Explanation<'a> {
     }
 }
 
-/// The row of one process.
-pub(crate) fn ranked(snapshot: &Snapshot, decision: &Decision, pid: u32) -> Option<serde_json::Value> {
+/// The row of one process, without the name of its user: the daemon looks up none.
+pub(crate) fn ranked(
+    snapshot: &Snapshot,
+    decision: &Decision,
+    passed: &[(u32, Passed)],
+    pid: u32,
+) -> Option<serde_json::Value> {
     let mut order = (1..).zip(&decision.ranking.order);
     let (rank, ranked) = order.find(|(_, ranked)| ranked.id.pid == pid)?;
-    serde_json::to_value(Rank::of(rank, snapshot, decision, ranked)).ok()
+    let passed = passed.iter().find(|(row, _)| *row == ranked.row).map(|(_, passed)| passed);
+    let rank = Rank::of(rank, snapshot, &Users::Elsewhere, decision, ranked);
+    serde_json::to_value(rank.passed_over(passed)).ok()
 }
 
 fn percent(hundredths: u32) -> Option<f64> {
@@ -223,11 +251,12 @@ fn policies<'a>(asked: &'a Policies, decision: &'a Decision) -> Vec<Policy<'a>> 
         .collect()
 }
 
-fn excluded<'a>(snapshot: &'a Snapshot, decision: &Decision) -> Vec<Excluded<'a>> {
+fn excluded<'a>(snapshot: &'a Snapshot, users: &Users, decision: &Decision) -> Vec<Excluded<'a>> {
     let excluded = decision.ranking.excluded.iter();
     excluded
         .map(|&(row, reason)| Excluded {
             pid: pid(snapshot, row),
+            owner: Owner::of(snapshot, users, Some(row as usize)),
             comm: comm(snapshot, row),
             reason: reason.as_str(),
         })
@@ -242,8 +271,21 @@ fn comm(snapshot: &Snapshot, row: u32) -> Cow<'_, str> {
     String::from_utf8_lossy(snapshot.processes.comms.get(row as usize))
 }
 
+impl Owner {
+    fn of(snapshot: &Snapshot, users: &Users, row: Option<usize>) -> Self {
+        let uid = row.and_then(|row| snapshot.processes.uid(row));
+        Self { uid, user: uid.and_then(|uid| users.name(uid)) }
+    }
+}
+
 impl<'a> Rank<'a> {
-    fn of(rank: usize, snapshot: &'a Snapshot, decision: &'a Decision, ranked: &Ranked) -> Self {
+    fn of(
+        rank: usize,
+        snapshot: &'a Snapshot,
+        users: &Users,
+        decision: &'a Decision,
+        ranked: &Ranked,
+    ) -> Self {
         let processes = &snapshot.processes;
         let row = ranked.row as usize;
         let entries = || {
@@ -263,6 +305,7 @@ impl<'a> Rank<'a> {
         Self {
             rank,
             pid: ranked.id.pid,
+            owner: Owner::of(snapshot, users, Some(row)),
             comm: comm(snapshot, ranked.row),
             tier: ranked.tier.as_str(),
             urgency: match ranked.tier {
@@ -289,7 +332,12 @@ impl<'a> Rank<'a> {
             },
             reasons,
             shutdown: shutdown.into_iter().flatten().map(WireStep::of).collect(),
+            passed_over: None,
         }
+    }
+
+    fn passed_over(self, passed: Option<&Passed>) -> Self {
+        Self { passed_over: passed.map(ToString::to_string), ..self }
     }
 }
 
@@ -304,9 +352,10 @@ impl<'a> WireStep<'a> {
 }
 
 impl<'a> WirePlan<'a> {
-    fn of(snapshot: &Snapshot, plan: &'a Plan) -> Self {
+    fn of(snapshot: &Snapshot, users: &Users, plan: &'a Plan) -> Self {
         let victim = |victim: &'a Victim| WireVictim {
             pid: victim.root.pid,
+            owner: Owner::of(snapshot, users, snapshot.processes.row_of(victim.root)),
             comm: String::from_utf8_lossy(&victim.comm),
             members: victim.members.len(),
             policy: &victim.policy,
@@ -316,7 +365,8 @@ impl<'a> WirePlan<'a> {
         let holds = plan.holds.iter();
         Self {
             armed: snapshot.request.cause.is_armed(),
-            idle: plan.idle,
+            outcome: plan.idle.map(Idle::as_str).or((!plan.victims.is_empty()).then_some("victims")),
+            idle: plan.idle.map(|idle| idle.to_string()),
             victims: plan.victims.iter().map(victim).collect(),
             holds: holds
                 .map(|hold| WireHold { pid: hold.id.pid, original: hold.original, value: hold.value })

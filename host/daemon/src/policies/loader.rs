@@ -1,5 +1,6 @@
 //! From a configured source to a policy that can be consulted.
 
+use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use jettison_model::{Cause, Fault, Snapshot, column};
 use jettison_policy::{Compiled, Compiler, Engine, Limits, Policy};
 
 use super::trust::distrust;
+use crate::bounded;
 use crate::config::{Grants, PolicyConfig, Source};
 
 /// Loads policies. Cloning shares the engine that runs them.
@@ -21,8 +23,8 @@ pub(crate) struct Loader {
 }
 
 impl Loader {
-    /// `program` is this very binary, for the compiling child; `hooks` are the names under `[hooks]`. With `is_wary` a
-    /// module that others could have written is refused.
+    /// `program` is this very binary, for the compiling child; `hooks` are the names under `[hooks]`. With
+    /// `is_wary` a module that others could have written is refused.
     pub(crate) fn new(program: PathBuf, limits: Limits, hooks: Vec<String>, is_wary: bool) -> Self {
         let (compiler, engine) = (Compiler::new(program), Engine::new(limits));
         Self { compiler, engine, limits, hooks, is_wary }
@@ -33,8 +35,8 @@ impl Loader {
         self.ready(config, &self.compiled(config)?)
     }
 
-    /// Loads one that is to replace another: first on an engine of its own, where it is consulted on a made-up snapshot
-    /// and on `live`, so that whatever it does there disturbs no tick.
+    /// Loads one that is to replace another: first on an engine of its own, where it is consulted on a
+    /// made-up snapshot and on `live`, so that whatever it does there disturbs no tick.
     pub(crate) fn load_on_trial(&self, config: &PolicyConfig, live: &Snapshot) -> Result<Policy, Fault> {
         let compiled = self.compiled(config)?;
         let aside = Self { engine: Engine::new(self.limits), ..self.clone() };
@@ -62,7 +64,8 @@ impl Loader {
             Source::Builtin(name) => match jettison_policy::builtin(name) {
                 Some(bytes) => Ok(bytes.to_vec()),
                 None => Err(missing(format!(
-                    "there is no built-in policy `{name}`; the one there is, is `balanced`"
+                    "there is no built-in policy `{name}`; there are `{}`",
+                    jettison_policy::BUILTINS.join("` and `")
                 ))),
             },
             Source::File(path) => self.file(path),
@@ -70,19 +73,17 @@ impl Loader {
     }
 
     fn file(&self, path: &Path) -> Result<Vec<u8>, Fault> {
-        let unread = |error: std::io::Error| missing(error.to_string());
-        let size = std::fs::metadata(path).map_err(unread)?.len();
-        if size > MODULE_BYTES_MAX {
-            return Err(Fault::Compile {
-                detail: format!("it has {size} bytes, at most {MODULE_BYTES_MAX} are taken"),
-            });
-        }
+        let unread = |error: Error| missing(error.to_string());
+        let module = bounded::read(path, MODULE_BYTES_MAX).map_err(|error| match error.kind() {
+            ErrorKind::FileTooLarge => Fault::Compile { detail: error.to_string() },
+            _ => unread(error),
+        })?;
         if self.is_wary
             && let Some(why) = distrust(path).map_err(unread)?
         {
             return Err(Fault::Distrusted { why });
         }
-        std::fs::read(path).map_err(unread)
+        Ok(module)
     }
 
     fn compiled(&self, config: &PolicyConfig) -> Result<Compiled, Fault> {

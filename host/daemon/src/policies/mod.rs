@@ -9,17 +9,17 @@ mod loader;
 mod stats;
 mod trust;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jettison_model::{Fault, Needs, Snapshot, Vote};
-use jettison_policy::{Limits, LogLine, Policy};
+use jettison_policy::{Limits, Policy};
+use jettison_tick::clock::Clock;
+use jettison_tick::{Consult, Consulted, LogLine};
 
-use crate::clock::Clock;
 use crate::config::PolicyConfig;
-use crate::pipeline::Consult;
 
 pub(crate) use loader::Loader;
-pub(crate) use stats::{Samples, Stats};
+pub(crate) use stats::Stats;
 
 /// One configured policy.
 pub(crate) struct Loaded {
@@ -61,22 +61,18 @@ impl Loaded {
         self.last_fault = answer.as_ref().err().cloned();
         let PolicyConfig { name, weight, shadow, .. } = &self.config;
         let vote = Vote { policy: name.clone(), weight: *weight, shadow: *shadow, answer };
+        let line = |line: jettison_policy::LogLine| LogLine { level: line.level, message: line.message };
+        let log = log.into_iter().map(line).collect();
         (vote, Consulted { fuel, us: stopwatch.us(), log })
     }
-}
-
-/// What one policy's consultation cost, and what it wrote to the log.
-pub(crate) struct Consulted {
-    pub(crate) fuel: u64,
-    pub(crate) us: u64,
-    pub(crate) log: Vec<LogLine>,
 }
 
 /// All configured policies, in the order of the configuration.
 pub(crate) struct Policies {
     pub(crate) loader: Loader,
     pub(crate) loaded: Vec<Loaded>,
-    /// So many faults in a row put a module into quarantine: it is not consulted again until it changes or is lifted.
+    /// So many faults in a row put a module into quarantine: it is not consulted again until it changes or is
+    /// lifted.
     pub(crate) quarantine_faults: u32,
 }
 
@@ -91,14 +87,22 @@ impl Policies {
         Self { loader, loaded, quarantine_faults: u32::MAX }
     }
 
-    /// For commands that answer once: whoever calls has named the modules, or root's configuration has.
+    /// For commands that answer once. Their caller has named the modules, or root's configuration has.
     pub(crate) fn for_a_look(
         configs: Vec<PolicyConfig>,
         limits: Limits,
         hooks: Vec<String>,
         program: PathBuf,
+        cache: Option<&Path>,
     ) -> Self {
-        Self::load(configs, Loader::new(program, limits, hooks, false))
+        let loader = Loader::new(program, limits, hooks, false);
+        Self::load(
+            configs,
+            match cache {
+                Some(directory) => loader.with_cache(directory),
+                None => loader,
+            },
+        )
     }
 
     /// Lets those in quarantine be consulted again. Returns how many there were.

@@ -1,9 +1,6 @@
 //! What a policy's consultations came to.
 
-use std::collections::VecDeque;
-
-/// Consultations that quantiles are taken from, the last ones.
-const SAMPLES: usize = 256;
+use jettison_tick::Samples;
 
 /// What a policy's consultations came to since it was loaded.
 #[derive(Clone, Debug, Default)]
@@ -39,28 +36,6 @@ impl Stats {
     /// Microseconds, likewise.
     pub(crate) fn us(&self) -> (u64, u64) {
         self.us.quantiles()
-    }
-}
-
-/// The last few hundred of something.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Samples(VecDeque<u64>);
-
-impl Samples {
-    pub(crate) fn push(&mut self, value: u64) {
-        if self.0.len() == SAMPLES {
-            self.0.pop_front();
-        }
-        self.0.push_back(value);
-    }
-
-    /// Median and 99th percentile.
-    pub(crate) fn quantiles(&self) -> (u64, u64) {
-        let mut sorted: Vec<u64> = self.0.iter().copied().collect();
-        sorted.sort_unstable();
-        let at =
-            |percent: usize| sorted.get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1)));
-        (at(50).copied().unwrap_or(0), at(99).copied().unwrap_or(0))
     }
 }
 

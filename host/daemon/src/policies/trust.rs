@@ -1,4 +1,5 @@
-//! Whose file a module is. It decides who dies, so only root, or the user that the daemon runs as, may have written it.
+//! Trust in a module's file. A module decides which processes end, so only root, or the daemon's own user,
+//! may have written it.
 
 use std::fs::{Metadata, metadata};
 use std::io::Result;
@@ -8,13 +9,13 @@ use std::path::Path;
 use rustix::fs::{StatVfsMountFlags, statvfs};
 use rustix::process::geteuid;
 
-/// Bits of the mode with which somebody else could write.
+/// Bits of the mode that let other users write.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 
-/// Why a module is not to be trusted: the file, the directory it is in, or the directory of a link to it is another
-/// user's, or others may write to it. `None` if all is well.
+/// Why a module is not to be trusted: the file, the directory it is in, or the directory of a link to it is
+/// another user's, or others may write to it. `None` if all is well.
 ///
-/// On a read-only mount nobody can write, whatever the mode says: that is how Kubernetes mounts a ConfigMap.
+/// A read-only mount cannot be written, whatever the mode says: that is how Kubernetes mounts a ConfigMap.
 pub(super) fn distrust(path: &Path) -> Result<Option<String>> {
     let file = path.canonicalize()?;
     if let Some(why) = of(&file)? {

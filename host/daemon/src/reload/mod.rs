@@ -1,7 +1,7 @@
 //! Changing policies and settings on a running daemon, in two phases.
 //!
 //! ```text
-//! watch ─▶ Sources changed? ─▶ Job (a thread: read, compile in a child, trial) ─▶ Reloaded ─▶ swapped between two ticks
+//! watch ─▶ Sources changed? ─▶ Job (a thread: read, compile in a child, trial) ─▶ Reloaded ─▶ swap
 //!                                                  └─▶ problems: nothing changes
 //! ```
 
@@ -98,12 +98,12 @@ impl Job {
         }
     }
 
-    /// Prepares everything, or says everything that is wrong. A policy that was faulted before and has not changed for the
-    /// better is no reason to refuse the rest.
+    /// Prepares everything, or says everything that is wrong. A policy that was faulted before and has not
+    /// changed for the better is no reason to refuse the rest.
     pub(crate) fn run(mut self) -> Prepared {
         let told = |problems: Vec<Problem>| Refusal::of(problems.iter().map(ToString::to_string).collect());
         let mut config = Config::read(self.config_path.as_deref()).map_err(told)?;
-        let hooks: Vec<String> = config.hooks.keys().cloned().collect();
+        let hooks: Vec<String> = config.live.hooks.keys().cloned().collect();
         self.loader.hooks.clone_from(&hooks);
         let mut refusal = Refusal::default();
         let mut policies = Vec::new();

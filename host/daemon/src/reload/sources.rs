@@ -36,8 +36,8 @@ impl Sources {
         parent(&self.config).join("policies.d")
     }
 
-    /// The directories in which something happens when one of the files changes: each file's own, that of what a link
-    /// leads to and, where a directory is not there, the nearest one above it.
+    /// The directories in which something happens when one of the files changes: each file's own, that of
+    /// what a link leads to and, where a directory is not there, the nearest one above it.
     pub(crate) fn directories(&self) -> Vec<PathBuf> {
         let drop_ins = self.drop_ins();
         let files = self.modules.iter().chain([&self.config]);

@@ -31,13 +31,13 @@ impl Watcher {
         Ok(Self { inotify, watched: BTreeMap::new(), names: Names::default() })
     }
 
-    /// The other end: who reads the events.
+    /// What reads the events.
     pub(crate) fn writers(&self) -> Writers {
         Writers { open: BTreeSet::new(), names: Rc::clone(&self.names) }
     }
 
-    /// Watches the directories of these files and no others. One that has been deleted and made again is watched again. What cannot
-    /// be watched is returned with the reason.
+    /// Watches the directories of these files and no others. One that has been deleted and made again is
+    /// watched again. What cannot be watched is returned with the reason.
     pub(crate) fn set(&mut self, sources: &Sources) -> Vec<String> {
         self.names.replace(sources.names());
         let flags = WatchFlags::CREATE
@@ -73,7 +73,7 @@ impl AsFd for Watcher {
     }
 }
 
-/// Files of ours that somebody has begun to write and not closed yet.
+/// Files of ours that a program has open for writing.
 pub(crate) struct Writers {
     open: BTreeSet<(i32, Vec<u8>)>,
     names: Names,

@@ -2,24 +2,24 @@
 
 use jettison_model::Fault;
 
-use super::daemon::Daemon;
-use crate::control::{Answer, Ask, Asked, Held, History, PolicyStatus, Status, Why};
+use super::daemon::{Daemon, mode};
+use crate::control::{Answer, Ask, Asked, Held, History, Past, PolicyStatus, Status, Why};
 use crate::explain;
 use crate::policies::Loaded;
 
-impl Daemon {
+impl Daemon<'_> {
     /// Answers, or lets a reload answer once it is over.
     pub(super) fn answer(&mut self, (ask, sender): Asked) {
         let answer = match ask {
             Ask::Status => Answer::Status(Box::new(self.status())),
             Ask::Reload { lift } => {
                 if lift {
-                    self.core.pipeline.policies.lift_quarantine();
+                    self.ticker.policies_mut().lift_quarantine();
                 }
                 return self.begin_reload(Some(sender));
             }
             Ask::History => {
-                let victims = self.core.history.iter().cloned().collect();
+                let victims = self.ticker.history().map(Past::from).collect();
                 Answer::History(History { schema: "jettison.history/1".into(), victims })
             }
             Ask::Why { pid } => self.why(pid),
@@ -29,51 +29,54 @@ impl Daemon {
     }
 
     fn status(&mut self) -> Status {
-        let memory = self.core.pipeline.sensor.probe();
+        let memory = self.ticker.probe();
         let (total, available) = memory.map_or((0, 0), |memory| (memory.total_bytes, memory.available_bytes));
-        let settings = &self.core.pipeline.settings;
+        let ticker = &self.ticker;
+        let settings = ticker.pipeline().settings();
+        let idle = ticker.last().and_then(|last| last.plan.idle);
         let thresholds = &settings.thresholds;
-        let held = self.core.ledger.held();
         Status {
             schema: "jettison.status/1".into(),
             pid: settings.own_pid,
-            mode: if self.core.is_dry { "dry-run".into() } else { "enforce".into() },
+            mode: mode(ticker).into(),
             scope: settings.scope.clone(),
             started_at: self.started_at_ms,
-            ticks: self.core.ticks,
-            tick_us: self.core.tick_us.quantiles().into(),
+            ticks: ticker.ticks(),
+            tick_us: ticker.tick_us().quantiles().into(),
             late_ms_max: self.late_ms_max,
-            cause: self.core.pipeline.snapshot.request.cause.as_str().into(),
+            log_lines_lost: self.log.lines_lost(),
+            cause: ticker.pipeline().snapshot().request.cause.as_str().into(),
             memory_total_bytes: total,
             memory_available_bytes: available,
             warn_bytes: thresholds.warn.of(total),
             act_bytes: thresholds.act.of(total),
             critical_bytes: thresholds.critical.of(total),
-            psi_triggers: self.wakers.psi_triggers(),
-            memcg_triggers: self.wakers.memcgs(),
-            has_kernel_log: self.wakers.has_kernel_log(),
-            kernel_kills: self.core.kernel_kills,
-            policies: self.core.pipeline.policies.loaded.iter().map(|loaded| self.policy(loaded)).collect(),
+            psi_triggers: self.triggers.psi_triggers(),
+            memcg_triggers: self.triggers.memcgs(),
+            has_kernel_log: self.triggers.has_kernel_log(),
+            kernel_kills: ticker.kernel_kills(),
+            policies: ticker.pipeline().policies().loaded.iter().map(|loaded| self.policy(loaded)).collect(),
             quarantined: self.reloading.quarantined.clone(),
-            held: held
+            held: ticker
+                .held()
                 .map(|hold| Held { pid: hold.id.pid, original: hold.original, value: hold.value })
                 .collect(),
-            underway: self.core.underway.len(),
+            underway: ticker.underway().len(),
+            outcome: idle.map(|idle| idle.as_str().into()),
+            idle: idle.map(|idle| idle.to_string()),
             last_reload: self.reloading.last.clone(),
         }
     }
 
     fn why(&self, pid: u32) -> Answer {
-        let snapshot = &self.core.pipeline.snapshot;
-        let Some(decision) = &self.core.last else {
+        let snapshot = self.ticker.pipeline().snapshot();
+        let Some(decision) = self.ticker.last() else {
             return Answer::Refused { why: "there has been no tick yet: ask again in a moment".into() };
         };
-        let excluded = decision
-            .ranking
-            .excluded
-            .iter()
-            .find(|(row, _)| snapshot.processes.pids.get(*row as usize) == Some(&pid));
-        let ranked = explain::ranked(snapshot, decision, pid);
+        let row = snapshot.processes.pids.binary_search(&pid).ok();
+        let excluded = decision.ranking.excluded.iter().find(|&&(at, _)| row == Some(at as usize));
+        let passed = self.ticker.pipeline().passed(decision);
+        let ranked = explain::ranked(snapshot, decision, &passed, pid);
         if ranked.is_none() && excluded.is_none() {
             return Answer::Refused { why: format!("the last tick saw no process {pid}") };
         }
@@ -81,6 +84,8 @@ impl Daemon {
             schema: "jettison.why/1".into(),
             taken_at: snapshot.taken_at_ms,
             cause: snapshot.request.cause.as_str().into(),
+            uid: row.and_then(|row| snapshot.processes.uid(row)),
+            user: None,
             ranked,
             excluded: excluded.map(|(_, reason)| reason.as_str().into()),
         })
@@ -91,17 +96,9 @@ impl Daemon {
         let policy = loaded.policy.as_ref().ok();
         let fault =
             loaded.quarantine.as_ref().or(loaded.policy.as_ref().err()).or(loaded.last_fault.as_ref());
-        let is_kept = || {
-            self.core
-                .pipeline
-                .state
-                .last_good
-                .iter()
-                .any(|good| good.policy == *name && !good.kept.is_empty())
-        };
         let state = match fault {
             Some(Fault::Quarantined { .. }) => "quarantined",
-            Some(_) if is_kept() => "last-good",
+            Some(_) if self.ticker.pipeline().has_last_good(name) => "last-good",
             Some(_) => "fault",
             None if loaded.config.shadow => "shadow",
             None => "active",

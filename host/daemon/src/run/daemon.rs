@@ -1,70 +1,90 @@
-//! The event loop: waits, looks, and lets the tick run.
+//! The event loop: waits for an event, and ticks when a tick is due.
 
 use std::collections::BTreeMap;
 
 use jettison_act::LiveKernel;
-use jettison_model::ProcessId;
+use jettison_model::text::Escaped;
+use jettison_model::{Cause, ProcessId};
 use jettison_sense::Sensor;
+use jettison_tick::Ticker;
+use jettison_tick::clock::Clock;
 use tracing::{info, warn};
 
 use super::events::{Event, Events, Watch};
+use super::log::Log;
+use super::manager::{Manager, Status};
 use super::reloading::Reloading;
-use super::wakers::Wakers;
-use crate::clock::Clock;
-use crate::config::Config;
+use super::triggers::Triggers;
+use super::usual::UsualFile;
+use crate::layout::bytes;
 use crate::policies::Policies;
-use crate::tick::{Core, log};
-use crate::units::bytes;
 
-/// Pidfds awaited for each victim; the others are found gone by the next look.
+/// Pidfds awaited for each victim. The exits of other members are found by the next tick.
 const WATCHES_PER_VICTIM: usize = 16;
 
+type LiveTicker = Ticker<Sensor, Policies, LiveKernel>;
+
 /// The daemon between two events.
-pub(super) struct Daemon {
-    pub(super) core: Core<Sensor, Policies, LiveKernel>,
+pub(super) struct Daemon<'l> {
+    pub(super) ticker: LiveTicker,
     pub(super) events: Events,
     pub(super) reloading: Reloading,
+    pub(super) manager: Manager,
     /// Milliseconds since 1970.
     pub(super) started_at_ms: u64,
-    /// How late the loop's timer came at worst: a stalled host, or something of ours that blocks.
+    /// How late the loop's timer came at worst: the host stalled, or the loop was blocked.
     pub(super) late_ms_max: u64,
-    pub(super) wakers: Wakers,
-    /// Those on their way whose end wakes us.
+    pub(super) triggers: Triggers,
+    usual: UsualFile,
+    pub(super) log: &'l Log,
+    /// Members of victims whose exit wakes the loop.
     watches: BTreeMap<ProcessId, Watch>,
 }
 
-impl Daemon {
+impl<'l> Daemon<'l> {
     pub(super) fn new(
-        core: Core<Sensor, Policies, LiveKernel>,
+        ticker: LiveTicker,
         events: Events,
-        config: &Config,
         reloading: Reloading,
+        usual: UsualFile,
+        log: &'l Log,
     ) -> Self {
-        let wakers = Wakers::arm(core.pipeline.sensor.root(), &config.psi, core.helpers.as_ref(), &events);
+        let own_pid = ticker.pipeline().settings().own_pid;
+        let triggers = Triggers::arm(
+            ticker.pipeline().sensor().root(),
+            &reloading.at_start.fixed.psi,
+            ticker.task_ended(),
+            &events,
+        );
         Self {
-            core,
+            ticker,
             events,
             reloading,
+            manager: Manager::of_environment(own_pid),
             started_at_ms: Clock.now().wall_ms,
             late_ms_max: 0,
-            wakers,
+            triggers,
+            usual,
+            log,
             watches: BTreeMap::new(),
         }
     }
 
-    /// Until somebody stops us. Whatever we held is put back.
+    /// Runs until SIGTERM or SIGINT. Then every held value is put back.
     pub(super) async fn run(mut self) {
         self.announce();
-        self.core.sense(Clock.now());
+        self.ticker.scan(Clock.now());
         self.watch_memcgs();
+        self.manager.ready(standing(&self.ticker), Clock.now().boot_ms);
         loop {
             let asked_at_ms = Clock.now().boot_ms;
-            let wait_ms = self.core.wait_ms(asked_at_ms);
+            self.manager.beat(asked_at_ms);
+            let wait_ms = self.ticker.wait_ms(asked_at_ms).min(self.manager.wait_ms(asked_at_ms));
             let event = self.events.next(wait_ms).await;
             let now_ms = Clock.now().boot_ms;
             match event {
                 Event::Stop => break,
-                Event::Psi => self.core.psi_fired_at_ms = Some(now_ms),
+                Event::Psi => self.ticker.note_psi(now_ms),
                 Event::Files => self.files_changed(),
                 Event::Hangup => self.begin_reload(None),
                 Event::Reloaded(prepared) => self.end_reload(*prepared),
@@ -73,31 +93,54 @@ impl Daemon {
                     let late_ms = now_ms.saturating_sub(asked_at_ms).saturating_sub(wait_ms);
                     self.late_ms_max = self.late_ms_max.max(late_ms);
                 }
-                Event::KernelKill(kill) => self.core.note_kernel_kill(kill, Clock.now()),
-                Event::Memcg | Event::Exited | Event::Helped => {}
+                Event::KernelKill(kill) => self.ticker.note_kernel_kill(kill, Clock.now()),
+                Event::Memcg | Event::Exited | Event::TaskEnded => {}
             }
-            if self.core.is_tick_due(Clock.now().boot_ms) {
-                self.core.tick(Clock.now());
+            if self.ticker.is_tick_due(Clock.now().boot_ms) {
+                self.ticker.tick(Clock.now());
                 self.watch_victims();
                 self.watch_memcgs();
+                self.store_usual_if_due(Clock.now().boot_ms);
             }
+            self.tell_manager();
         }
-        let reports = self.core.finish(Clock.now());
-        log::held(&reports);
-        info!(restored = reports.len(), "stopped");
+        self.manager.stopping();
+        self.store_usual(Clock.now().boot_ms);
+        let restored = self.ticker.finish(Clock.now());
+        info!(restored, "stopped");
     }
 
-    /// Awaits the ends of those on their way, and nobody else's.
+    fn tell_manager(&mut self) {
+        let (ticker, now_ms) = (&self.ticker, Clock.now().boot_ms);
+        self.manager.tell(|| standing(ticker), now_ms);
+    }
+
+    /// Writes to disk only where memory is not short.
+    fn store_usual_if_due(&mut self, now_ms: u64) {
+        let cause = self.ticker.pipeline().snapshot().request.cause;
+        if cause == Cause::Routine && self.usual.is_due(now_ms) {
+            self.store_usual(now_ms);
+        }
+    }
+
+    fn store_usual(&mut self, now_ms: u64) {
+        if let Some(usual) = self.ticker.take_learned() {
+            self.usual.write(usual, now_ms);
+        }
+    }
+
+    /// Awaits the ends of the victims under way, and of no other process.
     fn watch_victims(&mut self) {
         let mut before = std::mem::take(&mut self.watches);
-        for &member in self.core.underway.iter().flat_map(|unit| unit.members.iter().take(WATCHES_PER_VICTIM))
-        {
+        let underway = self.ticker.underway().iter();
+        let watched = underway.flat_map(|victim| victim.members().iter().take(WATCHES_PER_VICTIM));
+        for member in watched.copied().collect::<Vec<_>>() {
             let watch = before.remove(&member).or_else(|| {
-                let pidfd = self.core.actuator.watch(member)?;
+                let pidfd = self.ticker.exit_of(member)?;
                 let watch = self.events.watch(pidfd);
                 watch
                     .inspect_err(|error| {
-                        warn!(pid = member.pid, %error, "its exit cannot be awaited; the next look finds it");
+                        warn!(pid = member.pid, %error, "its exit cannot be awaited; the next tick finds it");
                     })
                     .ok()
             });
@@ -106,19 +149,40 @@ impl Daemon {
     }
 
     fn watch_memcgs(&mut self) {
-        let pipeline = &self.core.pipeline;
-        self.wakers.arm_again(&pipeline.sensor, &self.events);
-        self.wakers.watch_limits(&pipeline.sensor, &pipeline.settings.thresholds, &self.events);
+        let pipeline = self.ticker.pipeline();
+        self.triggers.arm_again(pipeline.sensor(), &self.events);
+        self.triggers.watch_limits(pipeline.sensor(), &pipeline.settings().thresholds, &self.events);
     }
 
     fn announce(&mut self) {
-        let memory = self.core.pipeline.sensor.probe();
+        let memory = self.ticker.probe();
         info!(
-            mode = if self.core.is_dry { "dry-run" } else { "enforce" },
+            mode = mode(&self.ticker),
             available = memory.map_or_else(|| "unknown".into(), |memory| bytes(memory.available_bytes)),
             total = memory.map_or_else(|| "unknown".into(), |memory| bytes(memory.total_bytes)),
-            policies = self.core.pipeline.policies.loaded.len(),
+            policies = self.ticker.pipeline().policies().loaded.len(),
             "jettison is watching"
         );
+    }
+}
+
+pub(super) fn mode(ticker: &LiveTicker) -> &'static str {
+    if ticker.is_dry() { "dry-run" } else { "enforce" }
+}
+
+/// What `systemctl status` shows of it.
+pub(super) fn standing(ticker: &LiveTicker) -> Status {
+    let loaded = ticker.pipeline().policies().loaded.iter();
+    let policies: Vec<String> =
+        loaded.map(|loaded| Escaped(loaded.config.name.as_bytes()).to_string()).collect();
+    let last = ticker.history().last();
+    let victim = last.map_or_else(
+        || "no victim yet".into(),
+        |past| format!("last victim pid {} ({})", past.pid, Escaped(past.comm.as_bytes())),
+    );
+    let available_bytes = ticker.pipeline().snapshot().host.memory_available_bytes;
+    Status {
+        standing: format!("{}; policies {}; {victim}", mode(ticker), policies.join(", ")),
+        sizes: format!("{} available", bytes(available_bytes)),
     }
 }

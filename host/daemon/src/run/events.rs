@@ -6,6 +6,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
+use jettison_tick::KernelKill;
+use jettison_tick::clock::{Alarm, Clock};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,20 +16,18 @@ use tokio::task::{AbortHandle, LocalSet, spawn_local};
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{debug, error};
 
-use crate::clock::{Alarm, Clock};
 use crate::control::{Asked, listen};
 use crate::reload::{Job, Prepared, Watcher};
-use crate::tick::KernelKill;
 
 /// Events that may wait unread; the senders wait beyond that.
 const QUEUE: usize = 64;
 
-/// Between two looks at a file of the kernel's that has something to tell all the time.
+/// Between two reads of a kernel file that is ready all the time.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Without an event for so long, nobody is in the middle of changing files.
+/// Without an event for so long, no file is being changed.
 const QUIET: Duration = Duration::from_millis(100);
-/// So many quiet times in a row, and a file that is still open for writing is not waited for.
+/// After so many quiet times in a row, a file that is still open for writing is not waited for.
 const QUIET_MAX: u32 = 50;
 
 /// Everything that can happen to the daemon.
@@ -38,19 +38,19 @@ pub(super) enum Event {
     Psi,
     /// Something happened in a watched memcg.
     Memcg,
-    /// The kernel's OOM killer took somebody.
+    /// The kernel's OOM killer took a process.
     KernelKill(KernelKill),
     /// A hook has ended, or the service manager has answered.
-    Helped,
+    TaskEnded,
     /// A process that is being shut down is gone.
     Exited,
-    /// A file that we are made of may have changed.
+    /// A file of the configuration, or a module, may have changed.
     Files,
     /// SIGHUP: read everything again.
     Hangup,
     /// A reload has been prepared, or refused with what is wrong.
     Reloaded(Box<Prepared>),
-    /// Somebody asks over the control socket.
+    /// A question over the control socket.
     Asked(Asked),
     /// SIGTERM or SIGINT: put everything back and end.
     Stop,
@@ -61,7 +61,7 @@ pub(super) struct Events {
     sender: Sender<Event>,
     receiver: Receiver<Event>,
     alarm: Alarm,
-    rings: AsyncFd<OwnedFd>,
+    alarm_fd: AsyncFd<OwnedFd>,
 }
 
 impl Events {
@@ -81,12 +81,13 @@ impl Events {
             });
         }
         let alarm = Clock.alarm()?;
-        let rings = register(alarm.as_fd(), Interest::READABLE)?;
-        Ok(Self { sender, receiver, alarm, rings })
+        let alarm_fd = register(alarm.as_fd(), Interest::READABLE)?;
+        Ok(Self { sender, receiver, alarm, alarm_fd })
     }
 
-    /// Whenever a file of the kernel's is ready, sends what `take` makes of it, until that is an error: then there is
-    /// nothing to wait for any more. A file that is ready all the time is not asked more often than every [`PAUSE`].
+    /// Whenever a file of the kernel's is ready, sends what `take` makes of it, until that is an error: then
+    /// there is nothing to wait for any more. A file that is ready all the time is not asked more often than
+    /// every [`PAUSE`].
     pub(super) fn listen<E: Display>(
         &self,
         fd: BorrowedFd<'_>,
@@ -101,7 +102,7 @@ impl Events {
                 match take() {
                     Ok(events) => {
                         for event in events {
-                            // The loop is gone if nobody receives.
+                            // Fails if the loop is gone.
                             sender.send(event).await.ok();
                         }
                     }
@@ -122,14 +123,14 @@ impl Events {
         let sender = self.sender.clone();
         let task = spawn_local(async move {
             if fd.readable().await.is_ok() {
-                // The loop is gone if nobody receives: nothing is left to be told.
+                // Fails if the loop is gone.
                 sender.send(Event::Exited).await.ok();
             }
         });
         Ok(Watch(task.abort_handle()))
     }
 
-    /// Reports changes of files, once it is quiet: a burst is one event, and one who writes slowly is waited for.
+    /// Reports changes of files, once it is quiet: a burst is one event, and a slow writer is waited for.
     pub(super) fn watch_files(&self, watcher: &Watcher) -> Result<()> {
         let fd = register(watcher.as_fd(), Interest::READABLE)?;
         let sender = self.sender.clone();
@@ -151,7 +152,7 @@ impl Events {
                     Some(Err(_)) => break,
                     None => {}
                 }
-                // Others may keep us busy, which is not to say that it is not quiet.
+                // Events of other files do not make it less quiet.
                 if due.is_none_or(|due| Instant::now() < due) {
                     continue;
                 }
@@ -181,7 +182,7 @@ impl Events {
     pub(super) fn prepare(&self, job: Job) -> Result<()> {
         let sender = self.sender.clone();
         let prepare = move || {
-            // Nobody receives if the daemon has stopped meanwhile.
+            // Fails if the daemon has stopped meanwhile.
             sender.blocking_send(Event::Reloaded(Box::new(job.run()))).ok();
         };
         std::thread::Builder::new().name("reload".into()).spawn(prepare).map(|_| ())
@@ -189,7 +190,8 @@ impl Events {
 
     /// The next event, at the latest after so many milliseconds.
     ///
-    /// The timer is the kernel's own: the one of the runtime wakes up several times on the way to a time that is far off.
+    /// The timer is the kernel's own: the one of the runtime wakes up several times on the way to a time that
+    /// is far off.
     pub(super) async fn next(&mut self, within_ms: u64) -> Event {
         if let Ok(event) = self.receiver.try_recv() {
             return event;
@@ -200,7 +202,7 @@ impl Events {
         tokio::select! {
             // We hold a sender ourselves, so the channel does not close.
             Some(event) = self.receiver.recv() => event,
-            Ok(mut guard) = self.rings.readable() => {
+            Ok(mut guard) = self.alarm_fd.readable() => {
                 guard.clear_ready();
                 Event::Timer
             }
@@ -215,7 +217,7 @@ fn register(fd: BorrowedFd<'_>, interest: Interest) -> Result<AsyncFd<OwnedFd>> 
     unsafe { AsyncFd::register_with_interest(fd, interest) }.map_err(Into::into)
 }
 
-/// Ends its watching when it is dropped.
+/// Stops watching when it is dropped.
 pub(super) struct Watch(AbortHandle);
 
 impl Watch {

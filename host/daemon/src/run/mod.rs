@@ -3,9 +3,13 @@
 mod answer;
 mod daemon;
 mod events;
+mod log;
+mod manager;
 mod protect;
 mod reloading;
 mod start;
-mod wakers;
+mod swap;
+mod triggers;
+mod usual;
 
 pub(crate) use start::run;

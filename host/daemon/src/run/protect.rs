@@ -1,4 +1,4 @@
-//! The daemon must outlive what it is there for.
+//! Protects the daemon's own process: open files, locked memory, oom_score_adj.
 
 use std::path::Path;
 
@@ -6,8 +6,8 @@ use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::{info, warn};
 
-/// As many open files as we may have: the sensor keeps one for each process, which spares it a fifth of a scan. The soft
-/// limit is low for the sake of programs that use select(2), which we do not.
+/// Raises the soft limit of open files to the hard one: the sensor keeps a file open for each process, which
+/// makes a scan a fifth cheaper. The soft limit is low for programs that use select(2); this one does not.
 pub(super) fn raise_limit_of_files() {
     let limit = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
@@ -15,8 +15,8 @@ pub(super) fn raise_limit_of_files() {
     }
 }
 
-/// Locks our memory as it is touched, so that no tick waits for its own pages, and takes us out of the
-/// kernel's choice. Neither is a condition for working; what cannot be had is said.
+/// Locks the daemon's memory as it is touched, so that no tick waits for its own pages, and sets its
+/// oom_score_adj to -1000. Failures are logged, not fatal.
 pub(super) fn protect_ourselves(proc: &Path) {
     let user = rustix::process::geteuid();
     if !user.is_root() {

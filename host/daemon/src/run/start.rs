@@ -1,63 +1,60 @@
 //! Everything that must hold before the first tick.
 
 use std::fs::File;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
 use jettison_act::{Actuator, Ledger, LiveHelpers, LiveKernel, ManagerAddress, Recovered};
 use jettison_sense::{Root, Sensor};
+use jettison_tick::Ticker;
+use jettison_tick::clock::Clock;
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::daemon::Daemon;
 use super::events::{Events, block_on};
+use super::log::Log;
 use super::protect::{protect_ourselves, raise_limit_of_files};
 use super::reloading::{AtStart, Reloading};
+use super::usual::UsualFile;
 use crate::cli;
-use crate::config::{Config, Mode};
+use crate::config::{Config, Mode, Overrides, Own};
 use crate::control;
 use crate::failure::Failure;
-use crate::pipeline::Pipeline;
 use crate::policies::{Loader, Policies};
 use crate::reload::Watcher;
-use crate::tick::{Core, log};
 
 pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
-    log::start();
+    let log = Log::start().map_err(|error| Failure::Failed(format!("the log cannot be started: {error}")))?;
     let mut config = Config::read(args.config.as_deref()).map_err(Failure::Config)?;
-    let at_start = AtStart::of(&config, args.config.as_deref(), args.dry_run, args.scope.is_some());
-    if args.dry_run {
-        config.mode = Mode::DryRun;
-    }
-    if args.scope.is_some() {
-        config.scope.clone_from(&args.scope);
-    }
+    let overrides = Overrides { is_dry: args.dry_run, scope: args.scope.clone() };
+    let fixed = config.fixed.overridden(&overrides);
+    let is_dry = fixed.mode == Mode::DryRun;
     let _lock = lock(&args.state_dir)?;
     raise_limit_of_files();
     let root = Root::live();
+    let own = Own::live(&root);
     let program = root.proc.join("self/exe");
-    let sensor = Sensor::new(root.clone(), config.scope.as_deref())
+    let sensor = Sensor::new(root.clone(), fixed.scope.as_deref())
         .map_err(|error| Failure::Usage(error.to_string()))?;
     let mut kernel = LiveKernel::new(root.proc.clone());
     if let Some(hierarchy) = sensor.hierarchy() {
         kernel = kernel.with_memcgs(hierarchy.mount.clone());
     }
-    let ledger = ledger(&args.state_dir, config.mode, &mut kernel);
-    let hooks: Vec<String> = config.hooks.keys().cloned().collect();
-    let loader =
-        Loader::new(program, config.limits, hooks, true).with_cache(&args.state_dir.join("compiled"));
+    let ledger = ledger(&args.state_dir, is_dry, &mut kernel);
+    let hooks: Vec<String> = config.live.hooks.keys().cloned().collect();
+    let loader = Loader::new(program, fixed.limits, hooks, true).with_cache(&args.state_dir.join("compiled"));
     let mut policies = Policies::load(std::mem::take(&mut config.policies), loader);
     if let Some(problem) = policies.loader.cache_problem() {
         warn!(problem, "compiled policies are not kept: a restart compiles them again");
     }
     policies.quarantine_faults = config.quarantine_faults;
-    config.settings.own_pid = std::process::id();
-    config.settings.scope.clone_from(&config.scope);
-    let pipeline = Pipeline::new(sensor, policies, config.settings.clone());
-    if config.mode == Mode::Enforce {
+    if !is_dry {
         protect_ourselves(&root.proc);
     }
-    let actuator = Actuator::new(kernel, config.settings.own_pid, config.mode == Mode::DryRun);
+    let live = fixed.applied_to(config.live, own);
+    let actuator = Actuator::new(kernel, own.pid, is_dry);
     block_on(async {
         let events =
             Events::new().map_err(|error| Failure::Failed(format!("signals cannot be awaited: {error}")))?;
@@ -65,13 +62,15 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
         events.serve(&args.state_dir).map_err(|error| {
             Failure::Failed(format!("{}: the control socket cannot be made: {error}", socket.display()))
         })?;
-        let reloading = Reloading::new(at_start, watcher(&events), &pipeline.policies);
         let helpers = LiveHelpers::new(&root.proc, managers(&root))
             .map_err(|error| Failure::Failed(format!("hooks cannot be awaited: {error}")))?;
-        let core =
-            Core::new(pipeline, ledger, actuator, Box::new(helpers), &config, config.mode == Mode::DryRun);
-        Daemon::new(core, events, &config, reloading).run().await;
-        // Nobody is behind it any more; one that stays is removed by the next daemon.
+        let at_start = AtStart { config_path: args.config.clone(), overrides, fixed };
+        let reloading = Reloading::new(at_start, watcher(&events), &policies);
+        let usual = UsualFile::new(&args.state_dir, Clock.now().boot_ms);
+        let mut ticker = Ticker::new(sensor, policies, ledger, actuator, Box::new(helpers), live, is_dry);
+        ticker.set_usual(usual.read());
+        Daemon::new(ticker, events, reloading, usual, &log).run().await;
+        // If it cannot be removed, the next daemon removes it.
         std::fs::remove_file(&socket).ok();
         Ok(())
     })
@@ -96,7 +95,14 @@ fn lock(state_dir: &Path) -> Result<File, Failure> {
     let failed = |what: &str, error: &dyn std::fmt::Display| {
         Failure::Failed(format!("{}: {what}: {error}; name another with --state-dir", state_dir.display()))
     };
-    std::fs::create_dir_all(state_dir).map_err(|error| failed("cannot be made", &error))?;
+    // Whatever the umask: what is in it is believed and written by root.
+    let mut made = std::fs::DirBuilder::new();
+    made.recursive(true).mode(0o755);
+    made.create(state_dir).map_err(|error| failed("cannot be made", &error))?;
+    let found = std::fs::metadata(state_dir).map_err(|error| failed("cannot be looked at", &error))?;
+    if let Some(why) = why_not_ours(&found) {
+        return Err(failed("is not ours alone", &why));
+    }
     let file =
         File::create(state_dir.join("lock")).map_err(|error| failed("the lock cannot be made", &error))?;
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -109,13 +115,27 @@ fn lock(state_dir: &Path) -> Result<File, Failure> {
     }
 }
 
+/// Why the state directory cannot be trusted: the journal of held values in it is believed, and files are
+/// written through it.
+fn why_not_ours(directory: &std::fs::Metadata) -> Option<String> {
+    let (owner, mode) = (directory.uid(), directory.mode() & 0o7777);
+    let us = rustix::process::geteuid().as_raw();
+    if owner != us && owner != 0 {
+        return Some(format!("it belongs to user {owner}, not to user {us} or root"));
+    }
+    (mode & 0o022 != 0).then(|| format!("its mode is {mode:04o}: its group or others may write to it"))
+}
+
 /// Puts back what a crashed daemon left behind, then starts a new record. A dry run leaves both alone.
-fn ledger(state_dir: &Path, mode: Mode, kernel: &mut LiveKernel) -> Ledger {
-    if mode == Mode::DryRun {
+fn ledger(state_dir: &Path, is_dry: bool, kernel: &mut LiveKernel) -> Ledger {
+    if is_dry {
         return Ledger::in_memory();
     }
     let Recovered { ledger, restored, problem } = Ledger::recover(state_dir, kernel);
-    log::recovered(&restored);
+    if !restored.is_empty() {
+        let processes = restored.len();
+        info!(processes, "put back the oom_score_adj values that a daemon before us had left");
+    }
     if let Some(problem) = problem {
         warn!(%problem, "what a daemon before us held is not known; values that it left behind stay");
     }

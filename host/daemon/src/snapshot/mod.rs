@@ -1,4 +1,5 @@
-//! `jettison snapshot`: the sensed state as a file, `jettison.snapshot/1`, that ordinary tools can read, and back.
+//! `jettison snapshot`: the sensed state as a file, `jettison.snapshot/1`, that ordinary tools can read, and
+//! back.
 //!
 //! ```text
 //! sense ─▶ Snapshot ─ write ─▶ wire::File ─ redact ─▶ JSON ─ read, fit ─▶ Snapshot ─▶ explain
@@ -8,6 +9,7 @@ mod cell;
 mod fit;
 mod read;
 mod redact;
+mod table;
 mod wire;
 mod write;
 
@@ -18,11 +20,11 @@ use std::path::Path;
 
 use jettison_model::{Needs, Snapshot};
 use jettison_sense::{Root, Sensor};
+use jettison_tick::clock::Clock;
 
 pub(crate) use read::read;
 
 use crate::cli;
-use crate::clock::Clock;
 use crate::explain::BETWEEN_SCANS;
 use crate::failure::Failure;
 

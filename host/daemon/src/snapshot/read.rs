@@ -1,4 +1,5 @@
-//! A file as the model. It may come from anybody: all that the rest of the host relies on is checked here.
+//! A file as the model. It may come from another machine, or be made by hand: all that the rest of the host
+//! relies on is checked here.
 
 use std::fmt;
 use std::fs::File;
@@ -6,13 +7,13 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use jettison_model::column::{Column, NONE_U32, UNKNOWN_S16, UNKNOWN_S64, UNKNOWN_U64};
+use jettison_model::column::{Column, NONE_U32};
 use jettison_model::snapshot::flags::EXCLUDED;
 use jettison_model::{Host, Memcgs, Processes, Request, Snapshot, TextColumn, Trend};
 use jettison_sense::{Qos, Runtime, attribution};
 use serde::Deserialize;
 
-use super::cell::{Number, Text};
+use super::cell::Text;
 use super::{fit, wire};
 
 /// A snapshot of 10,000 processes is some 4 MB.
@@ -34,8 +35,8 @@ impl fmt::Display for BadSnapshot {
 /// Reads what `jettison snapshot` wrote, or the same made by hand.
 ///
 /// # Errors
-/// If it cannot be read, is no JSON of this schema, or its columns do not fit each other: with the file, the place in it
-/// and what was expected.
+/// If it cannot be read, is no JSON of this schema, or its columns do not fit each other: with the file, the
+/// place in it and what was expected.
 pub(crate) fn read(path: &Path) -> Result<Snapshot, BadSnapshot> {
     text_of(path).and_then(|text| parse(&text)).map_err(|what| BadSnapshot { path: path.into(), what })
 }
@@ -96,6 +97,9 @@ fn memory(host: &wire::Host) -> Host {
         zswap_bytes: host.zswap_bytes.0,
         zswapped_bytes: host.zswapped_bytes.0,
         oom_kills: host.oom_kills.0,
+        eased_ms_ago: host.eased_ms_ago.0,
+        taken_bytes: host.taken_bytes.0,
+        taken_by_nobody_bytes: host.taken_by_nobody_bytes.0,
         trend: Trend {
             refault_anon_bytes_per_s: host.refault_anon_bytes_per_s.0,
             refault_file_bytes_per_s: host.refault_file_bytes_per_s.0,
@@ -111,68 +115,31 @@ fn memory(host: &wire::Host) -> Host {
 }
 
 fn processes(table: wire::Processes, details: wire::Details) -> Processes {
-    Processes {
-        pids: Arc::new(table.pids),
-        start_times: Arc::new(table.start_times),
-        parents: or(table.parents, NONE_U32),
-        memcgs: or(table.memcgs, NONE_U32),
-        comms: texts(&table.comms),
-        // Who is excluded is decided anew.
-        flags: Arc::new(table.flags.into_iter().map(|bits| bits & !EXCLUDED).collect()),
-        uids: or(table.uids, NONE_U32),
-        threads: Arc::new(table.threads),
-        ages_ms: Arc::new(table.ages_ms),
-        rss_anon_bytes: numbers(&table.rss_anon_bytes),
-        rss_file_bytes: numbers(&table.rss_file_bytes),
-        rss_shmem_bytes: numbers(&table.rss_shmem_bytes),
-        swap_bytes: numbers(&table.swap_bytes),
-        page_table_bytes: numbers(&table.page_table_bytes),
-        growth_bytes_per_s: or(table.growth_bytes_per_s, UNKNOWN_S64),
-        oom_score_adjs: or(table.oom_score_adjs, UNKNOWN_S16),
-        oom_score_adjs_now: or(table.oom_score_adjs_now, UNKNOWN_S16),
-        cmdlines: texts(&details.cmdlines.unwrap_or_default()),
-        exes: texts(&details.exes.unwrap_or_default()),
-        pss_bytes: numbers(&details.pss_bytes.unwrap_or_default()),
-    }
+    let rows = table.pids.len();
+    let mut processes = Processes::default();
+    table.fill(rows, &mut processes);
+    details.fill(rows, &mut processes);
+    // Exclusions are decided anew.
+    Arc::make_mut(&mut processes.flags).iter_mut().for_each(|bits| *bits &= !EXCLUDED);
+    processes
 }
 
-fn memcgs(table: wire::Memcgs, whose: Option<wire::Attribution>) -> Memcgs {
-    let whose = whose.unwrap_or_else(|| whose_by_path(&table.paths));
-    let rows = table.paths.len();
-    let later = |column: Option<Vec<Number>>| {
-        column.map_or_else(|| Arc::new(vec![UNKNOWN_U64; rows]), |column| numbers(&column))
+fn memcgs(table: wire::Memcgs, owners: Option<wire::Attribution>) -> Memcgs {
+    let owners = owners.unwrap_or_else(|| owners_by_path(&table.paths));
+    let mut memcgs = Memcgs {
+        container_ids: ids(&owners.container_ids),
+        container_runtimes: numbers_of(&owners.container_runtimes, &Runtime::ALL.map(Runtime::as_str)),
+        pod_uids: ids(&owners.pod_uids),
+        pod_qos_classes: numbers_of(&owners.pod_qos_classes, &Qos::ALL.map(Qos::as_str)),
+        ..Memcgs::default()
     };
-    Memcgs {
-        paths: texts(&table.paths),
-        parents: or(table.parents, NONE_U32),
-        current_bytes: numbers(&table.current_bytes),
-        min_bytes: numbers(&table.min_bytes),
-        low_bytes: numbers(&table.low_bytes),
-        high_bytes: numbers(&table.high_bytes),
-        max_bytes: numbers(&table.max_bytes),
-        swap_bytes: numbers(&table.swap_bytes),
-        anon_bytes: numbers(&table.anon_bytes),
-        file_bytes: numbers(&table.file_bytes),
-        shmem_bytes: numbers(&table.shmem_bytes),
-        reclaimable_bytes: numbers(&table.reclaimable_bytes),
-        pressures_some_avg10: or(table.pressures_some_avg10, NONE_U32),
-        max_events: numbers(&table.max_events),
-        oom_kills: numbers(&table.oom_kills),
-        units: texts(&table.units),
-        container_ids: ids(&whose.container_ids),
-        container_runtimes: numbers_of(&whose.container_runtimes, &Runtime::ALL.map(Runtime::as_str)),
-        pod_uids: ids(&whose.pod_uids),
-        pod_qos_classes: numbers_of(&whose.pod_qos_classes, &Qos::ALL.map(Qos::as_str)),
-        flags: Arc::new(table.flags.unwrap_or_else(|| vec![0; rows])),
-        growth_bytes_per_s: or(table.growth_bytes_per_s.unwrap_or_else(|| vec![None; rows]), UNKNOWN_S64),
-        refaults_anon: later(table.refaults_anon),
-        refaults_file: later(table.refaults_file),
-        refaults_per_s: later(table.refaults_per_s),
-    }
+    let rows = table.paths.len();
+    table.fill(rows, &mut memcgs);
+    memcgs
 }
 
 /// What `attribution` says, of a file made by hand without it.
-fn whose_by_path(paths: &[Text]) -> wire::Attribution {
+fn owners_by_path(paths: &[Text]) -> wire::Attribution {
     let mut table = wire::Attribution::default();
     for path in paths {
         let said = attribution(&path.0);
@@ -198,16 +165,4 @@ fn numbers_of(column: &[Option<String>], all: &[&str]) -> Column<u32> {
 
 fn ids(column: &[Option<String>]) -> TextColumn {
     column.iter().map(|id| id.as_deref().unwrap_or_default().as_bytes()).collect()
-}
-
-fn or<T: Copy>(column: Vec<Option<T>>, sentinel: T) -> Column<T> {
-    Arc::new(column.into_iter().map(|value| value.unwrap_or(sentinel)).collect())
-}
-
-fn numbers(column: &[Number]) -> Column<u64> {
-    Arc::new(column.iter().map(|number| number.0).collect())
-}
-
-fn texts(column: &[Text]) -> TextColumn {
-    column.iter().map(|text| text.0.as_slice()).collect()
 }

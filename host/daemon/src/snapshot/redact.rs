@@ -1,14 +1,15 @@
 //! `--redact`: hashes in place of names and command lines.
 //!
-//! Numbers stay, and so does who is whose child and in which memcg. Each file has a salt of its own, which is not kept: equal
-//! names have equal hashes within a file, and nobody can look a name up by trying. Of a path each part is hashed by itself
-//! and keeps the suffix that makes it a unit or a slice of systemd.
+//! Numbers stay, and so do parents and memcgs. Each file has a salt of its own, which is not kept: equal
+//! names have equal hashes within a file, and no name can be found by trying. Of a path each part is hashed
+//! by itself and keeps the suffix that makes it a unit or a slice of systemd.
 
 use jettison_sense::attribution;
 use sha2::{Digest, Sha256};
 
 use super::cell::{Text, hex};
-use super::wire::{Attribution, File, Memcgs};
+use super::table::{Rows, reorder};
+use super::wire::{Attribution, File};
 
 /// Enough that ten thousand names do not meet, and a command name stays below the kernel's 15 bytes.
 const HASH_BYTES: usize = 6;
@@ -29,10 +30,10 @@ pub(super) fn redact(file: &mut File, salt: &Salt) {
     }
     file.memcgs.units =
         file.memcgs.paths.iter().map(|path| Text(attribution(&path.0).unit.to_vec())).collect();
-    if let Some(whose) = &mut file.attribution {
-        whose.slices =
+    if let Some(owners) = &mut file.attribution {
+        owners.slices =
             file.memcgs.paths.iter().map(|path| Text(attribution(&path.0).slice.to_vec())).collect();
-        let ids = whose.container_ids.iter_mut().chain(&mut whose.pod_uids);
+        let ids = owners.container_ids.iter_mut().chain(&mut owners.pod_uids);
         ids.flatten().for_each(|id| *id = hashed(id.as_bytes(), salt));
     }
     file.faults.iter_mut().for_each(|fault| fault.path = hashed(fault.path.as_bytes(), salt));
@@ -57,7 +58,8 @@ fn hashed_path(path: &[u8], salt: &Salt) -> Vec<u8> {
     parts.collect::<Vec<_>>().join(&b'/')
 }
 
-/// Memcgs are ordered by path, and hashes have another order than names. All rows move, and who points to them follows.
+/// Memcgs are ordered by path, and hashes have another order than names. All rows move, and the columns that
+/// point to them follow.
 fn put_in_order(file: &mut File) {
     let paths = &file.memcgs.paths;
     let mut order: Vec<usize> = (0..paths.len()).collect();
@@ -71,37 +73,8 @@ fn put_in_order(file: &mut File) {
     let follow = |row: &mut u32| *row = moved_to.get(*row as usize).copied().unwrap_or(*row);
     file.processes.memcgs.iter_mut().flatten().for_each(follow);
     file.memcgs.parents.iter_mut().flatten().for_each(follow);
-    reorder_memcgs(&mut file.memcgs, &order);
-    file.attribution.iter_mut().for_each(|whose| reorder_attribution(whose, &order));
-}
-
-fn reorder_memcgs(table: &mut Memcgs, order: &[usize]) {
-    let texts = [&mut table.paths, &mut table.units];
-    texts.into_iter().for_each(|column| reorder(column, order));
-    [&mut table.parents, &mut table.pressures_some_avg10]
-        .into_iter()
-        .for_each(|column| reorder(column, order));
-    let numbers = [
-        &mut table.current_bytes,
-        &mut table.min_bytes,
-        &mut table.low_bytes,
-        &mut table.high_bytes,
-        &mut table.max_bytes,
-        &mut table.swap_bytes,
-        &mut table.anon_bytes,
-        &mut table.file_bytes,
-        &mut table.shmem_bytes,
-        &mut table.reclaimable_bytes,
-        &mut table.max_events,
-        &mut table.oom_kills,
-    ];
-    numbers.into_iter().for_each(|column| reorder(column, order));
-    table.flags.iter_mut().for_each(|column| reorder(column, order));
-    table.growth_bytes_per_s.iter_mut().for_each(|column| reorder(column, order));
-    [&mut table.refaults_anon, &mut table.refaults_file, &mut table.refaults_per_s]
-        .into_iter()
-        .flatten()
-        .for_each(|column| reorder(column, order));
+    file.memcgs.reorder(&order);
+    file.attribution.iter_mut().for_each(|owners| reorder_attribution(owners, &order));
 }
 
 fn reorder_attribution(table: &mut Attribution, order: &[usize]) {
@@ -110,10 +83,6 @@ fn reorder_attribution(table: &mut Attribution, order: &[usize]) {
         .into_iter()
         .for_each(|column| reorder(column, order));
     [&mut table.container_ids, &mut table.pod_uids].into_iter().for_each(|column| reorder(column, order));
-}
-
-fn reorder<T: Clone>(column: &mut Vec<T>, order: &[usize]) {
-    *column = order.iter().filter_map(|&row| column.get(row).cloned()).collect();
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
 //! `jettison.snapshot/1`: columns by their names in wit/. Frozen: columns are added, never changed.
 //!
-//! What is unknown or none is null, no limit is `"max"`. Each column of a table has as many values as the others.
+//! What is unknown or none is null, no limit is `"max"`. Each column of a table has as many values as the
+//! others.
 
+use jettison_model::{Memcgs as MemcgTable, Processes as ProcessTable, memcg_columns, process_columns};
 use serde::{Deserialize, Serialize};
 
 use super::cell::{Number, Text};
+use super::table::{self, Amounts, Kind, Known, Names, Nullable, Rows, table};
 
 /// The value of `schema`.
 pub(super) const SCHEMA: &str = "jettison.snapshot/1";
@@ -81,77 +84,52 @@ pub(super) struct Host {
     pub(super) memory_stall_full_us_per_s: Number,
     #[serde(default)]
     pub(super) memory_exhaustion_ms: Number,
+    #[serde(default)]
+    pub(super) eased_ms_ago: Number,
+    #[serde(default)]
+    pub(super) taken_bytes: Number,
+    #[serde(default)]
+    pub(super) taken_by_nobody_bytes: Number,
 }
 
-/// wit/processes.wit, and what the host itself needs: start times, and the adjustments that the kernel holds now.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) struct Processes {
-    pub(super) pids: Vec<u32>,
-    pub(super) start_times: Vec<u64>,
-    pub(super) parents: Vec<Option<u32>>,
-    pub(super) memcgs: Vec<Option<u32>>,
-    pub(super) comms: Vec<Text>,
-    pub(super) flags: Vec<u32>,
-    pub(super) uids: Vec<Option<u32>>,
-    pub(super) threads: Vec<u32>,
-    pub(super) ages_ms: Vec<u64>,
-    pub(super) rss_anon_bytes: Vec<Number>,
-    pub(super) rss_file_bytes: Vec<Number>,
-    pub(super) rss_shmem_bytes: Vec<Number>,
-    pub(super) swap_bytes: Vec<Number>,
-    pub(super) page_table_bytes: Vec<Number>,
-    pub(super) growth_bytes_per_s: Vec<Option<i64>>,
-    pub(super) oom_score_adjs: Vec<Option<i16>>,
-    pub(super) oom_score_adjs_now: Vec<Option<i16>>,
+macro_rules! process_tables {
+    ($(#[$doc:meta])* $model:ident {
+        first { $($first:tt)* } later { $($later:tt)* } sensed { $($sensed:tt)* } details { $($details:tt)* }
+    }) => {
+        table! {
+            /// wit/processes.wit, and what the host itself needs: start times, and the adjustments that the
+            /// kernel holds now.
+            Processes of ProcessTable {
+                first { $($first)* } later { $($later)* } sensed { $($sensed)* }
+            }
+        }
+        table! {
+            /// wit/details.wit: rows are those of the processes. A column that was not sensed is not there.
+            Details of ProcessTable {
+                first {} later {} sensed { $($details)* }
+            }
+        }
+    };
 }
+process_columns!(process_tables);
 
-/// wit/details.wit: rows are those of the processes. A column that was not sensed is not there.
-#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", default)]
-pub(super) struct Details {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) cmdlines: Option<Vec<Text>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) exes: Option<Vec<Text>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) pss_bytes: Option<Vec<Number>>,
+macro_rules! memcg_table {
+    ($(#[$doc:meta])* $model:ident {
+        first { $($first:tt)* } later { $($later:tt)* } sensed { $($sensed:tt)* }
+        attribution { $($attribution:tt)* }
+    }) => {
+        table! {
+            /// wit/memcgs.wit, without containers and pods.
+            Memcgs of MemcgTable {
+                first { $($first)* } later { $($later)* } sensed { $($sensed)* }
+            }
+        }
+    };
 }
+memcg_columns!(memcg_table);
 
-/// wit/memcgs.wit
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) struct Memcgs {
-    pub(super) paths: Vec<Text>,
-    pub(super) parents: Vec<Option<u32>>,
-    pub(super) current_bytes: Vec<Number>,
-    pub(super) min_bytes: Vec<Number>,
-    pub(super) low_bytes: Vec<Number>,
-    pub(super) high_bytes: Vec<Number>,
-    pub(super) max_bytes: Vec<Number>,
-    pub(super) swap_bytes: Vec<Number>,
-    pub(super) anon_bytes: Vec<Number>,
-    pub(super) file_bytes: Vec<Number>,
-    pub(super) shmem_bytes: Vec<Number>,
-    pub(super) reclaimable_bytes: Vec<Number>,
-    pub(super) pressures_some_avg10: Vec<Option<u32>>,
-    pub(super) max_events: Vec<Number>,
-    pub(super) oom_kills: Vec<Number>,
-    pub(super) units: Vec<Text>,
-    // From here on added after the first release: files without them are read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) flags: Option<Vec<u32>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) growth_bytes_per_s: Option<Vec<Option<i64>>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) refaults_anon: Option<Vec<Number>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) refaults_file: Option<Vec<Number>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) refaults_per_s: Option<Vec<Number>>,
-}
-
-/// Whose each memcg is: rows are those of the memcgs. The last four are columns of wit/memcgs.wit, numbers as words.
+/// What each memcg belongs to: rows are those of the memcgs. The last four are columns of wit/memcgs.wit,
+/// numbers as words.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct Attribution {

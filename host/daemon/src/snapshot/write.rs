@@ -1,7 +1,7 @@
 //! The model as a file.
 
-use jettison_model::column::{NONE_U32, UNKNOWN_S16, UNKNOWN_S64};
-use jettison_model::{Memcgs, Processes, SenseFault, Snapshot, TextColumn};
+use jettison_model::column::NONE_U32;
+use jettison_model::{Memcgs, SenseFault, Snapshot, TextColumn};
 use jettison_sense::{Qos, Runtime, attribution};
 
 use super::cell::{Number, Text};
@@ -14,10 +14,10 @@ pub(super) fn file(snapshot: &Snapshot, faults: &[SenseFault]) -> wire::File {
         taken_at_ms: snapshot.taken_at_ms,
         redacted: false,
         host: memory(snapshot),
-        processes: processes(&snapshot.processes),
-        details: details(&snapshot.processes),
-        memcgs: memcgs(&snapshot.memcgs),
-        attribution: Some(whose(&snapshot.memcgs)),
+        processes: wire::Processes::of(&snapshot.processes),
+        details: wire::Details::of(&snapshot.processes),
+        memcgs: wire::Memcgs::of(&snapshot.memcgs),
+        attribution: Some(owners(&snapshot.memcgs)),
         faults: faults
             .iter()
             .map(|fault| wire::Fault { path: fault.path.clone(), what: fault.what.clone() })
@@ -55,66 +55,13 @@ fn memory(snapshot: &Snapshot) -> wire::Host {
         memory_stall_some_us_per_s: Number(trend.memory_stall_some_us_per_s),
         memory_stall_full_us_per_s: Number(trend.memory_stall_full_us_per_s),
         memory_exhaustion_ms: Number(trend.memory_exhaustion_ms),
+        eased_ms_ago: Number(host.eased_ms_ago),
+        taken_bytes: Number(host.taken_bytes),
+        taken_by_nobody_bytes: Number(host.taken_by_nobody_bytes),
     }
 }
 
-fn processes(table: &Processes) -> wire::Processes {
-    wire::Processes {
-        pids: table.pids.to_vec(),
-        start_times: table.start_times.to_vec(),
-        parents: options(&table.parents),
-        memcgs: options(&table.memcgs),
-        comms: texts(&table.comms),
-        flags: table.flags.to_vec(),
-        uids: options(&table.uids),
-        threads: table.threads.to_vec(),
-        ages_ms: table.ages_ms.to_vec(),
-        rss_anon_bytes: numbers(&table.rss_anon_bytes),
-        rss_file_bytes: numbers(&table.rss_file_bytes),
-        rss_shmem_bytes: numbers(&table.rss_shmem_bytes),
-        swap_bytes: numbers(&table.swap_bytes),
-        page_table_bytes: numbers(&table.page_table_bytes),
-        growth_bytes_per_s: known(&table.growth_bytes_per_s, UNKNOWN_S64),
-        oom_score_adjs: known(&table.oom_score_adjs, UNKNOWN_S16),
-        oom_score_adjs_now: known(&table.oom_score_adjs_now, UNKNOWN_S16),
-    }
-}
-
-fn details(table: &Processes) -> wire::Details {
-    wire::Details {
-        cmdlines: (!table.cmdlines.is_empty()).then(|| texts(&table.cmdlines)),
-        exes: (!table.exes.is_empty()).then(|| texts(&table.exes)),
-        pss_bytes: (!table.pss_bytes.is_empty()).then(|| numbers(&table.pss_bytes)),
-    }
-}
-
-fn memcgs(table: &Memcgs) -> wire::Memcgs {
-    wire::Memcgs {
-        paths: texts(&table.paths),
-        parents: options(&table.parents),
-        current_bytes: numbers(&table.current_bytes),
-        min_bytes: numbers(&table.min_bytes),
-        low_bytes: numbers(&table.low_bytes),
-        high_bytes: numbers(&table.high_bytes),
-        max_bytes: numbers(&table.max_bytes),
-        swap_bytes: numbers(&table.swap_bytes),
-        anon_bytes: numbers(&table.anon_bytes),
-        file_bytes: numbers(&table.file_bytes),
-        shmem_bytes: numbers(&table.shmem_bytes),
-        reclaimable_bytes: numbers(&table.reclaimable_bytes),
-        pressures_some_avg10: options(&table.pressures_some_avg10),
-        max_events: numbers(&table.max_events),
-        oom_kills: numbers(&table.oom_kills),
-        units: texts(&table.units),
-        flags: Some(table.flags.to_vec()),
-        growth_bytes_per_s: Some(known(&table.growth_bytes_per_s, UNKNOWN_S64)),
-        refaults_anon: Some(numbers(&table.refaults_anon)),
-        refaults_file: Some(numbers(&table.refaults_file)),
-        refaults_per_s: Some(numbers(&table.refaults_per_s)),
-    }
-}
-
-fn whose(table: &Memcgs) -> wire::Attribution {
+fn owners(table: &Memcgs) -> wire::Attribution {
     let paths = (0..table.len()).map(|row| table.paths.get(row));
     wire::Attribution {
         slices: paths.map(|path| Text(attribution(path).slice.to_vec())).collect(),
@@ -136,22 +83,6 @@ fn names(column: &TextColumn) -> Vec<Option<String>> {
     texts.map(|text| Some(text).filter(|text| !text.is_empty())).collect()
 }
 
-fn numbers(column: &[u64]) -> Vec<Number> {
-    column.iter().copied().map(Number).collect()
-}
-
-fn texts(column: &TextColumn) -> Vec<Text> {
-    (0..column.len()).map(|row| Text(column.get(row).to_vec())).collect()
-}
-
 fn some_u32(value: u32) -> Option<u32> {
     (value != NONE_U32).then_some(value)
-}
-
-fn options(column: &[u32]) -> Vec<Option<u32>> {
-    column.iter().copied().map(some_u32).collect()
-}
-
-fn known<T: Copy + PartialEq>(column: &[T], unknown: T) -> Vec<Option<T>> {
-    column.iter().map(|&value| (value != unknown).then_some(value)).collect()
 }

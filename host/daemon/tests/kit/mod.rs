@@ -18,14 +18,14 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     pub(crate) fn start(state: &Path, args: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_jettison"))
-            .arg("run")
-            .args(args)
-            .arg("--state-dir")
-            .arg(state)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_jettison"));
+        command.arg("run").args(args);
+        Self::spawn(command, state)
+    }
+
+    /// One that is started by a command of the test's own.
+    pub(crate) fn spawn(mut command: Command, state: &Path) -> Self {
+        let mut child = command.arg("--state-dir").arg(state).stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let (sender, log) = channel();
         std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));

@@ -1,36 +1,35 @@
-//! What the kernel wakes us for, beside the timer of the look.
+//! What wakes the loop beside its timer.
 //!
 //! | what | for how long |
 //! |---|---|
 //! | PSI triggers, as configured | always; one of a memcg while that is there |
-//! | whom its OOM killer takes, from its log | always |
-//! | hooks that have ended, and answers of the service manager | always |
-//! | of each memcg whose limit is watched: its events (v2), its usage crossing its level of `warn` (v1) | as long as it is watched |
+//! | processes that its OOM killer takes, from its log | always |
+//! | hooks that have ended, and answers of systemd | always |
+//! | of a watched memcg: its events (v2), its usage crossing its `warn` level (v1) | while it is watched |
 //!
-//! None is a condition for working: the look finds everything but what the OOM killer did, only later.
+//! None is needed: the timer finds everything but the kernel's OOM kills, only later.
 
 use std::collections::BTreeMap;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
-use jettison_act::Helpers;
 use jettison_decide::Thresholds;
 use jettison_model::text::Escaped;
 use jettison_sense::trigger::{EventCounts, OomKill};
 use jettison_sense::{
     KernelLog, MemcgEvents, PsiSpec, PsiTrigger, Root, Sensor, TriggerError, UsageThreshold, Version,
 };
+use jettison_tick::KernelKill;
 use tokio::io::Interest;
 use tracing::{debug, info, warn};
 
 use super::events::{Event, Events, Watch};
-use crate::tick::KernelKill;
 
 /// Everything that is armed. Dropping it disarms it.
-pub(super) struct Wakers {
+pub(super) struct Triggers {
     psi: Vec<Psi>,
     kernel_log: Option<Watch>,
-    /// Hooks and stopped units that have ended.
-    _helpers: Option<Watch>,
+    /// Hooks that have ended, and answers of systemd.
+    _tasks: Option<Watch>,
     /// By path.
     memcgs: BTreeMap<Vec<u8>, Armed>,
 }
@@ -56,9 +55,15 @@ struct Armed {
     is_wanted: bool,
 }
 
-impl Wakers {
+impl Triggers {
     /// Arms what does not depend on what is sensed.
-    pub(super) fn arm(root: &Root, specs: &[PsiSpec], helpers: &dyn Helpers, events: &Events) -> Self {
+    /// `task_ended` becomes readable when a hook has ended or systemd has answered.
+    pub(super) fn arm(
+        root: &Root,
+        specs: &[PsiSpec],
+        task_ended: Option<BorrowedFd<'_>>,
+        events: &Events,
+    ) -> Self {
         let psi = specs.iter().map(|spec| {
             let armed = psi(root, spec, events).inspect_err(|error| {
                 warn!(error, "no PSI trigger; the levels of available memory still wake us");
@@ -67,19 +72,20 @@ impl Wakers {
         });
         let psi = psi.collect();
         let kernel_log = kernel_log(root, events).inspect_err(|error| {
-            info!(error, "whom the kernel's own OOM killer takes is not known: its log needs CAP_SYSLOG");
+            info!(error, "the kernel's own OOM kills are not known: its log needs CAP_SYSLOG");
         });
-        let ended = || Ok::<_, TriggerError>(vec![Event::Helped]);
-        let helpers = helpers.bell().map(|bell| events.listen(bell, Interest::READABLE, ended));
-        let helpers = helpers.and_then(|listening| {
+        let ended = || Ok::<_, TriggerError>(vec![Event::TaskEnded]);
+        let tasks = task_ended.map(|fd| events.listen(fd, Interest::READABLE, ended));
+        let tasks = tasks.and_then(|listening| {
             let unheard =
-                |error: &std::io::Error| warn!(%error, "the end of a hook is found by the next look");
+                |error: &std::io::Error| warn!(%error, "the end of a hook is found by the next tick");
             listening.inspect_err(unheard).ok()
         });
-        Self { psi, kernel_log: kernel_log.ok(), _helpers: helpers, memcgs: BTreeMap::new() }
+        Self { psi, kernel_log: kernel_log.ok(), _tasks: tasks, memcgs: BTreeMap::new() }
     }
 
-    /// Arms the triggers of memcgs that were not there, or that have been made anew, as a service's is when it restarts.
+    /// Arms the triggers of memcgs that were not there, or that have been made anew, as a service's is when
+    /// it restarts.
     pub(super) fn arm_again(&mut self, sensor: &Sensor, events: &Events) {
         // Those of v1 have none.
         if sensor.hierarchy().is_none_or(|hierarchy| hierarchy.version == Version::V1) {
@@ -111,7 +117,7 @@ impl Wakers {
                     let mark_bytes = limit_bytes.saturating_sub(thresholds.warn.of(limit_bytes));
                     let watch = memcg(sensor.root(), path, version, mark_bytes, events);
                     let watch = watch.inspect_err(|error| {
-                        debug!(error, memcg = %Escaped(path), "the kernel does not wake us for a memcg; the look finds it");
+                        debug!(error, memcg = %Escaped(path), "the kernel does not wake us for a memcg; the timer finds it");
                     });
                     let armed = Armed { limit_bytes, watch: watch.ok(), is_wanted: true };
                     self.memcgs.insert(path.to_vec(), armed);
@@ -166,6 +172,7 @@ fn owned(kill: OomKill<'_>) -> KernelKill {
     KernelKill {
         pid: kill.pid,
         comm: kill.comm.to_vec(),
+        uid: kill.uid,
         anon_rss_bytes: kill.anon_rss_bytes,
         is_memcg: kill.is_memcg,
     }
@@ -185,7 +192,7 @@ fn memcg(
             let fd = counts.as_fd().try_clone_to_owned().map_err(text)?;
             let take = move || {
                 counts.take().map(|counts| {
-                    say(&path, counts);
+                    log_counts(&path, counts);
                     vec![Event::Memcg]
                 })
             };
@@ -203,8 +210,8 @@ fn memcg(
     }
 }
 
-/// A limit that is met is daily life; one that somebody died of is not.
-fn say(memcg: &str, counts: EventCounts) {
+/// Meeting a limit is ordinary, and logged at debug level. An OOM kill is a warning.
+fn log_counts(memcg: &str, counts: EventCounts) {
     if counts.oom_kill > 0 {
         warn!(memcg, oom_kills = counts.oom_kill, "an OOM killer took processes of this memcg, or below it");
     } else {

@@ -1,0 +1,73 @@
+//! The files of a configuration.
+
+use std::path::{Path, PathBuf};
+
+use super::meant::Config;
+use super::reader::Problem;
+use super::sections;
+use crate::bounded::read_text;
+
+/// Where the configuration is looked for.
+pub(crate) const DEFAULT_PATH: &str = "/etc/jettison/jettison.toml";
+
+/// Of one file: the example with every key has 3 KiB.
+const BYTES_MAX: u64 = 1 << 20;
+
+impl Config {
+    /// Reads a file and the drop-ins in `policies.d` beside it. Without `path` the default place is read if
+    /// there is something, and the defaults hold if there is not.
+    ///
+    /// # Errors
+    /// All problems of all files.
+    pub(crate) fn read(path: Option<&Path>) -> Result<Self, Vec<Problem>> {
+        let file = path.unwrap_or(Path::new(DEFAULT_PATH));
+        let mut config = match read_text(file, BYTES_MAX) {
+            Ok(text) => Self::parse(file, &text),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && path.is_none() => {
+                Ok(Self::default())
+            }
+            Err(error) => Err(vec![unreadable(file, &error)]),
+        };
+        for drop_in in drop_ins(file) {
+            let read = read_text(&drop_in, BYTES_MAX)
+                .map_err(|error| vec![unreadable(&drop_in, &error)])
+                .and_then(|text| sections::drop_in(&drop_in, &text));
+            match (&mut config, read) {
+                (Ok(config), Ok(policy)) if config.policies.iter().any(|other| other.name == policy.name) => {
+                    let message =
+                        format!("there is already a policy named `{}`: give it another name", policy.name);
+                    return Err(vec![Problem { file: drop_in, line: 0, message }]);
+                }
+                (Ok(config), Ok(policy)) => config.policies.push(policy),
+                (Ok(_), Err(problems)) => config = Err(problems),
+                (Err(all), Err(problems)) => all.extend(problems),
+                (Err(_), Ok(_)) => {}
+            }
+        }
+        config
+    }
+
+    /// Reads the text of a configuration file; `file` is for messages.
+    ///
+    /// # Errors
+    /// All problems.
+    pub(crate) fn parse(file: &Path, text: &str) -> Result<Self, Vec<Problem>> {
+        sections::config(file, text)
+    }
+}
+
+fn unreadable(file: &Path, error: &std::io::Error) -> Problem {
+    Problem { file: file.into(), line: 0, message: format!("cannot be read: {error}") }
+}
+
+/// `policies.d/*.toml` beside the configuration, by name.
+fn drop_ins(file: &Path) -> Vec<PathBuf> {
+    let directory = file.parent().unwrap_or(Path::new(".")).join("policies.d");
+    let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
+    let mut paths: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .collect();
+    paths.sort();
+    paths
+}

@@ -1,0 +1,175 @@
+//! The configuration as meant: split into what needs a restart and what is live.
+
+use std::path::{Path, PathBuf};
+
+use jettison_policy::Limits;
+use jettison_sense::Root;
+use jettison_sense::survey::{Capabilities, Capability};
+use jettison_sense::trigger::{PsiKind, PsiSpec};
+use jettison_tick::Live;
+
+/// Whether decisions are carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Enforce,
+    DryRun,
+}
+
+/// Where a policy's module comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// Embedded in the binary, by name.
+    Builtin(String),
+    File(PathBuf),
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Builtin(name) => write!(f, "builtin:{name}"),
+            Self::File(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// Which functions of `details` a policy may import.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Grants {
+    Listed(Vec<String>),
+    /// What `--policy` grants, for trying a module by hand.
+    All,
+}
+
+/// One `[[policy]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PolicyConfig {
+    pub(crate) name: String,
+    pub(crate) source: Source,
+    pub(crate) weight: u32,
+    pub(crate) shadow: bool,
+    pub(crate) grants: Grants,
+    /// `[policy.config]`, as JSON text.
+    pub(crate) config: String,
+}
+
+impl PolicyConfig {
+    /// A policy with nothing but a name and a source.
+    pub(crate) fn plain(name: &str, source: Source) -> Self {
+        let grants = Grants::Listed(Vec::new());
+        Self { name: name.into(), source, weight: 1, shadow: false, grants, config: "{}".into() }
+    }
+
+    /// A built-in policy, with the grants that it needs.
+    fn builtin(name: &str) -> Self {
+        let grants: &[&str] = if name == "services" { &["cmdlines", "exes"] } else { &[] };
+        let grants = Grants::Listed(grants.iter().map(|&grant| grant.to_owned()).collect());
+        Self { grants, ..Self::plain(name, Source::Builtin(name.into())) }
+    }
+
+    /// What `--policy MODULE` stands for.
+    pub(crate) fn of_module(module: &str) -> Self {
+        let source = match module.strip_prefix("builtin:") {
+            Some(name) => Source::Builtin(name.into()),
+            None => Source::File(module.into()),
+        };
+        let name = Path::new(module).file_stem().map_or_else(|| module.into(), |stem| stem.to_string_lossy());
+        let name = module.strip_prefix("builtin:").unwrap_or(&name);
+        Self { grants: Grants::All, ..Self::plain(name, source) }
+    }
+}
+
+/// The whole configuration, as meant.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) fixed: Fixed,
+    pub(crate) live: Live,
+    /// `limits.quarantine_faults`: so many faults in a row put a module into quarantine.
+    pub(crate) quarantine_faults: u32,
+    pub(crate) policies: Vec<PolicyConfig>,
+}
+
+/// What needs a restart to change. All else takes effect with a reload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fixed {
+    pub(crate) mode: Mode,
+    pub(crate) scope: Option<String>,
+    pub(crate) psi: Vec<PsiSpec>,
+    /// `[limits]`: what one consultation may use.
+    pub(crate) limits: Limits,
+}
+
+/// The daemon's own process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Own {
+    /// 0 where it is not on the machine that is looked at.
+    pub(crate) pid: u32,
+    /// The user whose processes alone it may signal, where it has no CAP_KILL (kill(2)).
+    pub(crate) signals_only_uid: Option<u32>,
+}
+
+impl Own {
+    /// This process, on the live machine.
+    ///
+    /// kill(2) compares the sender's real or effective user with the target's real or saved one. A snapshot
+    /// has the effective user of a process, so a set-user-ID program may be excluded although a signal would
+    /// arrive; where one would not, the kernel refuses, and the victim is given up. Where CapEff cannot be
+    /// read, nothing is excluded beforehand.
+    pub(crate) fn live(root: &Root) -> Self {
+        let has_kill = Capabilities::own(root).is_none_or(|own| own.has(Capability::Kill));
+        let signals_only_uid = (!has_kill).then(|| rustix::process::geteuid().as_raw());
+        Self { pid: std::process::id(), signals_only_uid }
+    }
+}
+
+/// What the command line of `run` sets, whatever the file says.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Overrides {
+    pub(crate) is_dry: bool,
+    pub(crate) scope: Option<String>,
+}
+
+impl Fixed {
+    pub(crate) fn overridden(self, by: &Overrides) -> Self {
+        let mode = if by.is_dry { Mode::DryRun } else { self.mode };
+        Self { mode, scope: by.scope.clone().or(self.scope), ..self }
+    }
+
+    /// The keys that differ.
+    pub(crate) fn changes(&self, other: &Self) -> Vec<String> {
+        let changes = [
+            ("act.mode", self.mode != other.mode),
+            ("scope.memcg", self.scope != other.scope),
+            ("trigger.psi", self.psi != other.psi),
+            ("limits", self.limits != other.limits),
+        ];
+        changes.into_iter().filter(|(_, has_changed)| *has_changed).map(|(key, _)| key.to_owned()).collect()
+    }
+
+    /// Settings of decisions that depend on the scope and on the daemon's own process, which stay.
+    pub(crate) fn applied_to(&self, mut live: Live, own: Own) -> Live {
+        live.settings.own_pid = own.pid;
+        live.settings.signals_only_uid = own.signals_only_uid;
+        live.settings.scope.clone_from(&self.scope);
+        live
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            fixed: Fixed {
+                mode: Mode::Enforce,
+                scope: None,
+                psi: vec![default_psi()],
+                limits: Limits::default(),
+            },
+            live: Live::default(),
+            quarantine_faults: 3,
+            policies: jettison_policy::BUILTINS.map(PolicyConfig::builtin).into(),
+        }
+    }
+}
+
+pub(super) fn default_psi() -> PsiSpec {
+    PsiSpec { kind: PsiKind::Some, stall_ms: 150, window_ms: 1000, memcg: None }
+}

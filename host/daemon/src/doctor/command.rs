@@ -1,0 +1,25 @@
+//! The command.
+
+use jettison_sense::{Root, Survey};
+
+use super::report::Report;
+use crate::cli;
+use crate::failure::Failure;
+
+pub(crate) fn doctor(args: &cli::Doctor) -> Result<(), Failure> {
+    let root = args.root.as_ref().map_or_else(Root::live, |directory| Root::below(directory));
+    let report = Report::of(&Survey::of(&root));
+    let mut out = std::io::stdout().lock();
+    let written = if args.json { report.write_json(&mut out) } else { report.write_text(&mut out) };
+    match written {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
+        written => {
+            written
+                .map_err(|error| Failure::Failed(format!("standard output cannot be written: {error}")))?;
+        }
+    }
+    match report.blocking().as_slice() {
+        [] => Ok(()),
+        names => Err(Failure::Failed(format!("enforcing cannot work here: see {}", names.join(", ")))),
+    }
+}

@@ -1,0 +1,114 @@
+//! A daemon that is not root: what it may not signal is no candidate (kill(2)).
+
+mod kit;
+
+use std::fs::Permissions;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command};
+
+use jettison_tests::wait_for;
+use kit::{Daemon, ask_json};
+use serde_json::Value;
+
+/// The user `nobody`.
+const OVERFLOW_UID: u32 = 65534;
+
+/// A process that sleeps, as a user.
+struct Sleeper(Child);
+
+impl Sleeper {
+    fn of(uid: u32) -> Self {
+        Self(Command::new("sleep").arg("60").uid(uid).spawn().unwrap())
+    }
+}
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        // Both fail if it has ended already.
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+fn explain(uid: u32, args: &[&str]) -> Value {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_jettison"));
+    let output = command.args(["explain", "--json"]).args(args).uid(uid).gid(uid).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn excluded(explained: &Value, pid: u32) -> Option<&str> {
+    let excluded = explained["excluded"].as_array().unwrap();
+    excluded.iter().find(|one| one["pid"] == pid).and_then(|one| one["reason"].as_str())
+}
+
+fn is_ranked(explained: &Value, pid: u32) -> bool {
+    explained["ranking"].as_array().unwrap().iter().any(|one| one["pid"] == pid)
+}
+
+#[test]
+#[ignore = "needs root, to be another user"]
+fn explain_excludes_what_its_user_may_not_signal() {
+    let (roots, own) = (Sleeper::of(0), Sleeper::of(OVERFLOW_UID));
+    let explained = explain(OVERFLOW_UID, &[]);
+    assert_eq!(excluded(&explained, roots.0.id()), Some("not_permitted"));
+    assert!(is_ranked(&explained, own.0.id()) && !is_ranked(&explained, roots.0.id()));
+}
+
+#[test]
+#[ignore = "needs root, to be another user"]
+fn a_daemon_excludes_what_its_user_may_not_signal() {
+    let state = tempfile::tempdir().unwrap();
+    chown(state.path(), Some(OVERFLOW_UID), Some(OVERFLOW_UID)).unwrap();
+    let (roots, own) = (Sleeper::of(0), Sleeper::of(OVERFLOW_UID));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_jettison"));
+    command.args(["run", "--dry-run"]).uid(OVERFLOW_UID).gid(OVERFLOW_UID);
+    let mut daemon = Daemon::spawn(command, state.path());
+    daemon.says("is watching");
+    wait_for("the first tick", || {
+        (ask_json(state.path(), &["status"])["ticks"].as_u64() > Some(0)).then_some(())
+    });
+    let why = |pid: u32| ask_json(state.path(), &["why", &pid.to_string()]);
+    assert_eq!(why(roots.0.id())["excluded"], "not_permitted");
+    let own = why(own.0.id());
+    assert_eq!((&own["excluded"], &own["ranked"]["comm"]), (&Value::Null, &"sleep".into()));
+    let (status, said) = daemon.stop();
+    assert_eq!(status, Some(0), "{said}");
+}
+
+#[test]
+#[ignore = "needs root, to be another user"]
+fn a_snapshot_is_explained_as_by_a_daemon_that_may_signal_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("snapshot").display().to_string();
+    let roots = Sleeper::of(0);
+    let taken =
+        Command::new(env!("CARGO_BIN_EXE_jettison")).args(["snapshot", "-o", &file]).status().unwrap();
+    assert!(taken.success());
+    for path in [folder.path().display().to_string(), file.clone()] {
+        chown(path, Some(OVERFLOW_UID), Some(OVERFLOW_UID)).unwrap();
+    }
+    let explained = explain(OVERFLOW_UID, &["--snapshot", &file]);
+    assert!(is_ranked(&explained, roots.0.id()));
+}
+
+/// What stands in the state directory is believed, and root writes through it.
+#[test]
+#[ignore = "needs root, to be another user"]
+fn a_state_directory_that_others_may_change_is_refused() {
+    let refused = |directory: &Path, why: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_jettison"));
+        let output = command.args(["run", "--dry-run", "--state-dir"]).arg(directory).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("is not ours alone") && said.contains(why), "{said}");
+    };
+    let state = tempfile::tempdir().unwrap();
+    chown(state.path(), Some(OVERFLOW_UID), Some(OVERFLOW_UID)).unwrap();
+    refused(state.path(), "it belongs to user 65534");
+    chown(state.path(), Some(0), Some(0)).unwrap();
+    std::fs::set_permissions(state.path(), Permissions::from_mode(0o777)).unwrap();
+    refused(state.path(), "its mode is 0777");
+}
