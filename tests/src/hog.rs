@@ -58,7 +58,8 @@ impl Hog {
 
 impl Drop for Hog {
     fn drop(&mut self) {
-        // Killed first: at the end of its line it would print all of it. Both fail if it has ended, as it should.
+        // Killed first: at the end of its line it would print all of it. Both fail if it has ended, as it
+        // should.
         self.child.kill().ok();
         self.child.wait().ok();
         drop(self.line.take());

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-/// A memcg of our own. Removed when dropped: whoever starts processes in it ends them first.
+/// A memcg of our own. Removed when dropped: a test that starts processes in it ends them first.
 #[derive(Debug)]
 pub struct Memcg {
     directory: PathBuf,
@@ -112,7 +112,7 @@ impl Drop for Memcg {
                 Ok(()) => return,
             }
         }
-        eprintln!("{} stays behind: somebody is still in it", self.directory.display());
+        eprintln!("{} stays behind: a process is still in it", self.directory.display());
     }
 }
 

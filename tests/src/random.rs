@@ -5,7 +5,7 @@
 pub struct Random(u64);
 
 impl Random {
-    /// Whoever fails prints the seed.
+    /// A test that fails prints the seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(seed)

@@ -4,16 +4,28 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// Who may depend on whom, of our own crates. Tests and benchmarks (dev-dependencies) are free.
+/// What each of our own crates may depend on. Tests and benchmarks (dev-dependencies) are free.
 const ARROWS: &[(&str, &[&str])] = &[
     ("jettison-model", &[]),
     ("jettison-sense", &["jettison-model"]),
     ("jettison-policy", &["jettison-model"]),
     ("jettison-decide", &["jettison-model"]),
     ("jettison-act", &["jettison-model"]),
-    ("jettison", &["jettison-act", "jettison-decide", "jettison-model", "jettison-policy", "jettison-sense"]),
+    ("jettison-tick", &["jettison-act", "jettison-decide", "jettison-model", "jettison-sense"]),
+    (
+        "jettison",
+        &[
+            "jettison-act",
+            "jettison-decide",
+            "jettison-model",
+            "jettison-policy",
+            "jettison-sense",
+            "jettison-tick",
+        ],
+    ),
     ("jettison-sdk", &[]),
     ("jettison-policy-balanced", &["jettison-sdk"]),
+    ("jettison-policy-services", &["jettison-sdk"]),
 ];
 
 fn packages() -> Vec<Value> {

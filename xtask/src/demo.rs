@@ -132,8 +132,8 @@ impl Death {
     fn how(&self) -> String {
         use std::os::unix::process::ExitStatusExt;
         match self.status.signal() {
-            Some(9) => "SIGKILL".into(),
-            Some(15) => "SIGTERM".into(),
+            Some(number) if number == Signal::KILL.as_raw() => "SIGKILL".into(),
+            Some(number) if number == Signal::TERM.as_raw() => "SIGTERM".into(),
             Some(number) => format!("signal {number}"),
             None => self.status.to_string(),
         }
@@ -185,7 +185,7 @@ impl<'a> Stage<'a> {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        bail!("nobody died within {} s", STAGE_DEADLINE.as_secs())
+        bail!("no process died within {} s", STAGE_DEADLINE.as_secs())
     }
 
     fn is_primary_alive(&mut self) -> Result<bool> {
@@ -307,7 +307,7 @@ impl Show {
 
     fn line(&self, mark: &str, text: &str) {
         println!("  {:>5.2} s  {mark}{text}", self.started.elapsed().as_secs_f64());
-        // Progress is for somebody who watches.
+        // Progress is for a terminal.
         std::io::stdout().flush().ok();
     }
 

@@ -8,13 +8,19 @@
 )]
 
 mod bench;
+mod debian;
 mod demo;
+mod judge;
+mod package;
+mod services;
 mod setup;
 mod test;
+mod tidy;
 mod vm;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
@@ -35,8 +41,16 @@ enum Task {
     Demo,
     /// Formatting, lints, all tests, and three scenarios in a virtual machine
     Test,
+    /// Rules about the text of the repository: circles of imports, sizes, words, paths
+    Tidy,
     /// Run the benchmarks and print their ratios
     Bench,
+    /// Build a Debian package of the daemon and try it, unpacked; prints its path
+    Package(package::PackageArgs),
+    /// Judge what Jettison and its peers would take on machines short of memory
+    Judge(judge::JudgeArgs),
+    /// Run real databases out of memory, with Jettison and with the kernel alone
+    Services,
     /// Run scenarios in a virtual machine, with and without Jettison
     Vm(vm::VmArgs),
 }
@@ -46,7 +60,11 @@ fn main() -> ExitCode {
         Task::Setup => setup::all(),
         Task::Demo => setup::toolchain().and_then(|()| demo::run(&target_dir())),
         Task::Test => test::run(),
+        Task::Tidy => tidy::run(root()),
         Task::Bench => setup::toolchain().and_then(|()| bench::run(&target_dir())),
+        Task::Package(args) => setup::toolchain().and_then(|()| package::run(&args)),
+        Task::Judge(args) => setup::toolchain().and_then(|()| judge::run(&args)),
+        Task::Services => setup::databases().and_then(|()| services::run()),
         Task::Vm(args) => setup::toolchain().and_then(|()| vm::run(&args)),
     };
     match result {
@@ -58,9 +76,26 @@ fn main() -> ExitCode {
     }
 }
 
-/// The root of this repository.
+/// The root of the repository that we are called in: the program may have been built for another checkout.
 fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+    static ROOT: OnceLock<PathBuf> = OnceLock::new();
+    ROOT.get_or_init(|| {
+        located().unwrap_or_else(|error| {
+            eprintln!("xtask: {error:#}");
+            std::process::exit(1)
+        })
+    })
+}
+
+/// Cargo looks from the current folder upwards.
+fn located() -> Result<PathBuf> {
+    let output = Command::new(cargo_program())
+        .args(["locate-project", "--workspace", "--message-format", "plain"])
+        .output()
+        .context("`cargo locate-project` cannot be started")?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr).trim());
+    let manifest = PathBuf::from(String::from_utf8(output.stdout)?.trim());
+    Ok(manifest.parent().context("a manifest without a folder")?.to_owned())
 }
 
 /// Where cargo builds to.

@@ -4,20 +4,18 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{call, cargo_program, root, vm};
+use crate::{call, cargo_program, debian, root, vm};
 
 /// What guests are compiled for.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
-/// What runs the tests.
-const NEXTEST: &str = "cargo-nextest";
-/// A program, and Debian's package of it.
-const DBUS: &str = "dbus-daemon";
 
 /// Everything.
 pub(crate) fn all() -> Result<()> {
     toolchain()?;
     nextest()?;
     dbus()?;
+    systemd_analyze()?;
+    databases()?;
     vm::set_up()
 }
 
@@ -43,29 +41,51 @@ pub(crate) fn toolchain() -> Result<()> {
 
 /// The test runner.
 pub(crate) fn nextest() -> Result<()> {
-    let found = Command::new(NEXTEST).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    tool("cargo-nextest", "which runs the tests")
+}
+
+/// What makes a Debian package.
+pub(crate) fn cargo_deb() -> Result<()> {
+    tool("cargo-deb", "which makes the package")
+}
+
+fn tool(name: &str, purpose: &str) -> Result<()> {
+    let found = Command::new(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     if found.is_ok_and(|status| status.success()) {
         return Ok(());
     }
-    println!("installing {NEXTEST}, which runs the tests; this takes some minutes");
-    call(&cargo_program(), &["install", "--locked", NEXTEST])
+    println!("installing {name}, {purpose}; this takes some minutes");
+    call(&cargo_program(), &["install", "--locked", name])
 }
 
-/// A message bus of their own, for the tests that ask systemd's stand-in; installed as root on Debian.
+/// The databases that run out of memory in tests/services, without a cluster of PostgreSQL.
+pub(crate) fn databases() -> Result<()> {
+    vm::set_up_postgres()?;
+    program("/usr/sbin/mariadbd", "mariadb-server", "a database of tests/services")?;
+    program("/usr/bin/redis-server", "redis-server", "a database of tests/services")
+}
+
+/// A message bus of their own, for the tests that ask systemd's stand-in.
 pub(crate) fn dbus() -> Result<()> {
+    program("dbus-daemon", "dbus-daemon", "which the tests of stopping units start")
+}
+
+/// What measures how exposed the unit is.
+pub(crate) fn systemd_analyze() -> Result<()> {
+    program("systemd-analyze", "systemd", "which measures how exposed the unit is")
+}
+
+/// A program, installed with its package as root on Debian.
+fn program(program: &str, package: &str, purpose: &str) -> Result<()> {
     let is_there = || {
-        let tried = Command::new(DBUS).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-        tried.is_ok_and(|status| status.success())
+        let tried =
+            Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+        tried.is_ok()
     };
     if is_there() {
         return Ok(());
     }
-    let may_install =
-        std::path::Path::new("/usr/bin/apt-get").exists() && rustix::process::geteuid().is_root();
-    ensure!(may_install, "no {DBUS}: as root run `apt-get install {DBUS}`");
-    println!("installing {DBUS}, which the tests of stopping units start");
-    call("apt-get", &["update"])?;
-    call("apt-get", &["install", "--yes", "--no-install-recommends", DBUS])?;
-    ensure!(is_there(), "still no {DBUS}");
+    debian::install(program, &[package], purpose)?;
+    ensure!(is_there(), "still no {program}");
     Ok(())
 }

@@ -4,19 +4,20 @@
 //! scenarios/NAME.toml ─▶ image (initramfs) ─▶ machine (QEMU, emulated) ─▶ Report ─▶ judge ─▶ table
 //! ```
 //!
-//! The machine says `UP` when it has booted and `REPORT {json}` when the scenario is over. One that hangs, panics or
-//! says nothing is a failure with its last words.
+//! The machine says `UP` when it has booted and `REPORT {json}` when the scenario is over. One that hangs,
+//! panics or says nothing is a failure with its last words.
 
 mod image;
 mod judge;
 mod machine;
+mod postgres;
 mod table;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use jettison_vm_guest::{Report, Scenario};
+use jettison_vm_guest::{Extra, Report, Scenario};
 
 use crate::{root, target_dir};
 
@@ -33,6 +34,9 @@ pub(crate) struct VmArgs {
     /// Only with Jettison, or only with the kernel alone
     #[arg(long, value_name = "with|without", value_parser = ["with", "without"])]
     only: Option<String>,
+    /// So often each; their logs are numbered
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    repeat: u32,
 }
 
 /// A run that has been judged.
@@ -53,13 +57,18 @@ pub(crate) fn run(args: &VmArgs) -> Result<()> {
         Some(_) => &[false],
         None => &[true, false],
     };
-    check_each(&names, halves)
+    check_each(&names, halves, args.repeat)
 }
 
 /// What the tests run.
 pub(crate) fn check(names: &[&str]) -> Result<()> {
     let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
-    check_each(&names, &[true, false])
+    check_each(&names, &[true, false], 1)
+}
+
+/// PostgreSQL of the host, which the tests of databases use, too.
+pub(crate) fn set_up_postgres() -> Result<()> {
+    postgres::set_up()
 }
 
 /// Installs what is missing to run a machine.
@@ -67,17 +76,31 @@ pub(crate) fn set_up() -> Result<()> {
     machine::set_up()
 }
 
-fn check_each(names: &[String], halves: &[bool]) -> Result<()> {
+fn check_each(names: &[String], halves: &[bool], repeat: u32) -> Result<()> {
     let directory = target_dir().join("vm");
     std::fs::create_dir_all(&directory).with_context(|| directory.display().to_string())?;
-    let image = Image::build(&directory)?;
+    let scenarios = names.iter().map(|name| scenario(name)).collect::<Result<Vec<_>>>()?;
+    let extras: Vec<Extra> = scenarios.iter().filter_map(|scenario| scenario.image).collect();
+    if extras.contains(&Extra::Postgres) {
+        postgres::set_up()?;
+    }
+    let image = Image::build(&directory, &extras)?;
     let mut runs = Vec::new();
-    for name in names {
+    for (name, scenario) in names.iter().zip(&scenarios) {
         for &has_jettison in halves {
-            runs.push(run_one(name, has_jettison, &image, &directory)?);
+            for number in 1..=repeat {
+                let half = if has_jettison { "with" } else { "without" };
+                let number = if repeat > 1 { format!("-{number}") } else { String::new() };
+                let log = directory.join(format!("{name}-{half}{number}.log"));
+                println!("vm: {name}{number}, {half} Jettison");
+                runs.push(run_one(name, scenario, has_jettison, &image, &log)?);
+            }
         }
     }
     table::print(&runs);
+    if repeat > 1 {
+        table::print_summary(&runs);
+    }
     let wrong = runs.iter().filter(|run| !run.wrong.is_empty()).count();
     ensure!(
         wrong == 0,
@@ -88,20 +111,21 @@ fn check_each(names: &[String], halves: &[bool]) -> Result<()> {
     Ok(())
 }
 
-fn run_one(name: &str, has_jettison: bool, image: &Image, directory: &Path) -> Result<Run> {
-    let scenario = scenario(name)?;
-    let half = if has_jettison { "with" } else { "without" };
-    let log = directory.join(format!("{name}-{half}.log"));
-    println!("vm: {name}, {half} Jettison");
-    let said = machine::run(name, &scenario, has_jettison, image, &log)
-        .with_context(|| format!("{name}, {half} Jettison (its log: {})", log.display()))?;
-    println!("{}", said.line);
-    let report: Report = serde_json::from_str(&said.line).context("the machine's report")?;
-    let wrong = judge::judge(&scenario, &report);
+/// A machine that fails is a run that is wrong, so that the others still run.
+fn run_one(name: &str, scenario: &Scenario, has_jettison: bool, image: &Image, log: &Path) -> Result<Run> {
+    let (report, boot_ms, wrong) = match machine::run(name, scenario, has_jettison, image, log) {
+        Ok(said) => {
+            println!("{}", said.line);
+            let report: Report = serde_json::from_str(&said.line).context("the machine's report")?;
+            let wrong = judge::judge(scenario, &report);
+            (report, said.boot_ms, wrong)
+        }
+        Err(error) => (Report { jettison: has_jettison, ..Report::default() }, 0, vec![format!("{error:#}")]),
+    };
     for what in &wrong {
-        println!("vm: {name}, {half} Jettison: {what}");
+        println!("vm: {name}: {what} (its log: {})", log.display());
     }
-    Ok(Run { name: name.to_owned(), report, boot_ms: said.boot_ms, wrong })
+    Ok(Run { name: name.to_owned(), report, boot_ms, wrong })
 }
 
 fn scenarios() -> PathBuf {

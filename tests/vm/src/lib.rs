@@ -5,4 +5,4 @@ mod report;
 mod scenario;
 
 pub use report::{Cost, Death, How, Report, Sent};
-pub use scenario::{Daemon, Expected, Memcg, Process, Scenario};
+pub use scenario::{Daemon, Expected, Extra, Memcg, Process, Scenario, Text};

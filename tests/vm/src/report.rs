@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Text;
+
 /// What happened in one run. Times are milliseconds from the moment when everything stood.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
@@ -11,11 +13,11 @@ pub struct Report {
     pub scenario: String,
     /// Whether Jettison ran.
     pub jettison: bool,
-    /// Who died, in order.
+    /// What ended, in order.
     pub deaths: Vec<Death>,
-    /// Signals that ended or could end somebody, in order.
+    /// Signals that ended or could end a process, in order.
     pub sent: Vec<Sent>,
-    /// Whom the kernel's OOM killer took (`/dev/kmsg`).
+    /// What the kernel's OOM killer took (`/dev/kmsg`).
     pub kernel_oom_kills: Vec<String>,
     /// Which of the scenario's processes live at the end.
     pub alive: Vec<String>,
@@ -31,6 +33,8 @@ pub struct Report {
     pub daemon: Option<Cost>,
     /// What the daemon's log has of what the scenario expects in it.
     pub said: Vec<String>,
+    /// What stands in files of what the scenario expects there, or does not.
+    pub logged: Vec<Text>,
     /// What `jettison doctor` finds, if the scenario asks: `STATUS: FOUND` of each check.
     pub doctor: BTreeMap<String, String>,
     /// How long it ran.
@@ -38,7 +42,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Who sent the signal that ended somebody. Nobody if it ended by itself.
+    /// What sent the signal that ended a process. None if it ended by itself.
     #[must_use]
     pub fn killer(&self, death: &Death) -> Option<&str> {
         let is_last_straw = |sent: &&Sent| sent.pid == death.pid && How::Signal(sent.signal) == death.how;
@@ -46,12 +50,12 @@ impl Report {
     }
 }
 
-/// Somebody died.
+/// The end of a process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Death {
     /// When.
     pub at_ms: u64,
-    /// Who.
+    /// Its name.
     pub name: String,
     /// Its pid.
     pub pid: u32,
@@ -74,11 +78,13 @@ pub enum How {
 pub struct Sent {
     /// Its number.
     pub signal: i32,
-    /// To whom.
+    /// To which process.
     pub to: String,
     /// To which pid.
     pub pid: u32,
-    /// From whom; `kernel` where it was the kernel by itself.
+    /// The command line of that process, or its name where it has none.
+    pub title: String,
+    /// From which; `kernel` where it was the kernel by itself.
     pub from: String,
 }
 

@@ -12,17 +12,17 @@ use anyhow::{Context, Result, bail, ensure};
 use jettison_vm_guest::Scenario;
 
 use super::image::{BUSYBOX, Image};
-use crate::call;
+use crate::debian;
 
 const QEMU: &str = "qemu-system-x86_64";
 /// Debian's names for what a machine takes.
 const PACKAGES: [&str; 3] = ["qemu-system-x86", "linux-image-cloud-amd64", "busybox-static"];
 /// Boot, start of the daemon and the end, beyond the scenario's own time.
-const OVERHEAD: Duration = Duration::from_secs(90);
-/// Starts what follows before what else the host does: the machine's clock runs on while the host is busy, so that a
-/// leak is fast in it and the daemon slow. Where sched(7) groups by session, niceness only counts within one, so it gets
-/// a session, and the group's niceness. Ctrl-C does not reach it there, so it ends with us. Without the right to any of
-/// this, nice(1) says so and goes on.
+const OVERHEAD: Duration = Duration::from_secs(180);
+/// Starts what follows before what else the host does: the machine's clock runs on while the host is busy, so
+/// that a leak is fast in it and the daemon slow. Where sched(7) groups by session, niceness only counts
+/// within one, so it gets a session, and the group's niceness. Ctrl-C does not reach it there, so it ends
+/// with us. Without the right to any of this, nice(1) says so and goes on.
 const FIRST: [&str; 6] = [
     "setsid",
     "setpriv",
@@ -47,17 +47,7 @@ pub(super) fn set_up() -> Result<()> {
     if missing().is_empty() {
         return Ok(());
     }
-    let install = [&["install", "--yes", "--no-install-recommends"], PACKAGES.as_slice()].concat();
-    let is_debian = Path::new("/usr/bin/apt-get").exists();
-    ensure!(
-        is_debian && rustix::process::geteuid().is_root(),
-        "no {}: as root run `apt-get install {}`",
-        missing().join(", no "),
-        PACKAGES.join(" ")
-    );
-    println!("installing {}", PACKAGES.join(", "));
-    call("apt-get", &["update"])?;
-    call("apt-get", &install)?;
+    debian::install(&missing().join(", no "), &PACKAGES, "which the virtual machine is made of")?;
     ensure!(missing().is_empty(), "still no {}", missing().join(", no "));
     Ok(())
 }
@@ -165,7 +155,7 @@ impl Machine {
             .arg("-kernel")
             .arg(kernel)
             .arg("-initrd")
-            .arg(&image.file)
+            .arg(image.file(scenario.image)?)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

@@ -22,7 +22,7 @@ pub(super) fn print(runs: &[Run]) {
     );
     for Run { name, report, boot_ms, wrong } in runs {
         let first = report.deaths.first().map_or_else(
-            || "nobody".to_owned(),
+            || "none".to_owned(),
             |death| match death.how {
                 How::Signal(signal) => format!("{} by signal {signal}", death.name),
                 How::Status(status) => format!("{}, status {status}", death.name),
@@ -41,5 +41,19 @@ pub(super) fn print(runs: &[Run]) {
             cost.map_or(0, |cost| cost.rss_kib >> 10),
             *boot_ms as f64 / 1000.0,
         );
+    }
+}
+
+/// How many runs of each were as expected, and what the others were.
+pub(super) fn print_summary(runs: &[Run]) {
+    println!();
+    for group in runs.chunk_by(|a, b| a.name == b.name && a.report.jettison == b.report.jettison) {
+        let Some(Run { name, report, .. }) = group.first() else { continue };
+        let right = group.iter().filter(|run| run.wrong.is_empty()).count();
+        let half = if report.jettison { "with" } else { "without" };
+        println!("{name}, {half} Jettison: {right} of {} as expected", group.len());
+        for (number, run) in (1..).zip(group).filter(|(_, run)| !run.wrong.is_empty()) {
+            println!("    run {number}: {}", run.wrong.join("; "));
+        }
     }
 }

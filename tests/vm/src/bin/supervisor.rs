@@ -1,4 +1,4 @@
-//! The first process of the virtual machine: runs one scenario, records what happens, and says it in one line.
+//! The first process of the virtual machine: runs one scenario, records what happens, and prints one line.
 #![expect(clippy::print_stdout, reason = "the serial console is what it talks to")]
 #![expect(clippy::disallowed_methods, reason = "what it measures is time")]
 
@@ -8,6 +8,8 @@ mod beat;
 mod kmsg;
 #[path = "../supervisor/machine.rs"]
 mod machine;
+#[path = "../supervisor/process.rs"]
+mod process;
 #[path = "../supervisor/reaper.rs"]
 mod reaper;
 #[path = "../supervisor/stage.rs"]
@@ -21,6 +23,11 @@ use anyhow::{Context, Result};
 use jettison_vm_guest::Scenario;
 
 fn main() {
+    let args: Vec<_> = std::env::args_os().skip(1).collect();
+    if let Err(error) = process::become_program(&args) {
+        eprintln!("FAILED {error:#}");
+        std::process::exit(1);
+    }
     println!("UP");
     let result = run();
     // From here on the kernel is silent on the console: it could cut our line in two.

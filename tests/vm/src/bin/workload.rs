@@ -1,7 +1,7 @@
 //! A process that uses memory as it is told: holds it, leaks it, forks children that hold some.
 //!
-//! It touches what it takes, page by page and with different content, so that the kernel can neither share nor
-//! compress it away. With a marker it ends cleanly on SIGTERM or SIGINT; without, as the signal has it.
+//! It touches what it takes, page by page and with different content, so that the kernel can neither share
+//! nor compress it away. With a marker it ends cleanly on SIGTERM or SIGINT; without, as the signal has it.
 #![expect(clippy::disallowed_methods, reason = "a workload has its own clock")]
 
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! How long the machine kept somebody waiting.
+//! How long the machine kept its users waiting.
 
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub(crate) fn beat() -> Gap {
     every(BEAT, || {})
 }
 
-/// Forks, executes and reads a file: what somebody at a shell would need.
+/// Forks, executes and reads a file: what a user at a shell would need.
 pub(crate) fn fork() -> Gap {
     every(Duration::from_millis(100), || {
         // Out of memory it cannot be started either, which is what its gap shows.

@@ -1,4 +1,4 @@
-//! Whom the kernel's OOM killer took, as the kernel says it (`__oom_kill_process` in mm/oom_kill.c).
+//! What the kernel's OOM killer took, as the kernel says it (`__oom_kill_process` in mm/oom_kill.c).
 
 use std::fs::File;
 use std::io::Read;
@@ -35,7 +35,7 @@ impl OomKills {
         Ok(kills)
     }
 
-    /// Everybody's name. A failure if the kernel has counted others than it has told us of.
+    /// All names. A failure if the kernel has counted others than it has told us of.
     pub(crate) fn names(&self) -> Result<Vec<String>> {
         let mut counted = 0;
         let mut names = Vec::new();

@@ -34,7 +34,7 @@ fn make(memcg: &Memcg) -> Result<()> {
     Ok(())
 }
 
-/// Removes one in which nobody is, and makes it anew.
+/// Removes an empty one, and makes it anew.
 pub(crate) fn make_again(memcg: &Memcg) -> Result<()> {
     let directory = format!("{CGROUPS}/{}", memcg.name);
     std::fs::remove_dir(&directory).with_context(|| directory.clone())?;

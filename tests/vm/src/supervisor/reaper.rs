@@ -1,18 +1,18 @@
-//! Who ended, and how. The first process inherits every orphan.
+//! Processes that ended, and how. The first process inherits every orphan.
 
 use std::collections::BTreeMap;
 
 use jettison_vm_guest::How;
 use rustix::process::{WaitId, WaitIdOptions, WaitOptions, WaitStatus, wait, waitid};
 
-/// Somebody who has ended.
+/// A process that has ended.
 pub(crate) struct Ended {
     pub(crate) pid: u32,
     pub(crate) name: String,
     pub(crate) how: How,
 }
 
-/// Everybody who has ended since the last call.
+/// All that have ended since the last call.
 pub(crate) fn ended() -> Vec<Ended> {
     let look = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
     if !matches!(waitid(WaitId::All, look), Ok(Some(_))) {

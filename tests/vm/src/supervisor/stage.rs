@@ -1,25 +1,25 @@
-//! One run: starts everybody at their time, watches, and writes down what happens.
+//! One run: starts every process at its time, watches, and writes down what happens.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::symlink;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use jettison_vm_guest::{Cost, Death, Memcg, Process, Report, Scenario};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::beat::{self, BEAT, Gap};
 use crate::kmsg::OomKills;
-use crate::machine::{CGROUPS, make_again, meminfo_mib, number_after};
+use crate::machine::{make_again, meminfo_mib, number_after};
+use crate::process::{Started, logged, print_log, start, start_and_wait};
 use crate::reaper;
 use crate::trace::Signals;
 
-/// For what is to be there before.
-const READY: Duration = Duration::from_secs(30);
+/// For the daemon to watch: in an emulated machine it compiles two policies first, which took 15 to 35 s.
+const READY: Duration = Duration::from_secs(120);
 /// Between two samples of MemAvailable.
 const SAMPLE: Duration = Duration::from_millis(500);
 
@@ -31,13 +31,13 @@ pub(crate) struct Stage<'s> {
     oom_kills: OomKills,
     beat: Gap,
     fork: Gap,
-    living: Vec<(u32, String)>,
+    living: Vec<Started>,
     daemon: Option<Child>,
     log: Option<Receiver<String>>,
 }
 
 impl<'s> Stage<'s> {
-    /// Everybody who is to be there before, and then the daemon.
+    /// Every process that is to be there before, and then the daemon.
     pub(crate) fn new(name: &str, scenario: &'s Scenario, has_jettison: bool) -> Result<Self> {
         let mut stage = Self {
             scenario,
@@ -51,13 +51,8 @@ impl<'s> Stage<'s> {
             log: None,
         };
         for process in scenario.process.iter().filter(|process| process.start_ms.is_none()) {
-            let before = meminfo_mib("MemAvailable")?;
-            stage.start(process)?;
-            let holds_mib: u64 = option(process, "--hold-mib").unwrap_or(0);
-            let started = Instant::now();
-            while before.saturating_sub(meminfo_mib("MemAvailable")?) < holds_mib * 9 / 10 {
-                ensure!(started.elapsed() < READY, "{} does not hold {holds_mib} MiB", process.name);
-                sleep(BEAT);
+            for _ in 0..process.copies {
+                stage.living.push(start_and_wait(process)?);
             }
         }
         if has_jettison {
@@ -99,7 +94,9 @@ impl<'s> Stage<'s> {
             }
             self.read_log();
             for process in waiting.extract_if(.., |process| process.start_ms.is_some_and(|at| now_ms >= at)) {
-                self.start(process)?;
+                for _ in 0..process.copies {
+                    self.living.push(start(process)?);
+                }
             }
             let was_quiet = self.report.deaths.is_empty();
             self.bury(now_ms)?;
@@ -111,6 +108,7 @@ impl<'s> Stage<'s> {
             if sampled.elapsed() >= SAMPLE {
                 sampled = Instant::now();
                 self.report.available_mib.push(available_mib);
+                self.signals.note_titles();
             }
             sleep(BEAT);
         }
@@ -118,14 +116,14 @@ impl<'s> Stage<'s> {
         self.finish()
     }
 
-    /// Writes down who of the scenario's has ended. Many can in one look: a fork bomb goes whole.
+    /// Writes down which of the scenario's processes have ended. A fork bomb ends whole, in one look.
     fn bury(&mut self, at_ms: u64) -> Result<()> {
         for ended in reaper::ended() {
             if Some(ended.pid) == self.daemon.as_ref().map(Child::id) {
                 anyhow::bail!("the daemon ended: {:?}", ended.how);
             }
             let named = self.scenario.process.iter().any(|process| process.name == ended.name);
-            self.living.retain(|(pid, _)| *pid != ended.pid);
+            self.living.retain(|it| it.pid != ended.pid);
             if named {
                 let reaper::Ended { pid, name, how } = ended;
                 self.report.deaths.push(Death { at_ms, name, pid, how });
@@ -140,29 +138,14 @@ impl<'s> Stage<'s> {
         }
         self.report.sent = self.signals.all();
         self.report.kernel_oom_kills = self.oom_kills.names()?;
-        self.report.alive = self.living.into_iter().map(|(_, name)| name).collect();
+        let up = self.living.into_iter().filter(Started::is_up);
+        self.report.alive = up.map(|it| it.name).collect();
+        self.scenario.process.iter().for_each(print_log);
+        let expected = self.scenario.expected(self.report.jettison);
+        self.report.logged = logged(expected.log_has.iter().chain(&expected.log_lacks));
         self.report.beat_gap_ms = self.beat.longest_ms();
         self.report.fork_gap_ms = self.fork.longest_ms();
         Ok(self.report)
-    }
-
-    /// Starts a workload, which has its name from the link that it is started by, and not our `oom_score_adj`.
-    fn start(&mut self, process: &Process) -> Result<()> {
-        let link = format!("/run/{}", process.name);
-        if !std::fs::exists(&link)? {
-            symlink("/bin/workload", &link).with_context(|| link.clone())?;
-        }
-        let memcg = process.memcg.as_deref().unwrap_or_default();
-        let child = Command::new("/bin/busybox")
-            .args(["sh", "-c", "echo $$ > \"$0\" && echo 0 > /proc/$$/oom_score_adj && exec \"$@\""])
-            .arg(format!("{CGROUPS}/{memcg}/cgroup.procs"))
-            .arg(&link)
-            .args(process.does.split_whitespace())
-            .spawn()
-            .with_context(|| process.name.clone())?;
-        println!("STARTED {} {}", process.name, child.id());
-        self.living.push((child.id(), process.name.clone()));
-        Ok(())
     }
 
     /// Starts the daemon and waits until it watches.
@@ -179,7 +162,7 @@ impl<'s> Stage<'s> {
         std::thread::spawn(move || {
             for line in BufReader::new(log).lines().map_while(Result::ok) {
                 println!("LOG {line}");
-                // Nobody waits for it any more once it watches.
+                // Once it watches, nothing may be left that waits for it.
                 sender.send(line).ok();
             }
         });
@@ -235,13 +218,6 @@ fn wait_for_line(lines: &Receiver<String>, what: &str) -> Result<()> {
             return Ok(());
         }
     }
-}
-
-/// A number among a workload's options.
-fn option(process: &Process, key: &str) -> Option<u64> {
-    let mut words = process.does.split_whitespace();
-    words.find(|word| *word == key)?;
-    words.next()?.parse().ok()
 }
 
 /// What a process has cost so far (proc_pid_stat(5): fields 14 and 15, in ticks of 10 ms).

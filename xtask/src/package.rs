@@ -1,0 +1,69 @@
+//! `cargo xtask package`: the daemon as a Debian package, tried before it is handed over.
+//!
+//! ```text
+//! build ─▶ pages (manual pages, completions) + configuration ─▶ cargo-deb ─▶ trial ─▶ its path
+//! ```
+
+mod configuration;
+mod pages;
+mod trial;
+mod unit;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::{cargo, cargo_program, root, setup, target_dir};
+
+pub(crate) use unit::check as check_unit;
+
+#[derive(clap::Args)]
+pub(crate) struct PackageArgs {
+    /// Package the debug build: to try the packaging, not to install it
+    #[arg(long)]
+    debug: bool,
+}
+
+pub(crate) fn run(args: &PackageArgs) -> Result<()> {
+    setup::cargo_deb()?;
+    // What cargo calls a profile, and its folder.
+    let (profile, folder) = if args.debug { ("dev", "debug") } else { ("release", "release") };
+    cargo(&["build", "--locked", "--profile", profile, "--bin", "jettison"])?;
+    make_files(&target_dir().join(folder).join("package"))?;
+    let package = deb(profile)?;
+    trial::of(&package)?;
+    if let Some(not_run) = check_unit()? {
+        println!("NOT RUN: {not_run}");
+    }
+    println!("{}", package.display());
+    Ok(())
+}
+
+/// What the assets in host/daemon/Cargo.toml take from here.
+fn make_files(folder: &Path) -> Result<()> {
+    // What an older build left behind would be packaged, too.
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| folder.display().to_string())?;
+    }
+    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    pages::write(folder)?;
+    let example = root().join("examples/jettison.toml");
+    let example = fs::read_to_string(&example).with_context(|| example.display().to_string())?;
+    fs::write(folder.join("jettison.toml"), configuration::of(&example)?)?;
+    Ok(())
+}
+
+/// cargo-deb prints the path of what it made as its last line.
+fn deb(profile: &str) -> Result<PathBuf> {
+    let args = ["deb", "--locked", "--package", "jettison", "--no-build", "--profile", profile];
+    println!("\n$ cargo {}", args.join(" "));
+    let mut command = Command::new(cargo_program());
+    let output = command.args(args).current_dir(root()).stderr(Stdio::inherit()).output();
+    let output = output.context("cargo-deb cannot be started")?;
+    ensure!(output.status.success(), "cargo-deb failed: {}", output.status);
+    let said = String::from_utf8(output.stdout)?;
+    let path = said.lines().last().map(|line| root().join(line.trim()));
+    path.filter(|path| path.exists()).with_context(|| format!("cargo-deb named no package: {said:?}"))
+}
