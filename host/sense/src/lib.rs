@@ -24,6 +24,7 @@ mod host;
 #[cfg(test)]
 mod injected;
 mod io;
+mod last;
 mod memcg;
 mod now;
 mod parse;

@@ -1,6 +1,6 @@
 //! What the later stages need of this one, as a trait: in a test the machine may be scripted.
 
-use jettison_model::{Memcgs, Needs, Snapshot};
+use jettison_model::{Memcgs, Needs, ProcessId, Snapshot};
 
 use crate::host::domain::Memory;
 use crate::memcg::limit_watch::Left;
@@ -14,6 +14,8 @@ pub trait Sense {
     fn sense(&mut self, needs: Needs, now: Now, into: &mut Snapshot);
     /// As [`Sensor::glance`].
     fn glance(&mut self, needs: Needs, now: Now, into: &mut Snapshot);
+    /// As [`Sensor::focus`].
+    fn focus(&mut self, needs: Needs, now: Now, on: &[ProcessId], into: &mut Snapshot);
     /// As [`Sensor::blame`].
     fn blame(&mut self, warn_bytes: u64, into: &mut Snapshot);
     /// As [`Sensor::probe`].
@@ -37,6 +39,10 @@ impl Sense for Sensor {
 
     fn glance(&mut self, needs: Needs, now: Now, into: &mut Snapshot) {
         Self::glance(self, needs, now, into);
+    }
+
+    fn focus(&mut self, needs: Needs, now: Now, on: &[ProcessId], into: &mut Snapshot) {
+        Self::focus(self, needs, now, on, into);
     }
 
     fn blame(&mut self, warn_bytes: u64, into: &mut Snapshot) {

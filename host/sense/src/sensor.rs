@@ -1,7 +1,7 @@
 //! The sensor: everything that stays open between two scans.
 
 use jettison_model::column::{NONE_U32, UNKNOWN_U64};
-use jettison_model::{Host, Memcgs, Needs, SenseFault, Snapshot};
+use jettison_model::{Host, Memcgs, Needs, ProcessId, SenseFault, Snapshot};
 use rustix::param::page_size;
 
 use crate::host::counters::{Counted, HostCounters};
@@ -13,6 +13,7 @@ use crate::io::error::{Faults, SenseError};
 use crate::io::file::{Buffer, open_root};
 use crate::io::root::Root;
 use crate::io::tree::Unusable;
+use crate::last::Last;
 use crate::memcg::hierarchy::Hierarchy;
 use crate::memcg::limit_watch::{Left, LimitWatch};
 use crate::memcg::paths::MemcgPaths;
@@ -25,35 +26,12 @@ use crate::process::terms::{Depth, Terms};
 use crate::process::walk::ProcessWalk;
 use crate::survey::{Holder, holders};
 
-/// How old the values that only a scan reads may be at a glance: names, users, page tables. A tick that may
-/// shut down a process is a scan in any case.
-const GLANCES_MS_MAX: u64 = 300_000;
-
-/// The state of the machine at the last scan, glance or still look.
-#[derive(Debug, Default)]
-struct Last {
-    scanned_at_ms: Option<u64>,
-    tasks: Option<Tasks>,
-    total_bytes: u64,
-    available_bytes: u64,
-}
-
-impl Last {
-    fn note(&mut self, depth: Depth, now: Now, tasks: Option<Tasks>, host: &Host) {
-        if depth == Depth::Scan {
-            self.scanned_at_ms = Some(now.boot_ms);
-        }
-        self.tasks = tasks;
-        if depth != Depth::Still {
-            (self.total_bytes, self.available_bytes) = (host.memory_total_bytes, host.memory_available_bytes);
-        }
-    }
-
-    /// Whether available memory has changed by at most 0.1 % of the total.
-    fn has_as_much_left(&self, host: &Host) -> bool {
-        host.memory_total_bytes == self.total_bytes
-            && host.memory_available_bytes.abs_diff(self.available_bytes) <= self.total_bytes / 1000
-    }
+/// How much is wanted of a look.
+#[derive(Clone, Copy, Debug)]
+enum Wish<'a> {
+    Scan,
+    Glance,
+    Focus(&'a [ProcessId]),
 }
 
 /// Senses one machine. Its first scan allocates; later ones use the same memory again.
@@ -100,11 +78,11 @@ impl Sensor {
         let is_scoped = scope.is_some();
         let domain = match (scope, &hierarchy) {
             (None, None) => None,
-            (None, Some(hierarchy)) => limited_root(hierarchy, &mut buffer),
+            (None, Some(hierarchy)) => Scope::limited_root(hierarchy, &mut buffer),
             (Some(scope), None) => {
                 return Err(SenseError::NoHierarchy { scope: scope.into() });
             }
-            (Some(scope), Some(hierarchy)) => Some(find_scope(scope, hierarchy)?),
+            (Some(scope), Some(hierarchy)) => Some(Scope::find(scope, hierarchy)?),
         };
         let memcgs = match &hierarchy {
             Some(hierarchy) => {
@@ -142,7 +120,7 @@ impl Sensor {
     /// cannot be read costs its value or its row and becomes a fault. A process that has ended during the
     /// scan costs its row and is no fault.
     pub fn sense(&mut self, needs: Needs, now: Now, into: &mut Snapshot) {
-        self.scan(needs, now, into, false);
+        self.scan(needs, now, into, Wish::Scan);
     }
 
     /// Takes a snapshot at a fraction of the cost, for a tick that shuts down no process. Three depths, the
@@ -157,10 +135,23 @@ impl Sensor {
     ///   `into` is the snapshot that was filled last. Only adjustments are read; processes that have ended
     ///   lose their rows.
     pub fn glance(&mut self, needs: Needs, now: Now, into: &mut Snapshot) {
-        self.scan(needs, now, into, true);
+        self.scan(needs, now, into, Wish::Glance);
     }
 
-    fn scan(&mut self, needs: Needs, now: Now, into: &mut Snapshot, is_glance: bool) {
+    /// Takes a snapshot while memory is short, in a time that does not grow with the number of processes that
+    /// sleep. Where the last scan is at most two seconds old and `into` is the snapshot that was filled last,
+    /// only these are read: `on`, the largest, the fastest-growing and the young processes, and limited
+    /// memcgs. All else is kept. If that leaves unexplained where memory went, a scan follows (`focus.rs` has
+    /// the bound).
+    pub fn focus(&mut self, needs: Needs, now: Now, on: &[ProcessId], into: &mut Snapshot) {
+        self.scan(needs, now, into, Wish::Focus(on));
+        let Host { memory_total_bytes: total, memory_available_bytes: available, .. } = into.host;
+        if !self.processes.has_seen_enough(total, available) {
+            self.scan(needs, now, into, Wish::Scan);
+        }
+    }
+
+    fn scan(&mut self, needs: Needs, now: Now, into: &mut Snapshot, wish: Wish<'_>) {
         self.faults.clear();
         let is_ours = self.filled_at_ms == Some(into.now_ms);
         self.filled_at_ms = Some(now.boot_ms);
@@ -170,16 +161,24 @@ impl Sensor {
         into.taken_at_ms = now.wall_ms;
         into.now_ms = now.boot_ms;
         into.host = self.sense_host(needs, now);
-        let depth = match is_glance && self.may_glance(needs, now) {
-            true => self.depth_of_glance(tasks.filter(|_| is_ours), &into.host),
-            false => Depth::Scan,
+        let ours = tasks.filter(|_| is_ours);
+        let depth = match wish {
+            Wish::Glance if self.may_glance(needs, now) => self.depth_of_glance(ours, &into.host),
+            Wish::Focus(on) if self.may_focus(needs, now, ours, on, into) => Depth::Focus,
+            Wish::Scan | Wish::Glance | Wish::Focus(_) => Depth::Scan,
         };
         if depth == Depth::Scan {
             self.processes.list(&mut self.faults);
+            self.processes.open_account(into.host.memory_available_bytes);
         }
         self.last.note(depth, now, tasks, &into.host);
         match &mut self.memcgs {
             Some(_) if depth == Depth::Still => {}
+            Some(_) if depth == Depth::Focus => {
+                if let Some(limits) = &mut self.limits {
+                    limits.refresh(&mut self.buffer, &mut into.memcgs);
+                }
+            }
             Some(memcgs) => {
                 let known = self.processes.known();
                 memcgs.walk(now.boot_ms, known, &mut self.buffer, &mut self.faults, &mut into.memcgs);
@@ -215,8 +214,24 @@ impl Sensor {
     /// A glance reads neither proportional set sizes, which must be of every process and fresh, nor swap,
     /// which is only in `status`.
     fn may_glance(&self, needs: Needs, now: Now) -> bool {
-        let is_fresh = |at_ms| now.boot_ms.saturating_sub(at_ms) < GLANCES_MS_MAX;
-        self.last.scanned_at_ms.is_some_and(is_fresh) && !needs.pss && self.host.is_swap_unused()
+        self.last.is_fresh_for_a_glance(now) && !needs.pss && self.host.is_swap_unused()
+    }
+
+    /// Chooses what to focus on. `tasks` is `None` if the table is not that of the last look.
+    fn may_focus(
+        &mut self,
+        needs: Needs,
+        now: Now,
+        tasks: Option<Tasks>,
+        on: &[ProcessId],
+        table: &Snapshot,
+    ) -> bool {
+        let is_possible = self.processes.can_focus() && self.last.is_fresh_for_focus(now) && !needs.pss;
+        let Some((before, now)) = self.last.listed.zip(tasks).filter(|_| is_possible) else {
+            return false;
+        };
+        let last_pids = (before.last_pid, now.last_pid);
+        self.processes.focus(on, last_pids, &mut self.buffer, &table.processes)
     }
 
     /// Lists the processes, unless these are the same as before. `tasks` is `None` if the table is not that
@@ -368,21 +383,6 @@ impl Sensor {
     pub fn scope_exists(&self) -> bool {
         self.domain.as_ref().is_none_or(Scope::exists)
     }
-}
-
-/// The root as the domain, if it has a limit: in a container with a cgroup namespace, or with only a part of
-/// the tree mounted, what is visible as the root is the container's own memcg (cgroup_namespaces(7)).
-fn limited_root(hierarchy: &Hierarchy, buffer: &mut Buffer) -> Option<Scope> {
-    let directory = open_root(&hierarchy.mount).ok()?;
-    let mut root = Scope::new("/", hierarchy, directory)?;
-    root.has_limit(buffer).then_some(root)
-}
-
-fn find_scope(scope: &str, hierarchy: &Hierarchy) -> Result<Scope, SenseError> {
-    let root = open_root(&hierarchy.mount)?;
-    Scope::new(scope, hierarchy, root)
-        .filter(Scope::exists)
-        .ok_or_else(|| SenseError::NoScope { scope: scope.into(), directory: hierarchy.directory_of(scope) })
 }
 
 fn present(pressure: Result<Option<Pressure>, Unusable<'_>>, faults: &mut Faults) -> Option<Pressure> {

@@ -18,6 +18,8 @@ const QUIET_SOME_AVG10: u32 = 100;
 pub enum Depth {
     /// What changes from one routine tick to the next.
     Glance,
+    /// What can change a decision while memory is short.
+    Focus,
     /// Everything.
     Scan,
 }
@@ -61,14 +63,26 @@ impl<S: Sense, P: Consult> Pipeline<S, P> {
         stopwatch.us()
     }
 
-    /// Stage 1 and the gate. Where a glance finds cause for more than a routine tick, a scan follows.
-    pub fn look(&mut self, now: Now, depth: Depth, signals: Signals) -> Request {
-        if depth == Depth::Glance {
-            self.sensor.glance(self.needs(), now, &mut self.snapshot);
-            self.complete();
-        }
-        if depth == Depth::Scan || self.gate(signals).cause != Cause::Routine {
-            self.scan(now);
+    /// Stage 1 and the gate. Where a glance finds cause for more than a routine tick, a scan follows. In
+    /// focus the members of `in_flight` are read in any case.
+    pub fn look(&mut self, now: Now, depth: Depth, in_flight: &[InFlight], signals: Signals) -> Request {
+        match depth {
+            Depth::Glance => {
+                self.sensor.glance(self.needs(), now, &mut self.snapshot);
+                self.complete();
+                if self.gate(signals).cause != Cause::Routine {
+                    self.scan(now);
+                }
+            }
+            Depth::Focus => {
+                let members = in_flight.iter().flat_map(|victim| &victim.members);
+                let on: Vec<ProcessId> = members.copied().collect();
+                self.sensor.focus(self.needs(), now, &on, &mut self.snapshot);
+                self.complete();
+            }
+            Depth::Scan => {
+                self.scan(now);
+            }
         }
         self.watch_limits();
         self.gate(signals)

@@ -8,7 +8,8 @@
 //!              observe                              a tick is due
 //!   calm  ──────────────▶ level calm, slow          after `adjust.interval_ms`: a glance
 //!   close ──────────────▶ level calm, but filling   after 1 s: a scan, so that growth is known in time
-//!   warn  ──────────────▶ below `warn`              after 1 s, or at once when a PSI trigger has fired
+//!   warn  ──────────────▶ below `warn`              after 1 s, or at once when a PSI trigger has fired, or
+//!                                                   where memory is gone within the lead (`gate::LEAD_MS`)
 //!   act   ──────────────▶ at or below `act`         at once
 //!   any   ──────────────▶ victims under way         at once, every 50 ms or at their next deadline
 //! ```
@@ -80,6 +81,8 @@ impl Observation {
 pub(crate) struct Pressing {
     pub(crate) has_victims: bool,
     pub(crate) psi_fired_at_ms: Option<u64>,
+    /// Memory that would be gone within so long below `warn` is short.
+    pub(crate) lead_ms: u64,
 }
 
 /// What is remembered from one observation to the next. Times are of the boot clock.
@@ -92,6 +95,8 @@ pub(crate) struct Schedule {
     fill: Fill,
     /// The last observation found all levels calm, and none that will not be soon.
     is_calm: bool,
+    /// The last observation found a level at or below `act`.
+    is_short: bool,
     is_scope_missing: bool,
 }
 
@@ -105,9 +110,14 @@ impl Schedule {
         self.last_tick_ms = now_ms;
     }
 
-    /// How much the next tick has to read. Victims under way are looked at whole.
+    /// How much the next tick has to read. Below `warn` it is a scan, so that one is fresh once memory is
+    /// short.
     pub(crate) fn depth(&self, has_victims: bool) -> Depth {
-        if self.is_calm && !has_victims { Depth::Glance } else { Depth::Scan }
+        match (self.is_short || has_victims, self.is_calm) {
+            (true, _) => Depth::Focus,
+            (false, true) => Depth::Glance,
+            (false, false) => Depth::Scan,
+        }
     }
 
     /// How long until the next observation, unless an event comes first.
@@ -123,7 +133,7 @@ impl Schedule {
 
     /// Takes in an observation. Returns whether a tick is due, and sets when to observe next.
     pub(crate) fn is_due(&mut self, now_ms: u64, observation: Observation, pressing: Pressing) -> bool {
-        self.is_calm = false;
+        (self.is_calm, self.is_short) = (false, false);
         self.note_scope(observation != Observation::ScopeMissing);
         let since_tick = now_ms.saturating_sub(self.last_tick_ms);
         let Levels { most_severe, headroom_bytes, available_bytes } = match observation {
@@ -137,12 +147,14 @@ impl Schedule {
         if pressing.has_victims {
             return true;
         }
+        let is_soon_gone = self.fill.is_gone_within(pressing.lead_ms, available_bytes);
+        self.is_short = most_severe >= Level::Act || (most_severe == Level::Warn && is_soon_gone);
         self.is_calm = most_severe == Level::Calm && !self.fill.is_soon_gone(headroom_bytes);
         let psi = pressing.psi_fired_at_ms.is_some_and(|at| now_ms.saturating_sub(at) <= gate::PSI_FRESH_MS);
         let soon_ms = WARN_TICK_MS.min(self.interval_ms);
         match most_severe {
             Level::Act | Level::Critical => true,
-            Level::Warn => psi || since_tick >= soon_ms,
+            Level::Warn => psi || is_soon_gone || since_tick >= soon_ms,
             Level::Calm if !self.is_calm => since_tick >= soon_ms,
             Level::Calm => since_tick >= self.interval_ms,
         }
@@ -190,7 +202,12 @@ impl Fill {
     /// Whether so many bytes are used up soon at the present rate. Then scans must come often enough for
     /// growth to be known.
     fn is_soon_gone(&self, headroom_bytes: u64) -> bool {
-        headroom_bytes < self.now_bytes_per_ms.saturating_mul(SOON_MS)
+        self.is_gone_within(SOON_MS, headroom_bytes)
+    }
+
+    /// Whether so many bytes are used up within so long at the present rate.
+    fn is_gone_within(&self, ms: u64, bytes: u64) -> bool {
+        bytes < self.now_bytes_per_ms.saturating_mul(ms)
     }
 }
 
@@ -251,7 +268,9 @@ mod tests {
         let mut schedule = calm_schedule();
         assert_eq!(schedule.depth(false), Depth::Scan, "nothing is observed yet");
         schedule.is_due(100_000, levels(Level::Calm), Pressing::default());
-        assert_eq!((schedule.depth(false), schedule.depth(true)), (Depth::Glance, Depth::Scan));
+        assert_eq!((schedule.depth(false), schedule.depth(true)), (Depth::Glance, Depth::Focus));
+        schedule.is_due(100_000, levels(Level::Act), Pressing::default());
+        assert_eq!(schedule.depth(false), Depth::Focus, "memory is short");
         schedule.is_due(100_000, Observation::ScopeMissing, Pressing::default());
         assert_eq!(schedule.depth(false), Depth::Scan, "the scope is missing");
     }

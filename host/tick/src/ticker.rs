@@ -44,6 +44,7 @@ pub struct Ticker<S, P, K: Kernel> {
     kernel_kills: u64,
     ticks: u64,
     tick_us: Samples,
+    tick_ms: u64,
     /// Whether the usual footprints have changed since they were stored.
     has_learned: bool,
 }
@@ -76,6 +77,7 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
             kernel_kills: 0,
             ticks: 0,
             tick_us: Samples::default(),
+            tick_ms: 0,
             has_learned: false,
         };
         ticker.configure(live);
@@ -106,8 +108,11 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
     pub fn is_tick_due(&mut self, now_ms: u64) -> bool {
         let thresholds = self.pipeline.settings().thresholds;
         let observation = Observation::of(self.pipeline.sensor_mut(), &thresholds);
-        let pressing =
-            Pressing { has_victims: !self.shutdowns.is_empty(), psi_fired_at_ms: self.psi_fired_at_ms };
+        let pressing = Pressing {
+            has_victims: !self.shutdowns.is_empty(),
+            psi_fired_at_ms: self.psi_fired_at_ms,
+            lead_ms: self.signals().lead_ms(),
+        };
         let is_due = self.schedule.is_due(now_ms, observation, pressing);
         let Self { homes, pipeline, .. } = self;
         is_due || homes.has_newcomer(now_ms, |is_home| pipeline.sensor_mut().has_newcomer(is_home))
@@ -117,10 +122,11 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
     pub fn tick(&mut self, now: Now) {
         let stopwatch = Clock.stopwatch();
         let depth = self.schedule.depth(!self.shutdowns.is_empty());
-        self.pipeline.look(now, depth, self.signals());
+        let in_flight = self.shutdowns.in_flight();
+        self.pipeline.look(now, depth, &in_flight, self.signals());
         // The column of `oom_score_adj` gets the values from before ours.
         self.ledger.originals(self.pipeline.snapshot_mut());
-        let mut decision = self.pipeline.decide(self.shutdowns.in_flight());
+        let mut decision = self.pipeline.decide(in_flight);
         self.notify(&decision);
         self.name_victims(&mut decision);
         self.shut_down(&decision);
@@ -137,7 +143,7 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
     }
 
     fn signals(&self) -> Signals {
-        Signals { psi_fired_at_ms: self.psi_fired_at_ms, is_manual: false }
+        Signals { psi_fired_at_ms: self.psi_fired_at_ms, is_manual: false, tick_ms: self.tick_ms }
     }
 
     /// Tells the configured hooks that memory is short, or that nothing is worth ending.
@@ -221,6 +227,11 @@ impl<S, P, K: Kernel> Ticker<S, P, K> {
     /// A PSI trigger has fired.
     pub fn note_psi(&mut self, now_ms: u64) {
         self.psi_fired_at_ms = Some(now_ms);
+    }
+
+    /// So long takes a tick from its wake-up: memory must not be gone by then.
+    pub fn note_tick_ms(&mut self, tick_ms: u64) {
+        self.tick_ms = tick_ms;
     }
 
     /// The kernel's OOM killer took a process.

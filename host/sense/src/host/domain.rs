@@ -9,7 +9,8 @@ use jettison_model::column::{UNKNOWN_U64, UNLIMITED_U64};
 use rustix::fs::{AtFlags, statat};
 use rustix::io::Errno;
 
-use crate::io::file::{Buffer, KeptFile, call};
+use crate::io::error::SenseError;
+use crate::io::file::{Buffer, KeptFile, call, open_root};
 use crate::io::tree::{Tree, Unusable, Why, if_present};
 use crate::memcg::hierarchy::Hierarchy;
 use crate::parse::keyed::memcg_stat;
@@ -151,8 +152,28 @@ impl Memory {
 }
 
 impl Scope {
+    /// The memcg of this path.
+    ///
+    /// # Errors
+    /// [`SenseError::Unreadable`] or [`SenseError::NoScope`].
+    pub(crate) fn find(scope: &str, hierarchy: &Hierarchy) -> Result<Self, SenseError> {
+        let root = open_root(&hierarchy.mount)?;
+        Self::new(scope, hierarchy, root).filter(Self::exists).ok_or_else(|| SenseError::NoScope {
+            scope: scope.into(),
+            directory: hierarchy.directory_of(scope),
+        })
+    }
+
+    /// The root as the domain, if it has a limit: in a container with a cgroup namespace, or with only a part
+    /// of the tree mounted, what is visible as the root is the container's own memcg (cgroup_namespaces(7)).
+    pub(crate) fn limited_root(hierarchy: &Hierarchy, buffer: &mut Buffer) -> Option<Self> {
+        let directory = open_root(&hierarchy.mount).ok()?;
+        let mut root = Self::new("/", hierarchy, directory)?;
+        root.has_limit(buffer).then_some(root)
+    }
+
     /// `None` if the path cannot be one: a NUL in it, or `..`.
-    pub(crate) fn new(scope: &str, hierarchy: &Hierarchy, directory: OwnedFd) -> Option<Self> {
+    fn new(scope: &str, hierarchy: &Hierarchy, directory: OwnedFd) -> Option<Self> {
         let inner = scope.trim_matches('/');
         if inner.split('/').any(|part| part == "..") {
             return None;

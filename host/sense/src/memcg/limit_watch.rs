@@ -6,12 +6,14 @@
 use std::cmp::Reverse;
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
-use jettison_model::column::known_u64;
+use jettison_model::column::{known_u64, row};
 use jettison_model::{Limit, Memcgs};
 
 use crate::io::file::{Buffer, KeptFile};
 use crate::memcg::hierarchy::Hierarchy;
+use crate::memcg::paths::MemcgPaths;
 use crate::parse::keyed::memcg_stat;
 use crate::parse::value::limit;
 use crate::parse::version::Version;
@@ -103,6 +105,28 @@ impl LimitWatch {
             let same = before.iter().position(|old| old.path == path && old.limit_bytes == limit);
             let watched = same.map(|at| before.swap_remove(at));
             self.watched.extend(watched.or_else(|| Watched::new(path, limit, self.version)));
+        }
+    }
+
+    /// Reads usage and reclaimable memory of the watched memcgs again, into their rows. All else of the table
+    /// stays.
+    pub(crate) fn refresh(&mut self, buffer: &mut Buffer, into: &mut Memcgs) {
+        let Self { version, directory, watched } = self;
+        for one in watched {
+            let Some(row) = row(MemcgPaths(&into.paths).row_of(&one.path)) else { continue };
+            let usage = one.usage.read(directory, buffer).ok().and_then(limit);
+            let stat = one.stat.read(directory, buffer).ok().map(|text| memcg_stat(text, *version));
+            let found = [
+                (&mut into.current_bytes, usage),
+                (&mut into.reclaimable_bytes, stat.and_then(|stat| stat.reclaimable_bytes())),
+                (&mut into.anon_bytes, stat.and_then(|stat| stat.anon)),
+                (&mut into.shmem_bytes, stat.and_then(|stat| stat.shmem)),
+            ];
+            for (column, value) in found {
+                if let (Some(slot), Some(value)) = (Arc::make_mut(column).get_mut(row), value) {
+                    *slot = value;
+                }
+            }
         }
     }
 

@@ -79,6 +79,15 @@ pub(crate) fn status(text: &[u8]) -> Result<Status<'_>, Malformed> {
     Ok(if found.size_bytes.is_some() { found } else { found.or_zero() })
 }
 
+/// The pid of the process that a thread belongs to: its own where the thread is the leader.
+///
+/// ```text
+/// Tgid:   700
+/// ```
+pub(crate) fn thread_group(text: &[u8]) -> Option<u32> {
+    lines(text).find_map(|line| small(line.strip_prefix(b"Tgid:")?))
+}
+
 impl<'a> Status<'a> {
     /// The `stat` of a process that is no kernel thread and has this start time. `None` where only `stat`
     /// itself will do: the name is escaped, or the leader is dead.

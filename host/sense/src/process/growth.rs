@@ -26,6 +26,8 @@ struct Seen {
     shmem_bytes: u64,
     /// The part of it that no relative maps.
     alone_bytes: u64,
+    /// Not read at this look: all is as at the last one.
+    is_kept: bool,
 }
 
 /// Rates per second, with the sentinels of columns.
@@ -55,6 +57,8 @@ pub(super) struct History {
     /// not known.
     eased_bytes: u64,
     births: Births,
+    /// At the last look that read it.
+    rates: Rates,
     is_read: bool,
 }
 
@@ -93,7 +97,8 @@ pub(crate) struct Growth {
 
 impl Growth {
     /// Follows the processes of a scan, whose parents are known, and fills what follows from their past.
-    pub(crate) fn fill(&mut self, now_ms: u64, shared: &Shared, table: &mut Processes) {
+    /// `is_kept` says by rows which of them were not read.
+    pub(crate) fn fill(&mut self, now_ms: u64, shared: &Shared, is_kept: &[bool], table: &mut Processes) {
         self.begin(now_ms);
         let second = refill(&mut table.growth_bytes_per_s);
         let hour = refill(&mut table.growth_1h_bytes_per_s);
@@ -107,6 +112,7 @@ impl Growth {
                 anon_and_swap_bytes: known_u64(anon).zip(known_u64(swap)).and_then(|(a, b)| a.checked_add(b)),
                 shmem_bytes: known_u64(shmem).unwrap_or(0),
                 alone_bytes: shared.alone_bytes(at),
+                is_kept: is_kept.get(at).copied().unwrap_or(false),
             });
             second.push(rates.second);
             hour.push(rates.hour);
@@ -134,15 +140,18 @@ impl Growth {
         let mut history = self.take(seen.id).unwrap_or_else(|| {
             self.new.extend(u32::try_from(self.next.len()));
             let eased_bytes = if is_new { 0 } else { UNKNOWN_U64 };
-            History { id: seen.id, held: None, eased_bytes, births: Births::default(), is_read: false }
+            let births = Births::default();
+            History { id: seen.id, held: None, eased_bytes, births, rates: UNKNOWN, is_read: false }
         });
-        history.is_read = seen.anon_and_swap_bytes.is_some();
-        let rates = match seen.anon_and_swap_bytes {
-            Some(bytes) => self.hold(&mut history, bytes, seen),
-            None => UNKNOWN,
-        };
+        if !seen.is_kept {
+            history.is_read = seen.anon_and_swap_bytes.is_some();
+            history.rates = match seen.anon_and_swap_bytes {
+                Some(bytes) => self.hold(&mut history, bytes, seen),
+                None => UNKNOWN,
+            };
+        }
         self.next.push(history);
-        rates
+        history.rates
     }
 
     fn hold(&self, history: &mut History, anon_and_swap_bytes: u64, seen: Seen) -> Rates {
@@ -236,6 +245,7 @@ mod tests {
             anon_and_swap_bytes,
             shmem_bytes: 0,
             alone_bytes: 0,
+            is_kept: false,
         };
         let rates =
             rows.iter().map(|&(id, age_ms, bytes)| growth.follow(seen(id, age_ms, bytes)).second).collect();

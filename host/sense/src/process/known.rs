@@ -59,6 +59,11 @@ impl KnownProcesses {
         self.last.len()
     }
 
+    /// Whether processes can be kept at all.
+    pub(crate) fn is_usable(&self) -> bool {
+        self.most > 0
+    }
+
     /// Begins a scan.
     pub(crate) fn begin(&mut self) {
         self.cursor = 0;

@@ -3,6 +3,7 @@
 pub(crate) mod births;
 pub(crate) mod blame;
 pub(crate) mod details;
+pub(crate) mod focus;
 pub(crate) mod growth;
 pub(crate) mod known;
 pub(crate) mod new;

@@ -12,6 +12,8 @@ use crate::now::Now;
 pub(crate) enum Depth {
     /// Everything.
     Scan,
+    /// Everything of those in the focus, nothing of the others.
+    Focus,
     /// Resident memory, adjustment, memcg.
     Glance,
     /// The adjustment alone. No process is new, and the host has as much memory available as before.

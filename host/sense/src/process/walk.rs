@@ -10,13 +10,15 @@
 //! - At a glance likewise, with `statm` in the place of `status`, and of a kernel thread `oom_score_adj`
 //!   alone. All other values are those of the last scan.
 //! - At a still look `oom_score_adj` alone, and of a kernel thread nothing.
+//! - In focus (`focus.rs`) as at a scan, of few processes. The rows of the others are kept unread: one that
+//!   has ended keeps its row until the next scan.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
-use jettison_model::Processes;
 use jettison_model::column::{UNKNOWN_S64, refill};
 use jettison_model::limits::PROCESSES_MAX;
+use jettison_model::{ProcessId, Processes};
 use rustix::io::Errno;
 use rustix::param::page_size;
 
@@ -26,11 +28,13 @@ use crate::io::listing::{Listing, NameBelow};
 use crate::memcg::hierarchy::Hierarchy;
 use crate::parse::cgroup::memcg_path;
 use crate::parse::stat::stat;
+use crate::parse::status::thread_group;
 use crate::process::blame::blame;
 use crate::process::details::{self, Candidate};
+use crate::process::focus::{Account, Focus, is_elsewhere};
 use crate::process::growth::Growth;
 use crate::process::known::{KnownProcess, KnownProcesses};
-use crate::process::reads::{Reads, Skip};
+use crate::process::reads::{Reads, Skip, age_ms};
 use crate::process::row::{Fill, Row};
 use crate::process::shared::Shared;
 use crate::process::terms::{Depth, Terms};
@@ -38,6 +42,8 @@ use crate::process::texts::Texts;
 
 /// So many new processes are looked at between two ticks; what more there is, the next tick finds.
 const NEWCOMERS_MAX: usize = 256;
+/// With more pids given out since the last look, processes are listed.
+const NEW_PIDS_MAX: u64 = 1024;
 
 /// What outlives a scan: the open directory, memory to use again and the history of growth.
 #[derive(Debug)]
@@ -57,6 +63,12 @@ pub(crate) struct ProcessWalk {
     texts: Texts,
     shared: Shared,
     growth: Growth,
+    focus: Focus,
+    account: Account,
+    /// Whether the row of the last walk was kept unread, by rows.
+    is_kept: Vec<bool>,
+    /// A newcomer of the last walk is in a memcg that its table does not have.
+    is_table_old: bool,
     vanished: u64,
 }
 
@@ -78,6 +90,10 @@ impl ProcessWalk {
             texts: Texts::default(),
             shared: Shared::default(),
             growth: Growth::default(),
+            focus: Focus::default(),
+            account: Account::default(),
+            is_kept: Vec::new(),
+            is_table_old: false,
             vanished: 0,
         }
     }
@@ -85,6 +101,51 @@ impl ProcessWalk {
     /// How many processes are known from the last scan.
     pub(crate) fn known(&self) -> usize {
         self.known.len()
+    }
+
+    /// Whether unread rows can be kept: where an open file identifies a process, and pids are of our
+    /// namespace.
+    pub(crate) fn can_focus(&self) -> bool {
+        self.known.is_usable()
+    }
+
+    /// Chooses the focus, from the table of the last look and the processes that started since.
+    /// Returns false if these are too many to be tried one by one.
+    pub(crate) fn focus(
+        &mut self,
+        on: &[ProcessId],
+        last_pids: (u64, u64),
+        buffer: &mut Buffer,
+        table: &Processes,
+    ) -> bool {
+        let (before, now) = last_pids;
+        if now < before || now - before > NEW_PIDS_MAX {
+            return false;
+        }
+        self.focus.choose(table, on);
+        for pid in (before + 1..=now).filter_map(|pid| u32::try_from(pid).ok()) {
+            let name = NameBelow::of(pid, c"status");
+            let text = buffer.read_file(self.directory.as_fd(), name.as_c_str());
+            // What is no process is the pid of a thread, or has ended.
+            if text.is_ok_and(|text| thread_group(text) == Some(pid))
+                && self.pids.binary_search(&pid).is_err()
+            {
+                self.pids.push(pid);
+            }
+        }
+        self.pids.sort_unstable();
+        self.pids.dedup();
+        self.pids.len() <= PROCESSES_MAX
+    }
+
+    /// At a scan: from now on the gains of those that are read are counted.
+    pub(crate) fn open_account(&mut self, available_bytes: u64) {
+        self.account = Account::open(available_bytes);
+    }
+
+    /// Whether the last walk has seen all that can change a decision.
+    pub(crate) fn has_seen_enough(&self, total_bytes: u64, available_bytes: u64) -> bool {
+        !self.is_table_old && self.account.explains(total_bytes, available_bytes)
     }
 
     /// How many processes ended during the last scan.
@@ -101,6 +162,8 @@ impl ProcessWalk {
         into: &mut Processes,
     ) {
         self.vanished = 0;
+        self.is_table_old = false;
+        self.is_kept.clear();
         self.known.begin();
         let mut reads = Reads {
             proc: &self.proc,
@@ -115,8 +178,20 @@ impl ProcessWalk {
         let mut texts = self.texts.begin(terms.needs);
         let mut fill = Fill::of(into, &mut self.parent_pids);
         for &pid in &self.pids {
-            match row(&mut reads, pid, terms) {
+            let known = reads.known.take(pid);
+            let before = known.as_ref().map(|known| known.row);
+            let is_kept = terms.depth == Depth::Focus && known.is_some() && !self.focus.has(pid);
+            let read = match known {
+                Some(known) if is_kept => Ok((keep(&mut reads, known, terms), None)),
+                known => row(&mut reads, pid, known, terms),
+            };
+            if !is_kept {
+                self.account.note(before.as_ref(), read.as_ref().ok().map(|(row, _)| row));
+            }
+            match read {
                 Ok((row, process)) => {
+                    self.is_table_old |= before.is_none() && is_elsewhere(&row, terms.hierarchy.is_some());
+                    self.is_kept.push(is_kept);
                     fill.push(&row);
                     texts.add(&mut reads, &row, process);
                 }
@@ -128,7 +203,7 @@ impl ProcessWalk {
         fill.finish();
         self.texts.finish(into);
         self.shared.find(into);
-        self.growth.fill(terms.now.boot_ms, &self.shared, into);
+        self.growth.fill(terms.now.boot_ms, &self.shared, &self.is_kept, into);
         // Unknown until `blame` is told which level is at ease.
         refill(&mut into.taken_bytes).resize(into.pids.len(), UNKNOWN_S64);
         if terms.needs.pss {
@@ -208,9 +283,22 @@ fn list_pids(listing: &mut Listing, directory: BorrowedFd<'_>, pids: &mut Vec<u3
     })
 }
 
+/// Keeps the row of a process for the next look, too, without reading anything.
+fn keep(reads: &mut Reads<'_>, known: KnownProcess, terms: Terms<'_>) -> Row {
+    let mut row = known.row;
+    row.age_ms = age_ms(row.id.start_time, reads.ticks_per_s, terms.now);
+    reads.known.keep(known);
+    row
+}
+
 /// Reads one process. Returns the directory of a new one, too.
-fn row(reads: &mut Reads<'_>, pid: u32, terms: Terms<'_>) -> Result<(Row, Option<OwnedFd>), Skip> {
-    if let Some(known) = reads.known.take(pid) {
+fn row(
+    reads: &mut Reads<'_>,
+    pid: u32,
+    known: Option<KnownProcess>,
+    terms: Terms<'_>,
+) -> Result<(Row, Option<OwnedFd>), Skip> {
+    if let Some(known) = known {
         match again(reads, known, terms) {
             Err(Skip::Stale) => {}
             read => return read.map(|row| (row, None)),
@@ -221,7 +309,7 @@ fn row(reads: &mut Reads<'_>, pid: u32, terms: Terms<'_>) -> Result<(Row, Option
 
 /// Reads a process of the last scan, in the shortest way that will do, and keeps it for the next one.
 fn again(reads: &mut Reads<'_>, known: KnownProcess, terms: Terms<'_>) -> Result<Row, Skip> {
-    if terms.depth != Depth::Scan {
+    if matches!(terms.depth, Depth::Glance | Depth::Still) {
         match reads.glance(&known, terms) {
             Ok(row) => {
                 reads.known.keep(KnownProcess { row, ..known });

@@ -24,6 +24,8 @@ struct Named {
     /// A tree that has grown is stopped before it is killed.
     stopped_at_ms: Option<u64>,
     critical_grace_ms: u64,
+    /// When the root became a member again, having left the victim for a while.
+    back_at_ms: u64,
 }
 
 type Key = (ProcessId, u64);
@@ -136,6 +138,7 @@ impl Checks {
                     kill_by_ms: now_ms + (at_most + grace_ms).min(max_ms),
                     stopped_at_ms: None,
                     critical_grace_ms: u64::from(self.settings.critical_grace_ms),
+                    back_at_ms: now_ms,
                 }
             });
         }
@@ -151,6 +154,9 @@ impl Checks {
                     Unit::Memcg(path) => path == b"/" || process.is_none_or(|process| process.memcg == 1),
                 };
                 assert!(is_one, "{joined:?} is no member of {:?}", victim.key());
+                if *joined == victim.key().0 {
+                    named.back_at_ms = now_ms;
+                }
             }
             victim.members().clone_into(&mut named.members);
         }
@@ -198,7 +204,7 @@ impl Checks {
     fn deadlines_are_kept(&self, ticker: &Simulated, machine: &Machine) {
         for victim in ticker.underway().iter().filter(|_| !self.is_dry) {
             let Some(named) = self.named.get(&victim.key()) else { continue };
-            let by_ms = named.stopped_at_ms.map_or(named.kill_by_ms, |at| at.max(named.kill_by_ms));
+            let by_ms = named.stopped_at_ms.unwrap_or(0).max(named.kill_by_ms).max(named.back_at_ms);
             if machine.now_ms < by_ms + KILL_AGAIN_MS {
                 continue;
             }

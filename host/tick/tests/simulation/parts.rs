@@ -27,6 +27,10 @@ impl Sense for Side {
         self.sense(needs, now, into);
     }
 
+    fn focus(&mut self, needs: Needs, now: Now, _: &[ProcessId], into: &mut Snapshot) {
+        self.sense(needs, now, into);
+    }
+
     fn blame(&mut self, _: u64, _: &mut Snapshot) {}
 
     fn probe(&mut self) -> Option<Memory> {

@@ -1,0 +1,139 @@
+//! What an armed tick takes among 10,000 sleeping processes, in focus and as a scan, turn by turn.
+//!
+//! The processes sleep in a memcg of their own. Both default policies are consulted. `act` is set above all
+//! memory, so that every tick is armed; plans are made and not carried out. Printed are the medians of look,
+//! consultations, and tally and plan, and how many looks in focus could not explain where memory went and
+//! became a scan: on a machine that does other work, some do. Needs root, to create the memcg.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "what it measures is time, and it prints it"
+)]
+
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::Instant;
+
+use jettison_decide::settings::Bound;
+use jettison_decide::{Settings, Signals};
+use jettison_model::{Needs, Snapshot, Vote};
+use jettison_policy::{Compiler, Engine, Limits, Policy};
+use jettison_sense::{Now, Root, Sensor};
+use jettison_tests::Memcg;
+use jettison_tick::{Consult, Consulted, Depth, Pipeline};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+const PROCESSES: usize = 10_000;
+const LIMIT_BYTES: u64 = 8 << 30;
+const TURNS: usize = 31;
+/// Bound of an armed tick, milliseconds.
+const ARMED_MS_MAX: f64 = 8.0;
+
+/// A process that is ended when dropped.
+struct Sleeper(Child);
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        // Both fail if it has ended already.
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+/// The default policies.
+struct Defaults(Vec<(String, Policy)>);
+
+impl Defaults {
+    fn load() -> Self {
+        let engine = Engine::new(Limits::default()).expect("an engine");
+        let compiler = Compiler::new(env!("CARGO_BIN_EXE_jettison").into());
+        let load = |(name, grants): (&str, &[&str])| {
+            let module = jettison_policy::builtin(name).expect("it is embedded");
+            let compiled = compiler.compile(module).expect("it compiles");
+            let grants: Vec<String> = grants.iter().map(|&grant| grant.to_owned()).collect();
+            let policy = Policy::load(&engine, &compiled, Some(&grants), &[], "{}").expect("it loads");
+            (name.to_owned(), policy)
+        };
+        Self([("services", ["cmdlines", "exes"].as_slice()), ("balanced", &[])].map(load).into())
+    }
+}
+
+impl Consult for Defaults {
+    fn needs(&self) -> Needs {
+        self.0.iter().fold(Needs::default(), |needs, (_, policy)| needs.or(policy.needs()))
+    }
+
+    fn consult(&mut self, snapshot: &Snapshot) -> (Vec<Vote>, Vec<Consulted>) {
+        let vote = |(name, policy): &(String, Policy)| Vote {
+            policy: name.clone(),
+            weight: 1,
+            shadow: false,
+            answer: policy.consult(snapshot).answer,
+        };
+        (self.0.iter().map(vote).collect(), Vec::new())
+    }
+
+    fn would_differ(&mut self, _: usize) {}
+}
+
+/// Milliseconds of look, consultations, and tally and plan.
+type Stages = [f64; 3];
+
+fn armed(pipeline: &mut Pipeline<Sensor, Defaults>, boot_ms: u64, depth: Depth) -> Stages {
+    let started = Instant::now();
+    pipeline.look(Now { boot_ms, wall_ms: boot_ms }, depth, &[], Signals::default());
+    let look_ms = started.elapsed().as_secs_f64() * 1e3;
+    let decision = pipeline.decide(Vec::new());
+    assert!(pipeline.snapshot().request.cause.is_armed(), "act is above all memory");
+    let ms = |us: u64| f64::from(u32::try_from(us).expect("less than an hour")) / 1e3;
+    [look_ms, ms(decision.consult_us), ms(decision.decide_us)]
+}
+
+fn medians(mut turns: Vec<Stages>) -> Stages {
+    [0, 1, 2].map(|stage| {
+        turns.sort_by(|a, b| a[stage].total_cmp(&b[stage]));
+        turns[turns.len() / 2][stage]
+    })
+}
+
+fn report(name: &str, [look, consult, decide]: Stages) -> f64 {
+    let sum = look + consult + decide;
+    println!("{name}: {sum:.1} ms (look {look:.1}, consultations {consult:.1}, tally and plan {decide:.1})");
+    sum
+}
+
+fn main() {
+    // As the daemon does.
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).expect("up to the hard limit");
+    let memcg = Memcg::new("armed", LIMIT_BYTES).expect("a memcg of our own: run as root");
+    let sleeper = || {
+        let mut command = memcg.command(Path::new("sleep"));
+        command.arg("900").stdin(Stdio::null()).spawn().map(Sleeper)
+    };
+    let sleepers: Vec<Sleeper> = (0..PROCESSES).map(|_| sleeper().expect("sleep(1) runs")).collect();
+    let last = format!("/proc/{}/comm", sleepers[PROCESSES - 1].0.id());
+    jettison_tests::wait_for("sleep", || (std::fs::read_to_string(&last).ok()? == "sleep\n").then_some(()));
+    let mut settings = Settings::default();
+    settings.thresholds.act = Bound { percent: 100, cap_bytes: u64::MAX };
+    let sensor = Sensor::new(Root::live(), None).expect("/proc is there");
+    let mut pipeline = Pipeline::new(sensor, Defaults::load(), settings);
+    let mut boot_ms = Root::live().uptime_ms().expect("/proc/uptime");
+    let (mut scans, mut focused) = (Vec::new(), Vec::new());
+    for _ in 0..TURNS {
+        boot_ms += 2_000;
+        scans.push(armed(&mut pipeline, boot_ms, Depth::Scan));
+        boot_ms += 100;
+        focused.push(armed(&mut pipeline, boot_ms, Depth::Focus));
+    }
+    let scan = medians(scans);
+    let became_scans = focused.iter().filter(|turn| turn[0] > scan[0] / 2.0).count();
+    let whole = report("an armed tick with a scan", scan);
+    let quick = report("an armed tick in focus", medians(focused));
+    let verdict = if quick <= ARMED_MS_MAX { "within its bound" } else { "ABOVE its bound" };
+    println!(
+        "in focus, of a scan: {:.2}; bound {ARMED_MS_MAX} ms: {verdict}; {became_scans} of {TURNS} looks became scans; {} processes",
+        quick / whole,
+        pipeline.snapshot().processes.len()
+    );
+}
