@@ -79,9 +79,15 @@ impl Consult for Defaults {
 /// Milliseconds of look, consultations, and tally and plan.
 type Stages = [f64; 3];
 
-fn armed(pipeline: &mut Pipeline<Sensor, Defaults>, boot_ms: u64, depth: Depth) -> Stages {
+fn armed(pipeline: &mut Pipeline<Sensor, Defaults>, boot_ms: u64, is_scan: bool) -> Stages {
     let started = Instant::now();
-    pipeline.look(Now { boot_ms, wall_ms: boot_ms }, depth, &[], Signals::default());
+    let now = Now { boot_ms, wall_ms: boot_ms };
+    if is_scan {
+        pipeline.scan(now);
+        pipeline.gate(Signals::default());
+    } else {
+        pipeline.look(now, Depth::Focus, &[], Signals::default());
+    }
     let look_ms = started.elapsed().as_secs_f64() * 1e3;
     let decision = pipeline.decide(Vec::new());
     assert!(pipeline.snapshot().request.cause.is_armed(), "act is above all memory");
@@ -122,9 +128,9 @@ fn main() {
     let (mut scans, mut focused) = (Vec::new(), Vec::new());
     for _ in 0..TURNS {
         boot_ms += 2_000;
-        scans.push(armed(&mut pipeline, boot_ms, Depth::Scan));
+        scans.push(armed(&mut pipeline, boot_ms, true));
         boot_ms += 100;
-        focused.push(armed(&mut pipeline, boot_ms, Depth::Focus));
+        focused.push(armed(&mut pipeline, boot_ms, false));
     }
     let scan = medians(scans);
     let became_scans = focused.iter().filter(|turn| turn[0] > scan[0] / 2.0).count();

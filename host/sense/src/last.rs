@@ -9,8 +9,6 @@ use crate::process::terms::Depth;
 /// How old the values that only a scan reads may be at a glance: names, users, page tables. A tick that may
 /// shut down a process is a scan or in focus in any case.
 const GLANCES_MS_MAX: u64 = 300_000;
-/// How old the rows may be that a look in focus keeps unread.
-const FOCUS_MS_MAX: u64 = 2_000;
 
 /// The state of the machine at the last scan, and at the last look of any depth.
 #[derive(Debug, Default)]
@@ -36,16 +34,9 @@ impl Last {
         }
     }
 
-    pub(crate) fn is_fresh_for_a_glance(&self, now: Now) -> bool {
-        self.is_younger(now, GLANCES_MS_MAX)
-    }
-
-    pub(crate) fn is_fresh_for_focus(&self, now: Now) -> bool {
-        self.is_younger(now, FOCUS_MS_MAX)
-    }
-
-    fn is_younger(&self, now: Now, ms: u64) -> bool {
-        self.scanned_at_ms.is_some_and(|at_ms| now.boot_ms.saturating_sub(at_ms) < ms)
+    /// Whether a glance will do.
+    pub(crate) fn is_fresh(&self, now: Now) -> bool {
+        self.scanned_at_ms.is_some_and(|at_ms| now.boot_ms.saturating_sub(at_ms) < GLANCES_MS_MAX)
     }
 
     /// Whether available memory has changed by at most 0.1 % of the total.

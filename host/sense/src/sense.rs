@@ -15,7 +15,7 @@ pub trait Sense {
     /// As [`Sensor::glance`].
     fn glance(&mut self, needs: Needs, now: Now, into: &mut Snapshot);
     /// As [`Sensor::focus`].
-    fn focus(&mut self, needs: Needs, now: Now, on: &[ProcessId], into: &mut Snapshot);
+    fn focus(&mut self, needs: Needs, now: Now, on: &[ProcessId], into: &mut Snapshot) -> bool;
     /// As [`Sensor::blame`].
     fn blame(&mut self, warn_bytes: u64, into: &mut Snapshot);
     /// As [`Sensor::probe`].
@@ -41,8 +41,8 @@ impl Sense for Sensor {
         Self::glance(self, needs, now, into);
     }
 
-    fn focus(&mut self, needs: Needs, now: Now, on: &[ProcessId], into: &mut Snapshot) {
-        Self::focus(self, needs, now, on, into);
+    fn focus(&mut self, needs: Needs, now: Now, on: &[ProcessId], into: &mut Snapshot) -> bool {
+        Self::focus(self, needs, now, on, into)
     }
 
     fn blame(&mut self, warn_bytes: u64, into: &mut Snapshot) {

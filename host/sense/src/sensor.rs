@@ -138,20 +138,24 @@ impl Sensor {
         self.scan(needs, now, into, Wish::Glance);
     }
 
-    /// Takes a snapshot while memory is short, in a time that does not grow with the number of processes that
-    /// sleep. Where the last scan is at most two seconds old and `into` is the snapshot that was filled last,
-    /// only these are read: `on`, the largest, the fastest-growing and the young processes, and limited
-    /// memcgs. All else is kept. If that leaves unexplained where memory went, a scan follows (`focus.rs` has
-    /// the bound).
-    pub fn focus(&mut self, needs: Needs, now: Now, on: &[ProcessId], into: &mut Snapshot) {
-        self.scan(needs, now, into, Wish::Focus(on));
-        let Host { memory_total_bytes: total, memory_available_bytes: available, .. } = into.host;
-        if !self.processes.has_seen_enough(total, available) {
+    /// Takes a snapshot while memory is short. Where `into` is the snapshot that was filled last, only these
+    /// are read: `on`, the largest, the fastest-growing and the young processes, and limited memcgs. All else
+    /// is kept. If that is not possible, or leaves unexplained where memory went since the last look of
+    /// another depth (`focus.rs` has the bound), it is a scan. Returns whether it was.
+    pub fn focus(&mut self, needs: Needs, now: Now, on: &[ProcessId], into: &mut Snapshot) -> bool {
+        if self.scan(needs, now, into, Wish::Focus(on)) == Depth::Scan {
+            return true;
+        }
+        let Host { memory_total_bytes: total, memory_available_bytes: before, .. } = into.host;
+        let available_bytes = (before, self.available_bytes());
+        let has_missed = !self.processes.has_seen_enough(total, available_bytes);
+        if has_missed {
             self.scan(needs, now, into, Wish::Scan);
         }
+        has_missed
     }
 
-    fn scan(&mut self, needs: Needs, now: Now, into: &mut Snapshot, wish: Wish<'_>) {
+    fn scan(&mut self, needs: Needs, now: Now, into: &mut Snapshot, wish: Wish<'_>) -> Depth {
         self.faults.clear();
         let is_ours = self.filled_at_ms == Some(into.now_ms);
         self.filled_at_ms = Some(now.boot_ms);
@@ -164,12 +168,11 @@ impl Sensor {
         let ours = tasks.filter(|_| is_ours);
         let depth = match wish {
             Wish::Glance if self.may_glance(needs, now) => self.depth_of_glance(ours, &into.host),
-            Wish::Focus(on) if self.may_focus(needs, now, ours, on, into) => Depth::Focus,
+            Wish::Focus(on) if self.may_focus(needs, ours, on, into) => Depth::Focus,
             Wish::Scan | Wish::Glance | Wish::Focus(_) => Depth::Scan,
         };
         if depth == Depth::Scan {
             self.processes.list(&mut self.faults);
-            self.processes.open_account(into.host.memory_available_bytes);
         }
         self.last.note(depth, now, tasks, &into.host);
         match &mut self.memcgs {
@@ -196,10 +199,15 @@ impl Sensor {
             scope: self.domain.as_ref().filter(|_| self.is_scoped).map(Scope::path),
         };
         self.processes.walk(terms, &mut self.buffer, &mut self.faults, &mut into.processes);
+        if matches!(depth, Depth::Scan | Depth::Glance) {
+            let available_bytes = (into.host.memory_available_bytes, self.available_bytes());
+            self.processes.open_account(available_bytes);
+        }
         if self.faults.total() > 0 {
             // The table is not complete, so the next look may not be a still one.
             self.last.tasks = None;
         }
+        depth
     }
 
     /// Fills what has been taken since memory was last at ease: the three functions of `host` and the column
@@ -214,19 +222,12 @@ impl Sensor {
     /// A glance reads neither proportional set sizes, which must be of every process and fresh, nor swap,
     /// which is only in `status`.
     fn may_glance(&self, needs: Needs, now: Now) -> bool {
-        self.last.is_fresh_for_a_glance(now) && !needs.pss && self.host.is_swap_unused()
+        self.last.is_fresh(now) && !needs.pss && self.host.is_swap_unused()
     }
 
     /// Chooses what to focus on. `tasks` is `None` if the table is not that of the last look.
-    fn may_focus(
-        &mut self,
-        needs: Needs,
-        now: Now,
-        tasks: Option<Tasks>,
-        on: &[ProcessId],
-        table: &Snapshot,
-    ) -> bool {
-        let is_possible = self.processes.can_focus() && self.last.is_fresh_for_focus(now) && !needs.pss;
+    fn may_focus(&mut self, needs: Needs, tasks: Option<Tasks>, on: &[ProcessId], table: &Snapshot) -> bool {
+        let is_possible = self.processes.can_focus() && !needs.pss;
         let Some((before, now)) = self.last.listed.zip(tasks).filter(|_| is_possible) else {
             return false;
         };
@@ -308,6 +309,10 @@ impl Sensor {
             Some(scope) => scope.read(host, &mut self.buffer).ok(),
             None => Some(host),
         }
+    }
+
+    fn available_bytes(&mut self) -> u64 {
+        self.probe().map_or(UNKNOWN_U64, |memory| memory.available_bytes)
     }
 
     /// What holds memory that no process has. Reads files that no tick does, and allocates.

@@ -1,5 +1,7 @@
 //! Sense, gate, consult, decide: the part of a tick that changes nothing, shared by `run` and `explain`.
 
+use std::ops::RangeInclusive;
+
 use jettison_decide::{InFlight, Passed, Settings, Signals, State, exclusions, gate, mark, passed, plan};
 use jettison_model::column::{NONE_U32, row};
 use jettison_model::{Cause, Exclusion, Needs, Plan, ProcessId, Ranking, Request, Snapshot, Vote};
@@ -13,15 +15,35 @@ use jettison_sense::{Sense, Usual};
 /// PSI `some avg10` of memory, hundredths of a percent, from which a tick is not quiet.
 const QUIET_SOME_AVG10: u32 = 100;
 
+/// While memory is getting short all processes are looked at so often, or once in so many times what that
+/// takes if that is longer, within bounds.
+const WHOLE_MS: RangeInclusive<u64> = 2_000..=15_000;
+const WHOLE_EVERY: u64 = 10;
+
 /// How much of the machine a look reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
     /// What changes from one routine tick to the next.
     Glance,
-    /// What can change a decision while memory is short.
+    /// What can change a decision while memory is getting short, and everything if that was long ago.
     Focus,
-    /// Everything.
-    Scan,
+}
+
+/// The last look at all processes.
+#[derive(Clone, Copy, Debug)]
+struct Whole {
+    at_ms: u64,
+    took_us: u64,
+}
+
+impl Whole {
+    /// Whether the rows of processes that are not read may be kept. Looks at all processes then take at most
+    /// a tenth of the time, however many there are.
+    fn is_fresh(self, now: Now) -> bool {
+        let most_ms = (self.took_us / 1_000).saturating_mul(WHOLE_EVERY);
+        let most_ms = most_ms.clamp(*WHOLE_MS.start(), *WHOLE_MS.end());
+        now.boot_ms.saturating_sub(self.at_ms) < most_ms
+    }
 }
 
 /// What decisions are made from, and what they remember. With `()` for a sensor there is only the given
@@ -33,6 +55,7 @@ pub struct Pipeline<S, P> {
     snapshot: Snapshot,
     state: State,
     usual: Usual,
+    whole: Option<Whole>,
 }
 
 /// One decision, with all that explains it.
@@ -60,32 +83,46 @@ impl<S: Sense, P: Consult> Pipeline<S, P> {
         let stopwatch = Clock.stopwatch();
         self.sensor.sense(self.needs(), now, &mut self.snapshot);
         self.complete();
-        stopwatch.us()
+        let took_us = stopwatch.us();
+        self.whole = Some(Whole { at_ms: now.boot_ms, took_us });
+        took_us
     }
 
-    /// Stage 1 and the gate. Where a glance finds cause for more than a routine tick, a scan follows. In
-    /// focus the members of `in_flight` are read in any case.
+    /// Stage 1 and the gate. Where a glance finds cause for more than a routine tick, a look in focus
+    /// follows. In focus the members of `in_flight` are read in any case.
     pub fn look(&mut self, now: Now, depth: Depth, in_flight: &[InFlight], signals: Signals) -> Request {
-        match depth {
-            Depth::Glance => {
-                self.sensor.glance(self.needs(), now, &mut self.snapshot);
-                self.complete();
-                if self.gate(signals).cause != Cause::Routine {
-                    self.scan(now);
-                }
-            }
-            Depth::Focus => {
-                let members = in_flight.iter().flat_map(|victim| &victim.members);
-                let on: Vec<ProcessId> = members.copied().collect();
-                self.sensor.focus(self.needs(), now, &on, &mut self.snapshot);
-                self.complete();
-            }
-            Depth::Scan => {
-                self.scan(now);
-            }
+        if depth == Depth::Glance {
+            self.glance(now);
+        }
+        if depth == Depth::Focus || self.gate(signals).cause != Cause::Routine {
+            self.focus(now, in_flight);
         }
         self.watch_limits();
         self.gate(signals)
+    }
+
+    fn glance(&mut self, now: Now) {
+        let stopwatch = Clock.stopwatch();
+        self.sensor.glance(self.needs(), now, &mut self.snapshot);
+        self.complete();
+        // One that finds nothing moved takes next to nothing, and says nothing of what the next one takes.
+        let took_us = stopwatch.us().max(self.whole.map_or(0, |whole| whole.took_us));
+        self.whole = Some(Whole { at_ms: now.boot_ms, took_us });
+    }
+
+    fn focus(&mut self, now: Now, in_flight: &[InFlight]) {
+        if !self.whole.is_some_and(|whole| whole.is_fresh(now)) {
+            self.scan(now);
+            return;
+        }
+        let members = in_flight.iter().flat_map(|victim| &victim.members);
+        let on: Vec<ProcessId> = members.copied().collect();
+        let stopwatch = Clock.stopwatch();
+        let was_scan = self.sensor.focus(self.needs(), now, &on, &mut self.snapshot);
+        self.complete();
+        if was_scan {
+            self.whole = Some(Whole { at_ms: now.boot_ms, took_us: stopwatch.us() });
+        }
     }
 
     /// Fills what follows from the past and the levels.
@@ -131,6 +168,7 @@ impl<S, P: Consult> Pipeline<S, P> {
             snapshot: Snapshot::default(),
             state: State::default(),
             usual: Usual::default(),
+            whole: None,
         }
     }
 

@@ -7,7 +7,7 @@
 //! ```text
 //!              observe                              a tick is due
 //!   calm  ──────────────▶ level calm, slow          after `adjust.interval_ms`: a glance
-//!   close ──────────────▶ level calm, but filling   after 1 s: a scan, so that growth is known in time
+//!   close ──────────────▶ level calm, but filling   after 1 s: in focus, so that growth is known in time
 //!   warn  ──────────────▶ below `warn`              after 1 s, or at once when a PSI trigger has fired, or
 //!                                                   where memory is gone within the lead (`gate::LEAD_MS`)
 //!   act   ──────────────▶ at or below `act`         at once
@@ -95,8 +95,6 @@ pub(crate) struct Schedule {
     fill: Fill,
     /// The last observation found all levels calm, and none that will not be soon.
     is_calm: bool,
-    /// The last observation found a level at or below `act`.
-    is_short: bool,
     is_scope_missing: bool,
 }
 
@@ -110,14 +108,9 @@ impl Schedule {
         self.last_tick_ms = now_ms;
     }
 
-    /// How much the next tick has to read. Below `warn` it is a scan, so that one is fresh once memory is
-    /// short.
+    /// How much the next tick has to read.
     pub(crate) fn depth(&self, has_victims: bool) -> Depth {
-        match (self.is_short || has_victims, self.is_calm) {
-            (true, _) => Depth::Focus,
-            (false, true) => Depth::Glance,
-            (false, false) => Depth::Scan,
-        }
+        if self.is_calm && !has_victims { Depth::Glance } else { Depth::Focus }
     }
 
     /// How long until the next observation, unless an event comes first.
@@ -133,7 +126,7 @@ impl Schedule {
 
     /// Takes in an observation. Returns whether a tick is due, and sets when to observe next.
     pub(crate) fn is_due(&mut self, now_ms: u64, observation: Observation, pressing: Pressing) -> bool {
-        (self.is_calm, self.is_short) = (false, false);
+        self.is_calm = false;
         self.note_scope(observation != Observation::ScopeMissing);
         let since_tick = now_ms.saturating_sub(self.last_tick_ms);
         let Levels { most_severe, headroom_bytes, available_bytes } = match observation {
@@ -148,7 +141,6 @@ impl Schedule {
             return true;
         }
         let is_soon_gone = self.fill.is_gone_within(pressing.lead_ms, available_bytes);
-        self.is_short = most_severe >= Level::Act || (most_severe == Level::Warn && is_soon_gone);
         self.is_calm = most_severe == Level::Calm && !self.fill.is_soon_gone(headroom_bytes);
         let psi = pressing.psi_fired_at_ms.is_some_and(|at| now_ms.saturating_sub(at) <= gate::PSI_FRESH_MS);
         let soon_ms = WARN_TICK_MS.min(self.interval_ms);
@@ -199,7 +191,7 @@ impl Fill {
         self.fastest_bytes_per_ms
     }
 
-    /// Whether so many bytes are used up soon at the present rate. Then scans must come often enough for
+    /// Whether so many bytes are used up soon at the present rate. Then ticks must come often enough for
     /// growth to be known.
     fn is_soon_gone(&self, headroom_bytes: u64) -> bool {
         self.is_gone_within(SOON_MS, headroom_bytes)
@@ -266,12 +258,10 @@ mod tests {
     #[test]
     fn only_a_calm_schedule_without_victims_allows_a_glance() {
         let mut schedule = calm_schedule();
-        assert_eq!(schedule.depth(false), Depth::Scan, "nothing is observed yet");
+        assert_eq!(schedule.depth(false), Depth::Focus, "nothing is observed yet");
         schedule.is_due(100_000, levels(Level::Calm), Pressing::default());
         assert_eq!((schedule.depth(false), schedule.depth(true)), (Depth::Glance, Depth::Focus));
-        schedule.is_due(100_000, levels(Level::Act), Pressing::default());
-        assert_eq!(schedule.depth(false), Depth::Focus, "memory is short");
         schedule.is_due(100_000, Observation::ScopeMissing, Pressing::default());
-        assert_eq!(schedule.depth(false), Depth::Scan, "the scope is missing");
+        assert_eq!(schedule.depth(false), Depth::Focus, "the scope is missing");
     }
 }

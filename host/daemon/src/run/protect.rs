@@ -6,11 +6,18 @@ use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::{info, warn};
 
-/// Raises the soft limit of open files to the hard one: the sensor keeps a file open for each process, which
-/// makes a scan a fifth cheaper. The soft limit is low for programs that use select(2); this one does not.
+/// Half of them stay open: one for each of 32,768 processes, the kernel's default `pid_max`.
+const FILES_WANTED: u64 = 65_536;
+
+/// Raises the limit of open files: the sensor keeps a file open for each process, which makes a scan of known
+/// processes several times cheaper. The soft limit is low for programs that use select(2); this one does not.
+/// The hard one can be raised with CAP_SYS_RESOURCE, up to `fs.nr_open`.
 pub(super) fn raise_limit_of_files() {
     let limit = getrlimit(Resource::Nofile);
-    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+    let hard = limit.maximum.unwrap_or(u64::MAX).max(FILES_WANTED);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(hard), maximum: Some(hard) });
+    let set = raised.or_else(|_| setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }));
+    if let Err(error) = set {
         info!(%error, "the limit of open files stays as it is: with more processes than half of it a scan takes longer");
     }
 }

@@ -1,15 +1,14 @@
 //! Which processes are read while memory is short, and what the others can have taken unseen.
 //!
 //! Among ten thousand processes a scan takes longer than a fast leak needs for what is left. So between two
-//! scans that are at most two seconds apart, only these are read: the largest and the fastest-growing ones of
-//! the last look, the young ones, the newcomers since, and the victims under way. Of all others the last row
-//! is kept.
+//! looks at all processes only these are read: the largest and the fastest-growing ones of the last look, the
+//! young ones, the newcomers since, and the victims under way. Of all others the last row is kept.
 //!
-//! The bound on what that can miss, since the last scan:
+//! The bound on what that can miss, since the last look at all processes:
 //!
 //! ```text
 //!   unseen = what available memory has lost - anonymous memory and page tables that those read have gained
-//!   |unseen| ≤ max(an eighth of what was lost, a 256th of the total), or a scan follows at once
+//!   |unseen| <= max(an eighth of what was lost, a 256th of the total), or a scan follows at once
 //! ```
 //!
 //! `unseen` is net: what processes that were not read have gained, less what others of them gave back.
@@ -31,6 +30,8 @@ const YOUNGEST: usize = 256;
 /// The parts of what was lost, and of the total, that may be unseen.
 const LOST_PART: i64 = 8;
 const TOTAL_PART: u64 = 256;
+/// No host has more memory, bytes.
+const MOST: i64 = 1 << 60;
 
 /// The processes to be read.
 #[derive(Debug, Default)]
@@ -73,33 +74,35 @@ impl Focus {
     }
 }
 
-/// What available memory has lost since the last scan, and what the processes that were read have gained.
+/// What available memory has lost since the last look at all processes, and what those that were read since
+/// have gained.
+///
+/// A look takes time, and meanwhile a leak goes on: what was available is known before and after each.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Account {
-    available_bytes: u64,
+    available_bytes: (u64, u64),
     gained_bytes: i64,
 }
 
 impl Account {
-    /// At a scan: nothing is unseen.
-    pub(crate) fn open(available_bytes: u64) -> Self {
+    /// Nothing is unseen.
+    pub(crate) fn open(available_bytes: (u64, u64)) -> Self {
         Self { available_bytes, gained_bytes: 0 }
     }
 
     /// A process was read: what it was before, unless it is new, and what it is, unless it has ended.
     pub(crate) fn note(&mut self, before: Option<&Row>, now: Option<&Row>) {
-        let gained = taken_bytes(now).saturating_sub(taken_bytes(before));
-        self.gained_bytes = self.gained_bytes.saturating_add(gained);
+        self.gained_bytes = (self.gained_bytes + taken_bytes(now) - taken_bytes(before)).clamp(-MOST, MOST);
     }
 
     /// Whether those that were not read have, all in all, taken or given back no more than the bound.
-    pub(crate) fn explains(&self, total_bytes: u64, available_bytes: u64) -> bool {
-        let (Some(before), Some(now)) = (known_u64(self.available_bytes), known_u64(available_bytes)) else {
-            return false;
-        };
-        let lost = signed(before).saturating_sub(signed(now));
-        let bound = (lost / LOST_PART).max(signed(total_bytes / TOTAL_PART));
-        lost.abs_diff(self.gained_bytes) <= bound.unsigned_abs()
+    pub(crate) fn explains(&self, total_bytes: u64, available_bytes: (u64, u64)) -> bool {
+        let lost = |from, to| Some(signed(known_u64(from)?) - signed(known_u64(to)?));
+        let (first, last) = (self.available_bytes, available_bytes);
+        let Some((a, b)) = lost(first.1, last.0).zip(lost(first.0, last.1)) else { return false };
+        let bound = |lost: i64| (lost / LOST_PART).max(signed(total_bytes / TOTAL_PART));
+        let (least, most) = (a.min(b), a.max(b));
+        least - self.gained_bytes <= bound(least) && self.gained_bytes - most <= bound(most)
     }
 }
 
@@ -112,8 +115,9 @@ fn taken_bytes(row: Option<&Row>) -> i64 {
     })
 }
 
+/// At most [`MOST`], so that a few can be added.
 fn signed(bytes: u64) -> i64 {
-    i64::try_from(bytes).unwrap_or(i64::MAX)
+    i64::try_from(bytes).unwrap_or(MOST).min(MOST)
 }
 
 /// Whether a newcomer is in a memcg that the table does not have: then the table is too old.
@@ -146,32 +150,41 @@ mod tests {
             unread_gain in -(1_i64 << 33)..1 << 33,
             total in 1_u64 << 34..1 << 40,
         ) {
-            let mut account = Account::open(total / 2);
+            let mut account = Account::open((total / 2, total / 2));
             let mut gain = unread_gain;
             for (before, now) in read {
                 account.note(Some(&row_of(before)), Some(&row_of(now)));
                 gain += signed(now) - signed(before);
             }
-            let available = signed(total / 2).saturating_sub(gain);
+            let available = signed(total / 2) - gain;
             prop_assume!(available >= 0);
+            let available = available.unsigned_abs();
             let bound = (gain / 8).max(signed(total / 256));
-            let explains = account.explains(total, available.unsigned_abs());
+            let explains = account.explains(total, (available, available));
             prop_assert_eq!(explains, unread_gain.unsigned_abs() <= bound.unsigned_abs());
         }
     }
 
     #[test]
     fn the_new_and_the_ended_count_and_those_elsewhere_do_not() {
-        let mut account = Account::open(1000 * MIB);
+        let mut account = Account::open((1000 * MIB, 1000 * MIB));
         let elsewhere = Row { flags: OUT_OF_SCOPE, ..row_of(800 * MIB) };
         account.note(None, Some(&elsewhere));
-        assert!(!account.explains(1000 * MIB, 900 * MIB));
+        assert!(!account.explains(1000 * MIB, (900 * MIB, 900 * MIB)));
         account.note(None, Some(&row_of(95 * MIB)));
-        assert!(account.explains(1000 * MIB, 900 * MIB));
+        assert!(account.explains(1000 * MIB, (900 * MIB, 900 * MIB)));
         account.note(Some(&row_of(50 * MIB)), None);
-        assert!(!account.explains(1000 * MIB, 900 * MIB));
-        assert!(!account.explains(1000 * MIB, UNKNOWN_U64) && account.explains(1000 * MIB, 955 * MIB));
-        assert!(!account.explains(1000 * MIB, 990 * MIB), "others have given back");
+        assert!(!account.explains(1000 * MIB, (900 * MIB, 900 * MIB)));
+        assert!(
+            !account.explains(1000 * MIB, (UNKNOWN_U64, UNKNOWN_U64))
+                && account.explains(1000 * MIB, (955 * MIB, 955 * MIB))
+        );
+        assert!(!account.explains(1000 * MIB, (990 * MIB, 990 * MIB)), "others have given back");
+        assert!(account.explains(1000 * MIB, (990 * MIB, 955 * MIB)), "it was taken while they were read");
+        let mut account = Account::open((1000 * MIB, 900 * MIB));
+        assert!(account.explains(1000 * MIB, (900 * MIB, 900 * MIB)), "it was taken before its row was read");
+        account.note(Some(&row_of(0)), Some(&row_of(100 * MIB)));
+        assert!(account.explains(1000 * MIB, (900 * MIB, 900 * MIB)), "it was taken after its row was read");
     }
 
     #[test]

@@ -20,8 +20,8 @@ use crate::process::row::Row;
 pub(crate) struct KnownProcess {
     /// Its row at that scan.
     pub(crate) row: Row,
-    /// Its open `oom_score_adj`.
-    pub(crate) adj: OwnedFd,
+    /// Its open `oom_score_adj`. Without it the process is read as a new one, unless its row is kept unread.
+    pub(crate) adj: Option<OwnedFd>,
     /// Its address space.
     pub(crate) size_bytes: u64,
     /// Its resident memory that was not anonymous when `status` was last read.
@@ -31,11 +31,13 @@ pub(crate) struct KnownProcess {
 /// The processes of the last scan, and those of the scan under way, in ascending order of pid.
 #[derive(Debug)]
 pub(crate) struct KnownProcesses {
-    /// At most half of `RLIMIT_NOFILE`. 0 where an open file does not identify a process, or where its list
-    /// of pids is of another namespace.
+    /// So many may have an open file: half of `RLIMIT_NOFILE`. 0 where an open file does not identify a
+    /// process, or where its list of pids is of another namespace.
     most: usize,
     last: Vec<Option<KnownProcess>>,
     next: Vec<Option<KnownProcess>>,
+    /// Of `next`.
+    open: usize,
     /// How far `last` has been merged.
     cursor: usize,
 }
@@ -51,7 +53,7 @@ impl KnownProcesses {
         let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
         let most =
             if is_procfs && has_our_pids { usize::try_from(files / 2).unwrap_or(usize::MAX) } else { 0 };
-        Self { most, last: Vec::new(), next: Vec::new(), cursor: 0 }
+        Self { most, last: Vec::new(), next: Vec::new(), open: 0, cursor: 0 }
     }
 
     /// How many there were in the last scan.
@@ -66,7 +68,7 @@ impl KnownProcesses {
 
     /// Begins a scan.
     pub(crate) fn begin(&mut self) {
-        self.cursor = 0;
+        (self.cursor, self.open) = (0, 0);
     }
 
     /// Ends the scan: a process that was not kept is forgotten.
@@ -90,15 +92,17 @@ impl KnownProcesses {
         None
     }
 
-    /// Whether one more can be kept.
+    /// Whether one more file can stay open.
     pub(crate) fn has_room(&self) -> bool {
-        self.next.len() < self.most
+        self.open < self.most
     }
 
-    /// Keeps a process for the next scan, if there is room. Without room it is read as a new one next time.
+    /// Keeps a process for the next scan. Without room its file is closed.
     pub(crate) fn keep(&mut self, process: KnownProcess) {
-        if self.has_room() {
-            self.next.push(Some(process));
+        if self.is_usable() {
+            let adj = process.adj.filter(|_| self.has_room());
+            self.open += usize::from(adj.is_some());
+            self.next.push(Some(KnownProcess { adj, ..process }));
         }
     }
 }
@@ -115,12 +119,15 @@ mod tests {
     fn process(pid: u32) -> KnownProcess {
         let text = format!("{pid} (a) S 1 {pid} {pid} 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 {pid}0 0 0\n");
         let row = Row::new(pid, &stat(text.as_bytes()).unwrap(), 0);
-        KnownProcess { row, adj: open_root(&Root::live().proc).unwrap(), size_bytes: 0, shared_bytes: 0 }
+        KnownProcess { row, adj: open_root(&Root::live().proc).ok(), size_bytes: 0, shared_bytes: 0 }
     }
 
     fn scan(known: &mut KnownProcesses) -> [Option<u64>; 4] {
         known.begin();
-        let found = [3, 7, 8, 9].map(|pid| known.take(pid).map(|found| found.row.id.start_time));
+        let found = [3, 7, 8, 9].map(|pid| {
+            let found = known.take(pid)?;
+            found.adj.map(|_| found.row.id.start_time)
+        });
         known.keep(process(7));
         known.keep(process(9));
         known.end();
@@ -148,6 +155,7 @@ mod tests {
         known.most = 1;
         scan(&mut known);
         assert_eq!(scan(&mut known), [None, Some(70), None, None]);
+        assert_eq!(known.len(), 2, "the row of the other is known");
     }
 
     #[test]

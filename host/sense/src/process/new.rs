@@ -53,7 +53,7 @@ impl Reads<'_> {
         }
         row.set_place(place);
         // With a dead leader, `stat` has to be read at every scan.
-        if let Some(adj) = adj.filter(|_| !is_headless) {
+        if !is_headless {
             let shared_bytes = row.file_and_shmem_bytes();
             self.known.keep(KnownProcess { row, adj, size_bytes, shared_bytes });
         }

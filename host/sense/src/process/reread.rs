@@ -95,7 +95,8 @@ impl Reads<'_> {
     /// Adds the adjustment. That its file can still be read shows that all other files were this process's,
     /// too.
     fn adjusted(&mut self, mut row: Row, known: &KnownProcess) -> Result<Row, Skip> {
-        let adj = self.buffer.read_kept(&known.adj).ok().and_then(oom_score_adj).ok_or(Skip::Stale)?;
+        let text = known.adj.as_ref().and_then(|adj| self.buffer.read_kept(adj).ok());
+        let adj = text.and_then(oom_score_adj).ok_or(Skip::Stale)?;
         if row.flags & flags::KERNEL_THREAD == 0 {
             row.oom_score_adj = adj;
         }

@@ -138,13 +138,14 @@ impl ProcessWalk {
         self.pids.len() <= PROCESSES_MAX
     }
 
-    /// At a scan: from now on the gains of those that are read are counted.
-    pub(crate) fn open_account(&mut self, available_bytes: u64) {
+    /// After a look at all processes: from now on the gains of those that are read are counted.
+    /// `available_bytes` is before and after that look.
+    pub(crate) fn open_account(&mut self, available_bytes: (u64, u64)) {
         self.account = Account::open(available_bytes);
     }
 
     /// Whether the last walk has seen all that can change a decision.
-    pub(crate) fn has_seen_enough(&self, total_bytes: u64, available_bytes: u64) -> bool {
+    pub(crate) fn has_seen_enough(&self, total_bytes: u64, available_bytes: (u64, u64)) -> bool {
         !self.is_table_old && self.account.explains(total_bytes, available_bytes)
     }
 
@@ -185,7 +186,7 @@ impl ProcessWalk {
                 Some(known) if is_kept => Ok((keep(&mut reads, known, terms), None)),
                 known => row(&mut reads, pid, known, terms),
             };
-            if !is_kept {
+            if terms.depth == Depth::Focus && !is_kept {
                 self.account.note(before.as_ref(), read.as_ref().ok().map(|(row, _)| row));
             }
             match read {
@@ -298,7 +299,7 @@ fn row(
     known: Option<KnownProcess>,
     terms: Terms<'_>,
 ) -> Result<(Row, Option<OwnedFd>), Skip> {
-    if let Some(known) = known {
+    if let Some(known) = known.filter(|known| known.adj.is_some()) {
         match again(reads, known, terms) {
             Err(Skip::Stale) => {}
             read => return read.map(|row| (row, None)),

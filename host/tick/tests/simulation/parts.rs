@@ -27,8 +27,9 @@ impl Sense for Side {
         self.sense(needs, now, into);
     }
 
-    fn focus(&mut self, needs: Needs, now: Now, _: &[ProcessId], into: &mut Snapshot) {
+    fn focus(&mut self, needs: Needs, now: Now, _: &[ProcessId], into: &mut Snapshot) -> bool {
         self.sense(needs, now, into);
+        true
     }
 
     fn blame(&mut self, _: u64, _: &mut Snapshot) {}

@@ -16,7 +16,7 @@ use crate::machine::{CGROUPS, meminfo_mib};
 /// The first argument of this program where it is to become another.
 const BECOME: &str = "become";
 /// For what is to be there before.
-const READY: Duration = Duration::from_secs(60);
+const READY: Duration = Duration::from_secs(180);
 /// Between two questions whether it is there.
 const AGAIN: Duration = Duration::from_millis(10);
 /// Of a log, on the console.
