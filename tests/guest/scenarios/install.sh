@@ -35,6 +35,14 @@ expect "it was restarted" test "$(property jettison NRestarts)" = 0
 expect_no_denial
 expect_services_untouched
 
+# As an upgrade does.
+echo '# ours' >> /etc/jettison/jettison.toml
+apt-get install --yes --reinstall ./jettison_*.deb
+expect "it is not active after an upgrade" is_active jettison
+expect "it was not restarted" test "$(property jettison MainPID)" != "$pid"
+expect "the configuration was replaced" grep --quiet '^# ours' /etc/jettison/jettison.toml
+pid=$(property jettison MainPID)
+
 apt-get remove --yes jettison
 expect "it is active after its removal" is_inactive jettison
 expect "a process is left" test ! -e "/proc/$pid"
