@@ -10,8 +10,10 @@
 mod bench;
 mod debian;
 mod demo;
+mod guest;
 mod judge;
 mod package;
+mod qemu;
 mod services;
 mod setup;
 mod test;
@@ -51,6 +53,8 @@ enum Task {
     Judge(judge::JudgeArgs),
     /// Run real databases out of memory, with Jettison and with the kernel alone
     Services,
+    /// Run the Debian package under a real systemd, in a guest
+    Guest(guest::GuestArgs),
     /// Run scenarios in a virtual machine, with and without Jettison
     Vm(vm::VmArgs),
 }
@@ -65,6 +69,7 @@ fn main() -> ExitCode {
         Task::Package(args) => setup::toolchain().and_then(|()| package::run(&args)),
         Task::Judge(args) => setup::toolchain().and_then(|()| judge::run(&args)),
         Task::Services => setup::databases().and_then(|()| services::run()),
+        Task::Guest(args) => setup::toolchain().and_then(|()| guest::run(&args)),
         Task::Vm(args) => setup::toolchain().and_then(|()| vm::run(&args)),
     };
     match result {

@@ -19,6 +19,9 @@ use crate::{cargo, cargo_program, root, setup, target_dir};
 
 pub(crate) use unit::check as check_unit;
 
+/// A profile of cargo, and its folder.
+const RELEASE: (&str, &str) = ("release", "release");
+
 #[derive(clap::Args)]
 pub(crate) struct PackageArgs {
     /// Package the debug build: to try the packaging, not to install it
@@ -27,18 +30,27 @@ pub(crate) struct PackageArgs {
 }
 
 pub(crate) fn run(args: &PackageArgs) -> Result<()> {
-    setup::cargo_deb()?;
-    // What cargo calls a profile, and its folder.
-    let (profile, folder) = if args.debug { ("dev", "debug") } else { ("release", "release") };
-    cargo(&["build", "--locked", "--profile", profile, "--bin", "jettison"])?;
-    make_files(&target_dir().join(folder).join("package"))?;
-    let package = deb(profile)?;
+    let (profile, folder) = if args.debug { ("dev", "debug") } else { RELEASE };
+    let package = of_profile(profile, folder)?;
     trial::of(&package)?;
     if let Some(not_run) = check_unit()? {
         println!("NOT RUN: {not_run}");
     }
     println!("{}", package.display());
     Ok(())
+}
+
+/// The package of the release build, not tried.
+pub(crate) fn build() -> Result<PathBuf> {
+    let (profile, folder) = RELEASE;
+    of_profile(profile, folder)
+}
+
+fn of_profile(profile: &str, folder: &str) -> Result<PathBuf> {
+    setup::cargo_deb()?;
+    cargo(&["build", "--locked", "--profile", profile, "--bin", "jettison"])?;
+    make_files(&target_dir().join(folder).join("package"))?;
+    deb(profile)
 }
 
 /// What the assets in host/daemon/Cargo.toml take from here.

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{call, cargo_program, debian, root, vm};
+use crate::{call, cargo_program, debian, guest, root, vm};
 
 /// What guests are compiled for.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
@@ -16,7 +16,8 @@ pub(crate) fn all() -> Result<()> {
     dbus()?;
     systemd_analyze()?;
     databases()?;
-    vm::set_up()
+    vm::set_up()?;
+    guest::set_up()
 }
 
 /// The target of the guests, for the toolchain of this repository.

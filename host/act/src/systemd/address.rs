@@ -7,6 +7,8 @@ use tokio::net::UnixStream;
 use zbus::connection::Builder;
 use zbus::{Connection, Error};
 
+use super::socket::SystemdSocket;
+
 /// A way to systemd.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ManagerAddress {
@@ -34,8 +36,8 @@ impl ManagerAddress {
     pub(super) async fn connect(&self) -> Result<Connection, String> {
         let built = match self {
             Self::Direct(path) => {
-                let stream = UnixStream::connect(path).await.and_then(UnixStream::into_std);
-                Builder::unix_stream(stream.map_err(|error| error.to_string())?).p2p().build().await
+                let stream = UnixStream::connect(path).await.map_err(|error| error.to_string())?;
+                Builder::socket(SystemdSocket(stream)).p2p().build().await
             }
             Self::Bus(address) => Builder::address(address.as_str()).build().await,
         };

@@ -13,6 +13,7 @@
 //! is made in a millisecond, and a restart of systemd or of the bus between two tasks needs no special case.
 
 mod address;
+mod socket;
 #[cfg(test)]
 mod stand_in;
 #[cfg(test)]

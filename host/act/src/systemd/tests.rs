@@ -1,4 +1,4 @@
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::time::Duration;
@@ -75,6 +75,36 @@ fn systemds_own_socket_comes_first_and_takes_no_bus() {
     drop(bus);
     assert_eq!(Asking::at(&addresses, AMPLE).stop("b.service"), Ok(()), "there is no bus");
     assert_eq!(systemd.next_asked(), "b.service replace");
+}
+
+/// As systemd 252 does on its own socket: with its well-known name as the sender.
+#[test]
+fn systemds_own_socket_signs_with_a_name_that_is_not_unique() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("private");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let systemd = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(b"OK 0123456789abcdef0123456789abcdef\r\n").unwrap();
+        let (mut heard, mut buffer) = (Vec::new(), [0; 4096]);
+        while !heard.ends_with(b"\x07\0\0\0replace\0") {
+            let length = stream.read(&mut buffer).unwrap();
+            assert!(length > 0, "{:?}", String::from_utf8_lossy(&heard));
+            heard.extend_from_slice(&buffer[..length]);
+        }
+        let call = heard.windows(7).position(|bytes| bytes == b"BEGIN\r\n").unwrap() + 7;
+        let (serial, path) = (&heard[call + 8..call + 12], b"/org/freedesktop/systemd1/job/1\0");
+        let mut reply = b"l\x02\x01\x01\x24\0\0\0\x01\0\0\0\x31\0\0\0\x05\x01u\0".to_vec();
+        reply.extend_from_slice(serial);
+        reply.extend_from_slice(b"\x08\x01g\0\x01o\0\0\x07\x01s\0\x18\0\0\0org.freedesktop.systemd1\0");
+        reply.resize(reply.len().next_multiple_of(8), 0);
+        reply.extend_from_slice(b"\x1f\0\0\0");
+        reply.extend_from_slice(path);
+        stream.write_all(&reply).unwrap();
+        stream.read_to_end(&mut heard).ok();
+    });
+    assert_eq!(Asking::at(&[direct(&socket)], AMPLE).stop("a.service"), Ok(()));
+    systemd.join().unwrap();
 }
 
 #[test]
@@ -167,7 +197,7 @@ fn a_peer_that_closes_or_talks_rubbish() {
     for answer in ["", "HTTP/1.1 400 Bad Request\r\n\r\n", "OK 00\r\n\0\0\0", "REJECTED EXTERNAL\r\n"] {
         asking.manager.stop(TaskId(1), "a.service".into());
         let (mut stream, _) = listener.accept().unwrap();
-        std::io::Write::write_all(&mut stream, answer.as_bytes()).unwrap();
+        stream.write_all(answer.as_bytes()).unwrap();
         drop(stream);
         let told = plain(asking.told(1).remove(0).result, &folder);
         assert!(told.starts_with("no systemd at DIR/bus: "), "{answer:?}: {told}");

@@ -1,0 +1,169 @@
+//! `cargo xtask guest`: the Debian package under a real systemd, in a guest of our own.
+//!
+//! ```text
+//! image (Debian, once) + payload (package, scenarios) ─▶ machine (QEMU, emulated) ─▶ figures ─▶ table
+//! ```
+//!
+//! Each run has an overlay that is thrown away. A scenario is a shell script that says on the console
+//!
+//! ```text
+//! GUEST UP leak                     systemd has started everything else
+//! GUEST FIGURE exposure 2.3
+//! GUEST WRONG the primary is gone
+//! GUEST END leak                    the journal has been written to a second console
+//! ```
+
+mod image;
+mod payload;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+
+use crate::qemu::Machine;
+use crate::{root, target_dir};
+
+const SCENARIOS: &str = "tests/guest/scenarios";
+const MEMORY_MIB: u32 = 640;
+/// Of a whole run, boot included. The longest takes a third of it.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// What to run.
+#[derive(Args)]
+pub(crate) struct GuestArgs {
+    /// Scenarios: the files in `tests/guest/scenarios`, without `.sh`; without any they are listed
+    scenarios: Vec<String>,
+    /// All scenarios
+    #[arg(long, conflicts_with = "scenarios")]
+    all: bool,
+}
+
+/// What one scenario came to.
+#[derive(Default)]
+struct Outcome {
+    /// From the start of QEMU until systemd had started everything else.
+    boot_ms: u64,
+    /// `what: how much`, in order.
+    figures: Vec<String>,
+    wrong: Vec<String>,
+}
+
+/// Runs scenarios, prints the table, and fails if one was not as it should be.
+pub(crate) fn run(args: &GuestArgs) -> Result<()> {
+    let all = all()?;
+    let names = if args.all { &all } else { &args.scenarios };
+    if names.is_empty() {
+        return list(&all);
+    }
+    if let Some(unknown) = names.iter().find(|name| !all.contains(name)) {
+        bail!("there is no scenario {unknown}; there are {}", all.join(", "));
+    }
+    set_up()?;
+    let directory = target_dir().join("guest");
+    std::fs::create_dir_all(&directory).with_context(|| directory.display().to_string())?;
+    let image = image::build(&directory)?;
+    let payload = payload::build(&directory)?;
+    let mut outcomes = Vec::new();
+    for name in names {
+        println!("guest: {name}");
+        outcomes.push((name, run_one(name, &image, &payload, &directory)));
+    }
+    print(&outcomes);
+    let wrong = outcomes.iter().filter(|(_, outcome)| !outcome.wrong.is_empty()).count();
+    ensure!(
+        wrong == 0,
+        "{wrong} of {} scenarios went wrong; their logs and journals are in {}",
+        outcomes.len(),
+        directory.display()
+    );
+    Ok(())
+}
+
+/// Installs what is missing to make and run a guest.
+pub(crate) fn set_up() -> Result<()> {
+    image::set_up()
+}
+
+/// A guest that fails is an outcome that is wrong, so that the others still run.
+fn run_one(name: &str, image: &Path, payload: &Path, directory: &Path) -> Outcome {
+    let mut outcome = Outcome::default();
+    let log = directory.join(format!("{name}.log"));
+    let ended = start(name, image, payload, directory).and_then(|machine| {
+        machine.listen(LIMIT, &log, |line, now_ms| {
+            // systemd and the kernel may write to the same console, into the line before ours.
+            match line.split_once("GUEST ").and_then(|(_, said)| said.split_once(' ')) {
+                Some(("UP", _)) => outcome.boot_ms = now_ms,
+                Some(("FIGURE", figure)) => outcome.figures.push(figure.to_owned()),
+                Some(("WRONG", what)) => outcome.wrong.push(what.to_owned()),
+                Some(("END", _)) => return Some(Ok(())),
+                _ => {}
+            }
+            None
+        })
+    });
+    if let Err(error) = ended {
+        outcome.wrong.push(format!("{error:#}"));
+    }
+    for what in &outcome.wrong {
+        println!("guest: {name}: {what} (its log: {})", log.display());
+    }
+    outcome
+}
+
+/// Two disks: the image below an overlay, and the archive.
+fn start(name: &str, image: &Path, payload: &Path, directory: &Path) -> Result<Machine> {
+    let append = format!(
+        "root=/dev/nvme0n1 rootfstype=ext4 rw apparmor=0 audit=0 nokaslr systemd.show_status=0 scenario={name}"
+    );
+    let drive = |path: &Path, id: &str, how: &str| {
+        format!("file={},format=raw,if=none,id={id},{how}", path.display().to_string().replace(',', ",,"))
+    };
+    Machine::start(MEMORY_MIB, &append, |qemu| {
+        // Debian's libraries would use instructions that are slow when emulated.
+        qemu.args(["-cpu", "max,la57=off,erms=off,fsrm=off"])
+            .args(["-drive", &drive(image, "image", "snapshot=on,cache=unsafe")])
+            .args(["-device", "nvme,drive=image,serial=image"])
+            .args(["-drive", &drive(payload, "payload", "readonly=on")])
+            .args(["-device", "nvme,drive=payload,serial=payload"])
+            .arg("-serial")
+            .arg(format!("file:{}", directory.join(format!("{name}.journal")).display()));
+    })
+}
+
+fn print(outcomes: &[(&String, Outcome)]) {
+    println!("\n{:<14} {:<6} {:>6}  FIGURES", "SCENARIO", "RESULT", "BOOT");
+    for (name, Outcome { boot_ms, figures, wrong }) in outcomes {
+        let result = if wrong.is_empty() { "ok" } else { "WRONG" };
+        println!("{name:<14} {result:<6} {:>4.1} s  {}", *boot_ms as f64 / 1000.0, figures.join("; "));
+        wrong.iter().for_each(|what| println!("{:<14} {what}", ""));
+    }
+}
+
+fn script(name: &str) -> PathBuf {
+    root().join(SCENARIOS).join(format!("{name}.sh"))
+}
+
+fn list(names: &[String]) -> Result<()> {
+    for name in names {
+        println!("{name:<14} {}", summary(name)?);
+    }
+    Ok(())
+}
+
+/// Its first line.
+fn summary(name: &str) -> Result<String> {
+    let text = std::fs::read_to_string(script(name)).with_context(|| name.to_owned())?;
+    Ok(text.lines().next().unwrap_or_default().trim_start_matches("# ").to_owned())
+}
+
+fn all() -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(root().join(SCENARIOS)).context(SCENARIOS)? {
+        names
+            .extend(entry?.file_name().to_str().and_then(|name| name.strip_suffix(".sh")).map(str::to_owned));
+    }
+    names.sort();
+    Ok(names)
+}

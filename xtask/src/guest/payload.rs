@@ -1,0 +1,33 @@
+//! The guest's second disk: an archive of the package, the scenarios and the programs that they start.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::{call, cargo, package, target_dir};
+
+const SCRIPTS: &str = "tests/guest";
+/// Uses memory as it is told: of tests/vm.
+const WORKLOAD: &str = "workload";
+
+pub(super) fn build(directory: &Path) -> Result<PathBuf> {
+    let package = package::build()?;
+    cargo(&["build", "--locked", "--release", "--bin", WORKLOAD])?;
+    let (tree, archive) = (directory.join("payload"), directory.join("payload.tar"));
+    if tree.exists() {
+        fs::remove_dir_all(&tree).with_context(|| tree.display().to_string())?;
+    }
+    let text = |path: &Path| path.to_str().map(str::to_owned).context("a path that is not UTF-8");
+    call("cp", &["-r", SCRIPTS, &text(&tree)?])?;
+    copy_to(&tree, &package)?;
+    copy_to(&tree, &target_dir().join("release").join(WORKLOAD))?;
+    call("tar", &["--create", "--file", &text(&archive)?, "--directory", &text(&tree)?, "."])?;
+    Ok(archive)
+}
+
+fn copy_to(folder: &Path, file: &Path) -> Result<()> {
+    let name = file.file_name().context("a file without a name")?;
+    fs::copy(file, folder.join(name)).with_context(|| file.display().to_string())?;
+    Ok(())
+}
