@@ -54,6 +54,10 @@ pub(crate) struct Run {
     /// Where the daemon keeps its lock and the record of held values.
     #[arg(long, value_name = "DIR", default_value = "/run/jettison")]
     pub(crate) state_dir: PathBuf,
+    /// Where it keeps what should outlive a boot: usual footprints, compiled policies [default: the state
+    /// directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep_dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

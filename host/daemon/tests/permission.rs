@@ -112,3 +112,25 @@ fn a_state_directory_that_others_may_change_is_refused() {
     std::fs::set_permissions(state.path(), Permissions::from_mode(0o777)).unwrap();
     refused(state.path(), "its mode is 0777");
 }
+
+/// So that a boot, which empties the state directory, compiles nothing again.
+#[test]
+#[ignore = "needs root, whose compiled policies alone are trusted"]
+fn what_outlives_a_boot_has_a_directory_of_its_own() {
+    let (state, parent) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let keep = parent.path().join("made/by/us").display().to_string();
+    let daemon = || {
+        let mut daemon = Daemon::start(state.path(), &["--dry-run", "--keep-dir", &keep]);
+        daemon.says("jettison is watching");
+        let (status, said) = daemon.stop();
+        assert_eq!(status, Some(0), "{said}");
+        said
+    };
+    daemon();
+    let kept = || std::fs::read_dir(Path::new(&keep).join("compiled")).unwrap().count();
+    assert!(kept() >= 2 && !state.path().join("compiled").exists());
+    std::fs::set_permissions(&keep, Permissions::from_mode(0o777)).unwrap();
+    let said = daemon();
+    assert!(said.contains("is not ours alone: what should outlive a boot is kept in the state"), "{said}");
+    assert!(state.path().join("compiled").exists());
+}

@@ -32,6 +32,7 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
     let fixed = config.fixed.overridden(&overrides);
     let is_dry = fixed.mode == Mode::DryRun;
     let _lock = lock(&args.state_dir)?;
+    let keep_dir = keep_dir(args);
     raise_limit_of_files();
     let root = Root::live();
     let own = Own::live(&root);
@@ -44,7 +45,7 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
     }
     let ledger = ledger(&args.state_dir, is_dry, &mut kernel);
     let hooks: Vec<String> = config.live.hooks.keys().cloned().collect();
-    let loader = Loader::new(program, fixed.limits, hooks, true).with_cache(&args.state_dir.join("compiled"));
+    let loader = Loader::new(program, fixed.limits, hooks, true).with_cache(&keep_dir.join("compiled"));
     let mut policies = Policies::load(std::mem::take(&mut config.policies), loader);
     if let Some(problem) = policies.loader.cache_problem() {
         warn!(problem, "compiled policies are not kept: a restart compiles them again");
@@ -66,7 +67,7 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
             .map_err(|error| Failure::Failed(format!("hooks cannot be awaited: {error}")))?;
         let at_start = AtStart { config_path: args.config.clone(), overrides, fixed };
         let reloading = Reloading::new(at_start, watcher(&events), &policies);
-        let usual = UsualFile::new(&args.state_dir, Clock.now().boot_ms);
+        let usual = UsualFile::new(keep_dir, Clock.now().boot_ms);
         let mut ticker = Ticker::new(sensor, policies, ledger, actuator, Box::new(helpers), live, is_dry);
         ticker.set_usual(usual.read());
         Daemon::new(ticker, events, reloading, usual, &log).run().await;
@@ -95,14 +96,7 @@ fn lock(state_dir: &Path) -> Result<File, Failure> {
     let failed = |what: &str, error: &dyn std::fmt::Display| {
         Failure::Failed(format!("{}: {what}: {error}; name another with --state-dir", state_dir.display()))
     };
-    // Whatever the umask: what is in it is believed and written by root.
-    let mut made = std::fs::DirBuilder::new();
-    made.recursive(true).mode(0o755);
-    made.create(state_dir).map_err(|error| failed("cannot be made", &error))?;
-    let found = std::fs::metadata(state_dir).map_err(|error| failed("cannot be looked at", &error))?;
-    if let Some(why) = why_not_ours(&found) {
-        return Err(failed("is not ours alone", &why));
-    }
+    make_ours(state_dir).map_err(|why| failed(why.0, &why.1))?;
     let file =
         File::create(state_dir.join("lock")).map_err(|error| failed("the lock cannot be made", &error))?;
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -115,8 +109,30 @@ fn lock(state_dir: &Path) -> Result<File, Failure> {
     }
 }
 
-/// Why the state directory cannot be trusted: the journal of held values in it is believed, and files are
-/// written through it.
+/// Where what should outlive a boot is kept. One that cannot be used is no reason not to start.
+fn keep_dir(args: &cli::Run) -> &Path {
+    let Some(given) = &args.keep_dir else { return &args.state_dir };
+    match make_ours(given) {
+        Ok(()) => given,
+        Err((what, why)) => {
+            let directory = given.display();
+            warn!(%directory, why, "{what}: what should outlive a boot is kept in the state directory");
+            &args.state_dir
+        }
+    }
+}
+
+/// Makes a directory, whatever the umask: what is in it is believed and written by root.
+fn make_ours(directory: &Path) -> Result<(), (&'static str, String)> {
+    let mut made = std::fs::DirBuilder::new();
+    made.recursive(true).mode(0o755);
+    made.create(directory).map_err(|error| ("cannot be made", error.to_string()))?;
+    let found = std::fs::metadata(directory).map_err(|error| ("cannot be looked at", error.to_string()))?;
+    why_not_ours(&found).map_or(Ok(()), |why| Err(("is not ours alone", why)))
+}
+
+/// Why a directory cannot be trusted: the journal of held values in it is believed, and files are written
+/// through it.
 fn why_not_ours(directory: &std::fs::Metadata) -> Option<String> {
     let (owner, mode) = (directory.uid(), directory.mode() & 0o7777);
     let us = rustix::process::geteuid().as_raw();
