@@ -47,6 +47,6 @@ apt-get remove --yes jettison
 expect "it is active after its removal" is_inactive jettison
 expect "a process is left" test ! -e "/proc/$pid"
 apt-get purge --yes jettison
-for left in /etc/jettison /run/jettison /usr/bin/jettison /etc/systemd/system/multi-user.target.wants/jettison.service; do
+for left in /etc/jettison /run/jettison /var/lib/jettison /usr/bin/jettison /etc/systemd/system/multi-user.target.wants/jettison.service; do
     expect "$left is left" test ! -e "$left"
 done
