@@ -7,7 +7,7 @@
 //! ```text
 //! io/root ─▶ memcg/hierarchy ─▶ sensor ─┬─▶ host/      memory, corrected; domain; counters ─▶ trend; ease
 //!                                       ├─▶ memcg/     a row each ─▶ owners, trends, usual; limit_watch
-//!                                       └─▶ process/   a row each ─▶ shared, growth, blame
+//!                                       └─▶ process/   a row each (focus: of few) ─▶ shared, growth, blame
 //!
 //! parse/     total functions of bytes    rate/      two points in the past ─▶ a rate
 //! io/        reading, listing, errors    trigger/   wake-ups by the kernel
