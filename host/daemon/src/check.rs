@@ -11,6 +11,9 @@ use crate::policies::Policies;
 
 pub(crate) fn check(args: &cli::Check) -> Result<(), Failure> {
     let config = Config::read(args.config.as_deref()).map_err(Failure::Config)?;
+    for warning in &config.warnings {
+        writeln!(std::io::stderr(), "jettison: warning: {warning}").ok();
+    }
     let configs = match args.modules.as_slice() {
         [] => config.policies,
         modules => modules.iter().map(|module| PolicyConfig::of_module(module)).collect(),

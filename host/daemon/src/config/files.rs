@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use tracing::warn;
+
 use super::meant::Config;
 use super::reader::Problem;
 use super::sections;
@@ -45,6 +47,13 @@ impl Config {
             }
         }
         config
+    }
+
+    /// Logs the warnings.
+    pub(crate) fn warn(&self) {
+        for warning in &self.warnings {
+            warn!("{warning}");
+        }
     }
 
     /// Reads the text of a configuration file; `file` is for messages.

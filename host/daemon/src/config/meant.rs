@@ -8,6 +8,8 @@ use jettison_sense::survey::{Capabilities, Capability};
 use jettison_sense::trigger::{PsiKind, PsiSpec};
 use jettison_tick::Live;
 
+use super::reader::Problem;
+
 /// Whether decisions are carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -86,6 +88,8 @@ pub(crate) struct Config {
     /// `limits.quarantine_faults`: so many faults in a row put a module into quarantine.
     pub(crate) quarantine_faults: u32,
     pub(crate) policies: Vec<PolicyConfig>,
+    /// What can be meant, and hardly is. No reason to refuse it.
+    pub(crate) warnings: Vec<Problem>,
 }
 
 /// What needs a restart to change. All else takes effect with a reload.
@@ -166,6 +170,7 @@ impl Default for Config {
             live: Live::default(),
             quarantine_faults: 3,
             policies: jettison_policy::BUILTINS.map(PolicyConfig::builtin).into(),
+            warnings: Vec::new(),
         }
     }
 }

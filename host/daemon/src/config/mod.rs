@@ -5,6 +5,7 @@
 //! ```
 
 mod files;
+mod guard;
 mod meant;
 mod reader;
 mod sections;

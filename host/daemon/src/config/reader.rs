@@ -36,6 +36,8 @@ pub(crate) struct File<'t> {
     path: &'t Path,
     text: &'t str,
     problems: RefCell<Vec<Problem>>,
+    /// What is right, and hardly meant.
+    warnings: RefCell<Vec<Problem>>,
     /// Beyond [`PROBLEMS_MAX`].
     more: Cell<usize>,
     /// Lines that are no TOML: what was made of them is not worth judging.
@@ -44,7 +46,14 @@ pub(crate) struct File<'t> {
 
 impl<'t> File<'t> {
     pub(crate) fn new(path: &'t Path, text: &'t str) -> Self {
-        Self { path, text, problems: RefCell::default(), more: Cell::default(), broken: RefCell::default() }
+        Self {
+            path,
+            text,
+            problems: RefCell::default(),
+            warnings: RefCell::default(),
+            more: Cell::default(),
+            broken: RefCell::default(),
+        }
     }
 
     /// Parses the whole text. What stands right is read on even if something else does not.
@@ -58,6 +67,12 @@ impl<'t> File<'t> {
             }
         }
         table
+    }
+
+    pub(crate) fn take_warnings(&self) -> Vec<Problem> {
+        let mut warnings = self.warnings.take();
+        warnings.sort();
+        warnings
     }
 
     pub(crate) fn into_problems(self) -> Vec<Problem> {
@@ -111,6 +126,15 @@ impl<'t> Section<'t> {
     pub(crate) fn wrong(&self, key: &str, message: impl Into<String>) {
         let at = self.table.get(key).map_or(self.at, |value| value.span().start);
         self.file.note(at, message);
+    }
+
+    /// Warns of one key.
+    pub(crate) fn doubtful(&self, key: &str, message: String) {
+        let at = self.table.get(key).map_or(self.at, |value| value.span().start);
+        let mut warnings = self.file.warnings.borrow_mut();
+        if warnings.len() < PROBLEMS_MAX {
+            warnings.push(Problem { file: self.file.path.into(), line: self.file.line(at), message });
+        }
     }
 
     fn full(&self, key: &str) -> String {

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use jettison_act::HookCommand;
 use jettison_decide::settings::Watch;
-use jettison_decide::{Bound, Pattern, Reach, Rule, Thresholds};
+use jettison_decide::{Bound, Reach, Thresholds};
 use jettison_model::limits::WEIGHT_MAX;
 use jettison_policy::LIMITS_MAX;
 use jettison_sense::trigger::{PsiKind, PsiSpec};
 
+use super::guard;
 use super::meant::{Config, Grants, Mode, PolicyConfig, Source, default_psi};
 use super::reader::{File, Problem, Section};
-use crate::users;
 
 /// Functions of the interface `details` in `wit/details.wit`.
 const DETAILS: [&str; 3] = ["cmdlines", "exes", "pss-bytes"];
@@ -32,7 +32,7 @@ pub(super) fn config(path: &Path, text: &str) -> Result<Config, Vec<Problem>> {
             config.fixed.scope = section.text("memcg").filter(|memcg| is_memcg_path(&section, memcg));
             section.finish();
         });
-        root.section("guard").into_iter().for_each(|section| guard(section, &mut config));
+        root.section("guard").into_iter().for_each(|section| guard::section(section, &mut config));
         for (name, section) in root.named("hooks") {
             if let Some(command) = hook(section) {
                 config.live.hooks.insert(name, command);
@@ -45,6 +45,7 @@ pub(super) fn config(path: &Path, text: &str) -> Result<Config, Vec<Problem>> {
         }
         root.finish();
     }
+    config.warnings = file.take_warnings();
     let problems = file.into_problems();
     if problems.is_empty() { Ok(config) } else { Err(problems) }
 }
@@ -195,59 +196,6 @@ fn limits(section: Section<'_>, config: &mut Config) {
     }
     set(&mut config.quarantine_faults, section.number("quarantine_faults", 1..=1_000_u32));
     section.finish();
-}
-
-fn guard(section: Section<'_>, config: &mut Config) {
-    for rule in section.sections("never").unwrap_or_default() {
-        let (user, uid) = (user(&rule), rule.number("uid", 0..=u32::MAX));
-        let meant = Rule {
-            comm: rule.text("comm"),
-            unit: rule.text("unit"),
-            cgroup: rule.text("cgroup"),
-            uid: user.or(uid),
-            exe: rule.text("exe").filter(|path| is_absolute(&rule, path)),
-            cmdline: rule.text("cmdline").and_then(|pattern| compiled(&rule, &pattern)),
-        };
-        if rule.is_empty() {
-            rule.wrong(
-                "comm",
-                "a rule of `guard.never` needs at least one of comm, unit, cgroup, user, uid, exe, cmdline",
-            );
-        } else {
-            config.live.settings.never.push(meant);
-        }
-        rule.finish();
-    }
-    section.finish();
-}
-
-/// Looked up once, here: the rule holds the uid.
-fn user(rule: &Section<'_>) -> Option<u32> {
-    let user = rule.text_or_number("user")?;
-    if rule.has("uid") {
-        rule.wrong("uid", "a rule of `guard.never` has `user` or `uid`, not both");
-    }
-    users::uid_of(&user).map_err(|why| rule.wrong("user", format!("`guard.never.user` {user:?} {why}"))).ok()
-}
-
-fn is_absolute(rule: &Section<'_>, path: &str) -> bool {
-    let is_absolute = path.starts_with('/');
-    if !is_absolute {
-        rule.wrong("exe", format!("`guard.never.exe` must be an absolute path, not {path:?}"));
-    }
-    is_absolute
-}
-
-fn compiled(rule: &Section<'_>, pattern: &str) -> Option<Pattern> {
-    let compiled = Pattern::new(pattern);
-    compiled
-        .map_err(|bad| {
-            rule.wrong(
-                "cmdline",
-                format!("`guard.never.cmdline` is no regular expression ({bad}): {pattern:?}"),
-            );
-        })
-        .ok()
 }
 
 /// A hook that does not say how long it may take.

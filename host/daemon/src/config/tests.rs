@@ -144,6 +144,27 @@ ballot_entries = 5000
 }
 
 #[test]
+fn a_guard_that_matches_nothing_is_a_warning_with_what_would_match() {
+    let text = r#"[guard]
+never = [{ comm = "jettison-daemon-of-db42" }, { comm = "exactly-15-byte" }, { comm = "ein-langer-Käse" },
+    { unit = "dbus" }, { unit = "dbus.service" }, { unit = "session-1.scope" },
+    { cgroup = "system.slice/" }, { cgroup = "/" }, { cgroup = "/init.scope" },
+    { exe = "/no/such/file" }, { exe = "/bin/sh" }]
+"#;
+    let config = Config::parse(Path::new("j.toml"), text).unwrap();
+    assert_eq!(config.live.settings.never.len(), 11, "they hold all the same");
+    let said: String = config.warnings.iter().map(|warning| format!("{warning}\n")).collect();
+    expect![[r#"
+        j.toml:2: `guard.never.comm` "ein-langer-Käse" matches nothing: the kernel keeps 15 bytes of a name; "ein-langer-Käs" would match
+        j.toml:2: `guard.never.comm` "jettison-daemon-of-db42" matches nothing: the kernel keeps 15 bytes of a name; "jettison-daemon" would match
+        j.toml:3: `guard.never.unit` "dbus" matches nothing: names of units with processes end in .service, .scope or .slice; "dbus.service" would match
+        j.toml:4: `guard.never.cgroup` "system.slice/" matches nothing: paths of cgroups begin with a slash and do not end with one; "/system.slice" would match
+        j.toml:5: `guard.never.exe` "/no/such/file" matches nothing: there is no such file; `readlink /proc/PID/exe` says what a process executes
+    "#]]
+    .assert_eq(&said);
+}
+
+#[test]
 fn what_is_no_toml_is_said_with_its_line() {
     check(
         "[act]\nmode = \n",

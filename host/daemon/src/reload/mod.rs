@@ -103,6 +103,7 @@ impl Job {
     pub(crate) fn run(mut self) -> Prepared {
         let told = |problems: Vec<Problem>| Refusal::of(problems.iter().map(ToString::to_string).collect());
         let mut config = Config::read(self.config_path.as_deref()).map_err(told)?;
+        config.warn();
         let hooks: Vec<String> = config.live.hooks.keys().cloned().collect();
         self.loader.hooks.clone_from(&hooks);
         let mut refusal = Refusal::default();

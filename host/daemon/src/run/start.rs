@@ -28,6 +28,7 @@ use crate::reload::Watcher;
 pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
     let log = Log::start().map_err(|error| Failure::Failed(format!("the log cannot be started: {error}")))?;
     let mut config = Config::read(args.config.as_deref()).map_err(Failure::Config)?;
+    config.warn();
     let overrides = Overrides { is_dry: args.dry_run, scope: args.scope.clone() };
     let fixed = config.fixed.overridden(&overrides);
     let is_dry = fixed.mode == Mode::DryRun;
