@@ -12,10 +12,6 @@ const WORTH_MIN_BYTES: u64 = 1 << 20;
 /// A PSI trigger counts for so long.
 pub const PSI_FRESH_MS: u64 = 2_000;
 
-/// Memory that would be gone within so long below `warn`, and the time that a tick takes, is not waited for:
-/// what a victim needs to end by itself, and then some.
-pub const LEAD_MS: u64 = 1_000;
-
 /// What woke the tick, besides memory itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Signals {
@@ -23,16 +19,6 @@ pub struct Signals {
     pub psi_fired_at_ms: Option<u64>,
     /// This tick was asked for.
     pub is_manual: bool,
-    /// What a tick takes, from its wake-up to the first signal.
-    pub tick_ms: u64,
-}
-
-impl Signals {
-    /// The time until exhaustion from which memory below `warn` counts as short.
-    #[must_use]
-    pub fn lead_ms(&self) -> u64 {
-        LEAD_MS.saturating_add(self.tick_ms)
-    }
 }
 
 /// How severe the state of one memory domain is.
@@ -91,12 +77,10 @@ pub fn gate(snapshot: &Snapshot, signals: Signals, settings: &Settings, state: &
     match at {
         Level::Critical => return of_host(Cause::Critical, Some(thresholds.act)),
         Level::Act => return of_host(Cause::Pressure, Some(thresholds.act)),
-        Level::Warn if psi || is_soon_gone(snapshot, signals) => {
-            return of_host(Cause::Pressure, Some(thresholds.warn));
-        }
+        Level::Warn if psi => return of_host(Cause::Pressure, Some(thresholds.warn)),
         Level::Warn | Level::Calm => {}
     }
-    if let Some(request) = nearest_limit(snapshot, signals, settings, state) {
+    if let Some(request) = nearest_limit(snapshot, settings, state) {
         return request;
     }
     match at {
@@ -104,21 +88,6 @@ pub fn gate(snapshot: &Snapshot, signals: Signals, settings: &Settings, state: &
         Level::Calm | Level::Act | Level::Critical if signals.is_manual => of_host(Cause::Manual, None),
         Level::Calm | Level::Act | Level::Critical => of_host(Cause::Routine, None),
     }
-}
-
-/// Whether the domain's memory and free swap are gone within the lead, at the rate at which memory falls now.
-fn is_soon_gone(snapshot: &Snapshot, signals: Signals) -> bool {
-    let host = &snapshot.host;
-    let left_ms = known_u64(host.trend.memory_exhaustion_ms);
-    let available = u128::from(host.memory_available_bytes);
-    let with_swap = available.saturating_add(u128::from(known_u64(host.swap_free_bytes).unwrap_or(0)));
-    left_ms.is_some_and(|ms| u128::from(ms) * with_swap <= u128::from(signals.lead_ms()) * available)
-}
-
-/// Likewise of a memcg with so much left below its limit.
-fn is_soon_full(memcgs: &Memcgs, row: usize, left_bytes: u64, signals: Signals) -> bool {
-    let growth = memcgs.growth_bytes_per_s.get(row).and_then(|&rate| u64::try_from(rate).ok()).unwrap_or(0);
-    u128::from(growth) * u128::from(signals.lead_ms()) / 1000 > u128::from(left_bytes)
 }
 
 /// Whether the request concerns a domain that is at its critical level, which lifts cool-downs.
@@ -140,32 +109,23 @@ fn has_swap_left(snapshot: &Snapshot, thresholds: &Thresholds) -> bool {
     u128::from(snapshot.host.swap_free_bytes) > floor
 }
 
-/// The watched memcg that is closest to its own limit, if one is at `act`, or below `warn` and soon full.
+/// The watched memcg that is closest to its own limit, if one is at `act`.
 ///
 /// A tenant with memcgs of its own sets their limits. So one from which too little can come back is no cause,
 /// and one for which no victim was found of late comes after all others: no memcg can hide another.
-fn nearest_limit(
-    snapshot: &Snapshot,
-    signals: Signals,
-    settings: &Settings,
-    state: &State,
-) -> Option<Request> {
+fn nearest_limit(snapshot: &Snapshot, settings: &Settings, state: &State) -> Option<Request> {
     let memcgs = &snapshot.memcgs;
     (0..memcgs.len())
         .filter(|&row| is_watched(memcgs.paths.get(row), settings))
         .filter_map(|row| Some((row, headroom(memcgs, row)?)))
-        .filter_map(|(row, (limit, left))| {
-            let armed_by = match level(limit, left, &settings.thresholds) {
-                Level::Act | Level::Critical => settings.thresholds.act,
-                Level::Warn if is_soon_full(memcgs, row, left, signals) => settings.thresholds.warn,
-                Level::Warn | Level::Calm => return None,
-            };
+        .filter(|&(_, (limit, left))| level(limit, left, &settings.thresholds) >= Level::Act)
+        .map(|(row, (limit, left))| {
             let request = Request {
                 cause: Cause::MemcgLimit,
                 cause_memcg: u32::try_from(row).unwrap_or(column::NONE_U32),
-                ..request(limit, left, &settings.thresholds, Some(armed_by))
+                ..request(limit, left, &settings.thresholds, Some(settings.thresholds.act))
             };
-            Some((row, left, request))
+            (row, left, request)
         })
         .filter(|(row, _, request)| is_worth_a_plan(memcgs, *row, request.scale_bytes))
         .min_by_key(|&(row, left, _)| (state.has_passed(memcgs.paths.get(row)), left, row))
@@ -249,42 +209,10 @@ mod tests {
 
     #[test]
     fn a_psi_trigger_counts_for_two_seconds_and_only_below_warn() {
-        let fired = |at| Signals { psi_fired_at_ms: Some(at), ..Signals::default() };
+        let fired = |at| Signals { psi_fired_at_ms: Some(at), is_manual: false };
         assert_eq!(cause(&host(120), fired(8_000)).0, Cause::Pressure);
         assert_eq!(cause(&host(120), fired(7_999)).0, Cause::Warning);
         assert_eq!(cause(&host(500), fired(9_999)).0, Cause::Routine);
-    }
-
-    #[test]
-    fn memory_that_is_soon_gone_is_not_waited_for_below_warn() {
-        let falling = |available_mib, exhaustion_ms| {
-            let mut snapshot = host(available_mib);
-            snapshot.host.trend.memory_exhaustion_ms = exhaustion_ms;
-            snapshot
-        };
-        let slow_tick = Signals { tick_ms: 300, ..Signals::default() };
-        assert_eq!(cause(&falling(120, 1_000), Signals::default()).0, Cause::Pressure);
-        assert_eq!(cause(&falling(120, 1_001), Signals::default()).0, Cause::Warning);
-        assert_eq!(cause(&falling(120, 1_300), slow_tick).0, Cause::Pressure);
-        assert_eq!(cause(&falling(120, column::UNKNOWN_U64), slow_tick).0, Cause::Warning);
-        assert_eq!(cause(&falling(151, 1), slow_tick).0, Cause::Routine, "never above warn");
-        let mut swapping = falling(120, 1_000);
-        swapping.host.swap_free_bytes = 60 * MIB;
-        assert_eq!(cause(&swapping, Signals::default()).0, Cause::Warning, "swap takes some of it");
-        swapping.host.trend.memory_exhaustion_ms = 600;
-        assert_eq!(cause(&swapping, Signals::default()).0, Cause::Pressure);
-    }
-
-    #[test]
-    fn a_memcg_that_is_soon_full_is_not_waited_for_below_warn() {
-        let mut snapshot = two_at_their_limits();
-        snapshot.memcgs.current_bytes = Arc::new(vec![88 * MIB, 50 * MIB]);
-        let cause_of = |mib_per_s: i64, snapshot: &mut Snapshot| {
-            snapshot.memcgs.growth_bytes_per_s = Arc::new(vec![mib_per_s << 20, 200 << 20]);
-            gate(snapshot, Signals::default(), &Settings::default(), &State::default()).cause
-        };
-        assert_eq!(cause_of(12, &mut snapshot), Cause::Routine);
-        assert_eq!(cause_of(13, &mut snapshot), Cause::MemcgLimit);
     }
 
     #[test]

@@ -8,8 +8,7 @@
 //!              observe                              a tick is due
 //!   calm  ──────────────▶ level calm, slow          after `adjust.interval_ms`: a glance
 //!   close ──────────────▶ level calm, but filling   after 1 s: in focus, so that growth is known in time
-//!   warn  ──────────────▶ below `warn`              after 1 s, or at once when a PSI trigger has fired, or
-//!                                                   where memory is gone within the lead (`gate::LEAD_MS`)
+//!   warn  ──────────────▶ below `warn`              after 1 s, or at once when a PSI trigger has fired
 //!   act   ──────────────▶ at or below `act`         at once
 //!   any   ──────────────▶ victims under way         at once, every 50 ms or at their next deadline
 //! ```
@@ -81,8 +80,6 @@ impl Observation {
 pub(crate) struct Pressing {
     pub(crate) has_victims: bool,
     pub(crate) psi_fired_at_ms: Option<u64>,
-    /// Memory that would be gone within so long below `warn` is short.
-    pub(crate) lead_ms: u64,
 }
 
 /// What is remembered from one observation to the next. Times are of the boot clock.
@@ -140,13 +137,12 @@ impl Schedule {
         if pressing.has_victims {
             return true;
         }
-        let is_soon_gone = self.fill.is_gone_within(pressing.lead_ms, available_bytes);
         self.is_calm = most_severe == Level::Calm && !self.fill.is_soon_gone(headroom_bytes);
         let psi = pressing.psi_fired_at_ms.is_some_and(|at| now_ms.saturating_sub(at) <= gate::PSI_FRESH_MS);
         let soon_ms = WARN_TICK_MS.min(self.interval_ms);
         match most_severe {
             Level::Act | Level::Critical => true,
-            Level::Warn => psi || is_soon_gone || since_tick >= soon_ms,
+            Level::Warn => psi || since_tick >= soon_ms,
             Level::Calm if !self.is_calm => since_tick >= soon_ms,
             Level::Calm => since_tick >= self.interval_ms,
         }
@@ -194,12 +190,7 @@ impl Fill {
     /// Whether so many bytes are used up soon at the present rate. Then ticks must come often enough for
     /// growth to be known.
     fn is_soon_gone(&self, headroom_bytes: u64) -> bool {
-        self.is_gone_within(SOON_MS, headroom_bytes)
-    }
-
-    /// Whether so many bytes are used up within so long at the present rate.
-    fn is_gone_within(&self, ms: u64, bytes: u64) -> bool {
-        bytes < self.now_bytes_per_ms.saturating_mul(ms)
+        headroom_bytes < self.now_bytes_per_ms.saturating_mul(SOON_MS)
     }
 }
 

@@ -44,7 +44,6 @@ pub struct Ticker<S, P, K: Kernel> {
     kernel_kills: u64,
     ticks: u64,
     tick_us: Samples,
-    tick_ms: u64,
     /// Whether the usual footprints have changed since they were stored.
     has_learned: bool,
 }
@@ -77,7 +76,6 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
             kernel_kills: 0,
             ticks: 0,
             tick_us: Samples::default(),
-            tick_ms: 0,
             has_learned: false,
         };
         ticker.configure(live);
@@ -108,11 +106,8 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
     pub fn is_tick_due(&mut self, now_ms: u64) -> bool {
         let thresholds = self.pipeline.settings().thresholds;
         let observation = Observation::of(self.pipeline.sensor_mut(), &thresholds);
-        let pressing = Pressing {
-            has_victims: !self.shutdowns.is_empty(),
-            psi_fired_at_ms: self.psi_fired_at_ms,
-            lead_ms: self.signals().lead_ms(),
-        };
+        let pressing =
+            Pressing { has_victims: !self.shutdowns.is_empty(), psi_fired_at_ms: self.psi_fired_at_ms };
         let is_due = self.schedule.is_due(now_ms, observation, pressing);
         let Self { homes, pipeline, .. } = self;
         is_due || homes.has_newcomer(now_ms, |is_home| pipeline.sensor_mut().has_newcomer(is_home))
@@ -143,7 +138,7 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
     }
 
     fn signals(&self) -> Signals {
-        Signals { psi_fired_at_ms: self.psi_fired_at_ms, is_manual: false, tick_ms: self.tick_ms }
+        Signals { psi_fired_at_ms: self.psi_fired_at_ms, is_manual: false }
     }
 
     /// Tells the configured hooks that memory is short, or that nothing is worth ending.
@@ -227,11 +222,6 @@ impl<S, P, K: Kernel> Ticker<S, P, K> {
     /// A PSI trigger has fired.
     pub fn note_psi(&mut self, now_ms: u64) {
         self.psi_fired_at_ms = Some(now_ms);
-    }
-
-    /// So long takes a tick from its wake-up: memory must not be gone by then.
-    pub fn note_tick_ms(&mut self, tick_ms: u64) {
-        self.tick_ms = tick_ms;
     }
 
     /// The kernel's OOM killer took a process.

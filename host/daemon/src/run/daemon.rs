@@ -98,7 +98,6 @@ impl<'l> Daemon<'l> {
             }
             if self.ticker.is_tick_due(Clock.now().boot_ms) {
                 self.ticker.tick(Clock.now());
-                self.ticker.note_tick_ms(Clock.now().boot_ms.saturating_sub(now_ms));
                 self.watch_victims();
                 self.watch_memcgs();
                 self.store_usual_if_due(Clock.now().boot_ms);
