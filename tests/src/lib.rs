@@ -5,6 +5,7 @@
 mod hog;
 mod memcg;
 mod random;
+mod running;
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 pub use hog::Hog;
 pub use memcg::Memcg;
 pub use random::Random;
+pub use running::{Running, sleepers};
 
 /// When something is wrong. Nothing that is waited for takes a tenth of it.
 pub const DEADLINE: Duration = Duration::from_secs(30);

@@ -3,11 +3,11 @@
 mod kit;
 
 use std::path::{Path, PathBuf};
-use std::process::{self, Child};
+use std::process;
 
 use jettison_act::{Actuator, Ledger, LiveKernel};
 use jettison_model::{Command, Outcome, ProcessId};
-use jettison_tests::wait_for;
+use jettison_tests::{Running, wait_for};
 use kit::{Scripted, hold};
 use rustix::io::Errno;
 
@@ -59,22 +59,11 @@ fn on_a_full_disk_no_value_is_taken_and_none_is_lost() {
     assert_eq!(after_a_crash.adj(10), 0);
 }
 
-/// Ended when dropped, and with it all that lives in its namespace.
-struct Ended(Child);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        // Both fail if it has ended, as it should.
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
-
 #[test]
 #[ignore = "needs root, to make a pid namespace"]
 fn the_init_of_another_pid_namespace_goes_by_its_pid_in_ours() {
     let unshare = ["--pid", "--fork", "--kill-child", "sleep", "60"];
-    let mut outside = Ended(process::Command::new("unshare").args(unshare).spawn().unwrap());
+    let mut outside = Running(process::Command::new("unshare").args(unshare).spawn().unwrap());
     let children = format!("/proc/{0}/task/{0}/children", outside.0.id());
     let pid = wait_for("the init of the namespace", || {
         let pid: u32 = std::fs::read_to_string(&children).ok()?.trim().parse().ok()?;
@@ -107,7 +96,7 @@ fn trace(pid: u32) {
 
 #[test]
 fn a_traced_victim_does_not_see_sigterm_and_goes_by_sigkill() {
-    let mut traced = Ended(process::Command::new("sleep").arg("60").spawn().unwrap());
+    let mut traced = Running(process::Command::new("sleep").arg("60").spawn().unwrap());
     let pid = traced.0.id();
     trace(pid);
     let stat = || std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();

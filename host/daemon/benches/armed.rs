@@ -10,8 +10,6 @@
     reason = "what it measures is time, and it prints it"
 )]
 
-use std::path::Path;
-use std::process::{Child, Stdio};
 use std::time::Instant;
 
 use jettison_decide::settings::Bound;
@@ -19,26 +17,14 @@ use jettison_decide::{Settings, Signals};
 use jettison_model::{Needs, Snapshot, Vote};
 use jettison_policy::{Compiler, Engine, Limits, Policy};
 use jettison_sense::{Now, Root, Sensor};
-use jettison_tests::Memcg;
+use jettison_tests::{Memcg, sleepers};
 use jettison_tick::{Consult, Consulted, Depth, Pipeline};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 const PROCESSES: usize = 10_000;
 const LIMIT_BYTES: u64 = 8 << 30;
 const TURNS: usize = 31;
 /// Bound of an armed tick, milliseconds.
 const ARMED_MS_MAX: f64 = 8.0;
-
-/// A process that is ended when dropped.
-struct Sleeper(Child);
-
-impl Drop for Sleeper {
-    fn drop(&mut self) {
-        // Both fail if it has ended already.
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
 
 /// The default policies.
 struct Defaults(Vec<(String, Policy)>);
@@ -109,17 +95,8 @@ fn report(name: &str, [look, consult, decide]: Stages) -> f64 {
 }
 
 fn main() {
-    // As the daemon does.
-    let limit = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).expect("up to the hard limit");
     let memcg = Memcg::new("armed", LIMIT_BYTES).expect("a memcg of our own: run as root");
-    let sleeper = || {
-        let mut command = memcg.command(Path::new("sleep"));
-        command.arg("900").stdin(Stdio::null()).spawn().map(Sleeper)
-    };
-    let sleepers: Vec<Sleeper> = (0..PROCESSES).map(|_| sleeper().expect("sleep(1) runs")).collect();
-    let last = format!("/proc/{}/comm", sleepers[PROCESSES - 1].0.id());
-    jettison_tests::wait_for("sleep", || (std::fs::read_to_string(&last).ok()? == "sleep\n").then_some(()));
+    let _sleepers = sleepers(&memcg, PROCESSES).expect("sleep(1) runs");
     let mut settings = Settings::default();
     settings.thresholds.act = Bound { percent: 100, cap_bytes: u64::MAX };
     let sensor = Sensor::new(Root::live(), None).expect("/proc is there");

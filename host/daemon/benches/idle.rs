@@ -14,9 +14,11 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
+
+use jettison_tests::Running;
 
 /// Both have settled by then: the first routine tick has found the processes that started and ended
 /// meanwhile.
@@ -25,12 +27,17 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Bound of wake-ups beyond the routine ticks.
 const WAKE_UPS_MAX: u64 = 10;
 
-/// A program under measurement; ended when dropped.
-struct Running(Child);
+/// A program under measurement.
+struct Measured(Running);
 
-impl Running {
+impl Measured {
     fn start(command: &mut Command) -> io::Result<Self> {
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().map(Self)
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map(|child| Self(Running(child)))
     }
 
     /// What it has used so far, by all its threads.
@@ -42,14 +49,6 @@ impl Running {
             used.wake_ups += number(&thread.join("status"), "\nvoluntary_ctxt_switches:");
         }
         used
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Both fail if it has ended already.
-        self.0.kill().ok();
-        self.0.wait().ok();
     }
 }
 
@@ -84,13 +83,13 @@ fn status(state_dir: &Path) -> serde_json::Value {
 fn main() {
     let state = tempfile::tempdir().expect("a directory");
     let mut command = Command::new(env!("CARGO_BIN_EXE_jettison"));
-    let jettison = Running::start(command.args(["run", "--dry-run", "--state-dir"]).arg(state.path()))
+    let jettison = Measured::start(command.args(["run", "--dry-run", "--state-dir"]).arg(state.path()))
         .expect("it was just built");
-    let earlyoom = Running::start(Command::new("earlyoom").args(["--dryrun", "-r", "3600"]));
+    let earlyoom = Measured::start(Command::new("earlyoom").args(["--dryrun", "-r", "3600"]));
     sleep(SETTLE);
     // The question itself wakes it, so the last one comes after the measurement.
     let ticks_before = status(state.path())["ticks"].as_u64().expect("a number");
-    let (ours_before, theirs_before) = (jettison.used(), earlyoom.as_ref().ok().map(Running::used));
+    let (ours_before, theirs_before) = (jettison.used(), earlyoom.as_ref().ok().map(Measured::used));
     sleep(MINUTE);
     let ours = jettison.used().since(ours_before);
     let theirs = earlyoom.as_ref().ok().zip(theirs_before).map(|(it, before)| it.used().since(before));

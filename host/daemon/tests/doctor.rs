@@ -2,10 +2,10 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use expect_test::{Expect, expect};
-use jettison_tests::wait_for;
+use jettison_tests::{Running, wait_for};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -63,22 +63,12 @@ fn it_tells_the_truth_about_this_host() {
     assert_eq!(doctor(&[]).status.code(), Some(i32::from(!can_enforce)));
 }
 
-struct Sleeper(Child);
-
-impl Drop for Sleeper {
-    fn drop(&mut self) {
-        // Both fail only if it has ended.
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
-
 #[test]
 fn another_daemon_that_runs_is_named_with_its_pid() {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("earlyoom");
     fs::copy(Path::new("/bin/sleep"), &program).unwrap();
-    let sleeper = Sleeper(Command::new(&program).arg("60").spawn().unwrap());
+    let sleeper = Running(Command::new(&program).arg("60").spawn().unwrap());
     let named = format!("earlyoom ({})", sleeper.0.id());
     let comm = format!("/proc/{}/comm", sleeper.0.id());
     wait_for("exec", || (fs::read_to_string(&comm).ok()? == "earlyoom\n").then_some(()));

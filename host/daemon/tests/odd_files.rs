@@ -5,9 +5,9 @@ mod kit;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
-use jettison_tests::wait_for;
+use jettison_tests::{Running, wait_for};
 use kit::{Daemon, ask, file};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
@@ -28,24 +28,13 @@ fn odd_files(folder: &Path, bytes_max: u64) -> Vec<(PathBuf, String)> {
     ]
 }
 
-/// Ends with the test, whatever it waits for.
-struct Guarded(Child);
-
-impl Drop for Guarded {
-    fn drop(&mut self) {
-        // Both fail if it has ended.
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
-
 /// Its status and what stands on standard error. It panics if that takes too long.
 fn said(args: &[&str]) -> (Option<i32>, String) {
     let said = tempfile::NamedTempFile::new().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_jettison"));
     command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(said.reopen().unwrap());
-    let mut child = Guarded(command.spawn().unwrap());
-    let status = wait_for("its end", || child.0.try_wait().unwrap());
+    let mut child = Running(command.spawn().unwrap());
+    let status = wait_for("its end", || child.try_wait().unwrap());
     (status.code(), fs::read_to_string(said.path()).unwrap())
 }
 

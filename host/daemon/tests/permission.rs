@@ -6,9 +6,9 @@ use std::fs::Permissions;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::Command;
 
-use jettison_tests::wait_for;
+use jettison_tests::{Running, wait_for};
 use kit::{Daemon, ask_json};
 use serde_json::Value;
 
@@ -16,20 +16,8 @@ use serde_json::Value;
 const OVERFLOW_UID: u32 = 65534;
 
 /// A process that sleeps, as a user.
-struct Sleeper(Child);
-
-impl Sleeper {
-    fn of(uid: u32) -> Self {
-        Self(Command::new("sleep").arg("60").uid(uid).spawn().unwrap())
-    }
-}
-
-impl Drop for Sleeper {
-    fn drop(&mut self) {
-        // Both fail if it has ended already.
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
+fn sleeper(uid: u32) -> Running {
+    Running(Command::new("sleep").arg("60").uid(uid).spawn().unwrap())
 }
 
 fn explain(uid: u32, args: &[&str]) -> Value {
@@ -51,10 +39,10 @@ fn is_ranked(explained: &Value, pid: u32) -> bool {
 #[test]
 #[ignore = "needs root, to be another user"]
 fn explain_excludes_what_its_user_may_not_signal() {
-    let (roots, own) = (Sleeper::of(0), Sleeper::of(OVERFLOW_UID));
+    let (roots, own) = (sleeper(0), sleeper(OVERFLOW_UID));
     let explained = explain(OVERFLOW_UID, &[]);
-    assert_eq!(excluded(&explained, roots.0.id()), Some("not_permitted"));
-    assert!(is_ranked(&explained, own.0.id()) && !is_ranked(&explained, roots.0.id()));
+    assert_eq!(excluded(&explained, roots.id()), Some("not_permitted"));
+    assert!(is_ranked(&explained, own.id()) && !is_ranked(&explained, roots.id()));
 }
 
 #[test]
@@ -62,7 +50,7 @@ fn explain_excludes_what_its_user_may_not_signal() {
 fn a_daemon_excludes_what_its_user_may_not_signal() {
     let state = tempfile::tempdir().unwrap();
     chown(state.path(), Some(OVERFLOW_UID), Some(OVERFLOW_UID)).unwrap();
-    let (roots, own) = (Sleeper::of(0), Sleeper::of(OVERFLOW_UID));
+    let (roots, own) = (sleeper(0), sleeper(OVERFLOW_UID));
     let mut command = Command::new(env!("CARGO_BIN_EXE_jettison"));
     command.args(["run", "--dry-run"]).uid(OVERFLOW_UID).gid(OVERFLOW_UID);
     let mut daemon = Daemon::spawn(command, state.path());
@@ -71,8 +59,8 @@ fn a_daemon_excludes_what_its_user_may_not_signal() {
         (ask_json(state.path(), &["status"])["ticks"].as_u64() > Some(0)).then_some(())
     });
     let why = |pid: u32| ask_json(state.path(), &["why", &pid.to_string()]);
-    assert_eq!(why(roots.0.id())["excluded"], "not_permitted");
-    let own = why(own.0.id());
+    assert_eq!(why(roots.id())["excluded"], "not_permitted");
+    let own = why(own.id());
     assert_eq!((&own["excluded"], &own["ranked"]["comm"]), (&Value::Null, &"sleep".into()));
     let (status, said) = daemon.stop();
     assert_eq!(status, Some(0), "{said}");
@@ -83,7 +71,7 @@ fn a_daemon_excludes_what_its_user_may_not_signal() {
 fn a_snapshot_is_explained_as_by_a_daemon_that_may_signal_all() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("snapshot").display().to_string();
-    let roots = Sleeper::of(0);
+    let roots = sleeper(0);
     let taken =
         Command::new(env!("CARGO_BIN_EXE_jettison")).args(["snapshot", "-o", &file]).status().unwrap();
     assert!(taken.success());
@@ -91,7 +79,7 @@ fn a_snapshot_is_explained_as_by_a_daemon_that_may_signal_all() {
         chown(path, Some(OVERFLOW_UID), Some(OVERFLOW_UID)).unwrap();
     }
     let explained = explain(OVERFLOW_UID, &["--snapshot", &file]);
-    assert!(is_ranked(&explained, roots.0.id()));
+    assert!(is_ranked(&explained, roots.id()));
 }
 
 /// What stands in the state directory is believed, and root writes through it.

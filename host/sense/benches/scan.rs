@@ -19,17 +19,15 @@ use std::fs;
 use std::hint::black_box;
 use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use jettison_model::snapshot::flags;
 use jettison_model::{Needs, Snapshot};
 use jettison_sense::{Hierarchy, Now, Root, Sensor};
-use jettison_tests::Memcg;
+use jettison_tests::{Memcg, Running, sleepers};
 use rustix::fs::{CWD, Mode, OFlags, openat};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
 const PROCESSES: usize = 5_000;
@@ -42,17 +40,6 @@ const OF_FLOOR_MAX: f64 = 1.2;
 const OF_EARLYOOM_MAX: f64 = 2.5;
 /// earlyoom looks at memory ten times a second at most.
 const EARLYOOM_RUNS: Duration = Duration::from_secs(12);
-
-/// A program that is ended when dropped.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Both fail if it has ended already.
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
 
 /// CPU time so far of a process with one thread.
 fn cpu_ns(pid: u32) -> u64 {
@@ -269,17 +256,9 @@ fn report(line: &mut String, name: &str, ours: &Ours, theirs: Option<(f64, u64)>
 }
 
 fn main() {
-    // As the daemon does; ours and the floor's.
-    let limit = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).expect("up to the hard limit");
     let memcg = Memcg::new("scan", LIMIT_BYTES).expect("a memcg of our own: run as root");
-    let sleeper = || {
-        let mut command = memcg.command(Path::new("sleep"));
-        command.arg("600").stdin(Stdio::null()).spawn().map(Running)
-    };
-    let sleepers: Vec<Running> = (0..PROCESSES).map(|_| sleeper().expect("sleep(1) runs")).collect();
-    let last = format!("/proc/{}/comm", sleepers[PROCESSES - 1].0.id());
-    jettison_tests::wait_for("sleep", || (fs::read_to_string(&last).ok()? == "sleep\n").then_some(()));
+    // Ours and the floor's limit of files is raised by it.
+    let sleepers = sleepers(&memcg, PROCESSES).expect("sleep(1) runs");
     let mut text = String::new();
     let theirs = theirs();
     let looks =

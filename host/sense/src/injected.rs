@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use jettison_model::column::{NONE_U32, row};
 use jettison_model::{Needs, Snapshot};
+use jettison_tests::Running;
 use rustix::io::Errno;
 
 use crate::io::failure::{CALLS, PLAN};
@@ -153,25 +154,13 @@ fn every_call_of_a_scan_fails_once_with_zfs_and_zram() {
     every_call_fails_once("zram", None, &TWO);
 }
 
-/// Ended when dropped, after a failure too.
-struct Sleeper(Child);
-
-impl Sleeper {
-    /// Once it has answered it waits for more, and its sizes stay.
-    fn start() -> Self {
-        let mut cat = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        cat.stdin.as_mut().unwrap().write_all(b"x").unwrap();
-        cat.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
-        Self(cat)
-    }
-}
-
-impl Drop for Sleeper {
-    fn drop(&mut self) {
-        // Both fail if it has ended already.
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
+/// Once it has answered it waits for more, and its sizes stay.
+fn sleeper() -> Running {
+    let mut cat =
+        Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map(Running).unwrap();
+    cat.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+    cat.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+    cat
 }
 
 /// Known processes are read in a shorter way, on the kernel's own procfs only. Only our own children are
@@ -187,7 +176,7 @@ fn every_call_of_a_glance_fails_once() {
 }
 
 fn every_live_call_fails_once(look: fn(&mut Sensor, Needs, Now, &mut Snapshot)) {
-    let sleepers: Vec<Sleeper> = (0..10).map(|_| Sleeper::start()).collect();
+    let sleepers: Vec<Running> = (0..10).map(|_| sleeper()).collect();
     let pids: Vec<u32> = sleepers.iter().map(|sleeper| sleeper.0.id()).collect();
     let mut sensor = Sensor::new(Root::live(), None).unwrap();
     let mut snapshot = Snapshot::default();

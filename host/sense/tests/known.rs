@@ -12,7 +12,7 @@ use std::path::Path;
 use jettison_model::column::row;
 use jettison_model::{Needs, ProcessId, Snapshot};
 use jettison_sense::{Now, Root, Sensor};
-use jettison_tests::{Memcg, wait_for};
+use jettison_tests::{Memcg, Running, wait_for};
 use shell::{Shell, at, row_of};
 
 const MIB: u64 = 1 << 20;
@@ -89,7 +89,7 @@ fn what_a_known_process_changes_is_seen() {
 fn a_known_process_that_moves_is_seen_in_its_new_memcg() {
     let here = Memcg::new("known-a", 64 * MIB).unwrap();
     let there = Memcg::new("known-b", 64 * MIB).unwrap();
-    let shell = Shell(here.command(Path::new("sleep")).arg("600").spawn().unwrap());
+    let shell = Shell(here.command(Path::new("sleep")).arg("600").spawn().map(Running).unwrap());
     wait_for("sleep", || (shell.file("comm") == "sleep\n").then_some(()));
     let mut sensor = Sensor::new(Root::live(), Some(here.path())).unwrap();
     let place = |sensor: &mut Sensor| {

@@ -2,9 +2,10 @@
 
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
+use jettison_tests::Running;
 use rustix::process::Signal;
 
 use crate::server::{Server, as_user, folder_of, run};
@@ -112,7 +113,7 @@ impl Postgres {
     pub fn session(&self, sql: &str) -> Result<Session> {
         let mut command = self.client("psql");
         command.args(["-U", USER, "-qc", sql]).stdout(Stdio::null()).stderr(Stdio::null());
-        Ok(Session(command.spawn()?))
+        Ok(Session(Running(command.spawn()?)))
     }
 
     /// Session after session that does this, until the server is gone.
@@ -125,7 +126,7 @@ impl Postgres {
         let again = "while \"$@\" || kill -0 $0 2>/dev/null; do sleep 0.1; done";
         command.args(["-c", again, &self.pid().to_string()]);
         command.arg(psql.get_program()).args(psql.get_args()).args(["-U", USER, "-qc", sql]);
-        Ok(Session(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?))
+        Ok(Session(Running(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?)))
     }
 
     /// A session whose sort grows some so many MiB/s up to 1 GiB.
@@ -151,7 +152,7 @@ impl Postgres {
         std::fs::write(&script, sql)?;
         let mut command = self.client("pgbench");
         command.args(["-n", "-U", USER, "-T", "30", "-c", &clients.to_string(), "-f"]).arg(script);
-        Ok(Session(command.arg("postgres").stdout(Stdio::null()).stderr(Stdio::null()).spawn()?))
+        Ok(Session(Running(command.arg("postgres").stdout(Stdio::null()).stderr(Stdio::null()).spawn()?)))
     }
 
     fn client(&self, program: &str) -> Command {
@@ -200,20 +201,12 @@ pub fn resident_kib(pid: u32) -> u64 {
 
 /// A client. Ended when dropped.
 #[derive(Debug)]
-pub struct Session(Child);
+pub struct Session(Running);
 
 impl Session {
     /// Whether the client has been told that its query or its session is over.
     pub fn is_over(&mut self) -> bool {
         self.0.try_wait().is_ok_and(|status| status.is_some())
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        // Both fail if it has ended.
-        self.0.kill().ok();
-        self.0.wait().ok();
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
-use jettison_tests::{Memcg, wait_for};
+use jettison_tests::{Memcg, Running, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -94,7 +94,7 @@ impl Stage {
         fs::copy(built("workload")?, &program)?;
         let mut command = self.command("65534", &program);
         command.args(["--hold-mib", "16", "--leak-mib-per-s", &mib_per_s.to_string()]);
-        Ok(Leak(command.stdout(Stdio::null()).spawn()?))
+        Ok(Leak(Running(command.stdout(Stdio::null()).spawn()?)))
     }
 }
 
@@ -112,7 +112,7 @@ impl Drop for Stage {
 
 /// A process that leaks. Ended when dropped.
 #[derive(Debug)]
-pub struct Leak(Child);
+pub struct Leak(Running);
 
 impl Leak {
     /// How it ended, once it has.
@@ -123,14 +123,6 @@ impl Leak {
         let ended = self.0.try_wait().ok().flatten();
         assert!(ended.is_none_or(|status| status.signal().is_some()), "no signal ended it: {ended:?}");
         ended
-    }
-}
-
-impl Drop for Leak {
-    fn drop(&mut self) {
-        // Both fail if it has ended.
-        self.0.kill().ok();
-        self.0.wait().ok();
     }
 }
 

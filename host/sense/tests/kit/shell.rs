@@ -2,20 +2,22 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use jettison_model::Snapshot;
 use jettison_model::column::row;
 use jettison_sense::Root;
+use jettison_tests::Running;
 
 /// A shell that executes lines. Killed when dropped.
-pub(crate) struct Shell(pub(crate) Child);
+pub(crate) struct Shell(pub(crate) Running);
 
 impl Shell {
     /// Once it has answered it waits, and its sizes stay.
     pub(crate) fn start() -> Self {
         let mut command = Command::new("sh");
-        let mut shell = Self(command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap());
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut shell = Self(child.map(Running).unwrap());
         shell.tell("echo");
         shell.0.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
         shell
@@ -32,14 +34,6 @@ impl Shell {
     /// A file of its process.
     pub(crate) fn file(&self, name: &str) -> String {
         fs::read_to_string(Root::live().proc.join(self.pid().to_string()).join(name)).unwrap()
-    }
-}
-
-impl Drop for Shell {
-    fn drop(&mut self) {
-        // Both fail if it has ended already.
-        self.0.kill().ok();
-        self.0.wait().ok();
     }
 }
 
