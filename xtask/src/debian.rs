@@ -1,10 +1,31 @@
 //! Packages of Debian: installed as root, and never started.
 
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use anyhow::{Result, ensure};
 
 use crate::call;
+
+/// Has what is needed there. `missing` names what is not, and `packages` have it. As root on Debian; else it
+/// says what to do.
+pub(crate) fn provide(
+    missing: impl Fn() -> Vec<&'static str>,
+    packages: &[&str],
+    purpose: &str,
+) -> Result<()> {
+    if missing().is_empty() {
+        return Ok(());
+    }
+    install(&missing().join(", no "), packages, purpose)?;
+    ensure!(missing().is_empty(), "still no {}", missing().join(", no "));
+    Ok(())
+}
+
+/// Whether a program can be started.
+pub(crate) fn is_there(program: &str) -> bool {
+    Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+}
 
 /// Installs what is missing and says so; where it may not, says what to do. `missing` names what is not
 /// there, and `packages` have it.

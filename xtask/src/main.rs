@@ -120,6 +120,22 @@ fn call(program: &str, args: &[&str]) -> Result<()> {
     Ok(())
 }
 
+/// Removes a file or a folder with all that is in it, if it is there.
+fn remove(path: &Path) -> Result<()> {
+    let removed = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+    match removed {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| path.display().to_string())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A path as an argument.
+fn text_of(path: &Path) -> Result<&str> {
+    path.to_str().with_context(|| format!("{}: a path that is not UTF-8", path.display()))
+}
+
 /// The cargo that runs us.
 fn cargo_program() -> String {
     std::env::var("CARGO").unwrap_or_else(|_| "cargo".into())

@@ -15,7 +15,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{cargo, cargo_program, root, setup, target_dir};
+use crate::{cargo, cargo_program, remove, root, setup, target_dir};
 
 pub(crate) use unit::check as check_unit;
 
@@ -56,9 +56,7 @@ fn of_profile(profile: &str, folder: &str) -> Result<PathBuf> {
 /// What the assets in host/daemon/Cargo.toml take from here.
 fn make_files(folder: &Path) -> Result<()> {
     // What an older build left behind would be packaged, too.
-    if folder.exists() {
-        fs::remove_dir_all(folder).with_context(|| folder.display().to_string())?;
-    }
+    remove(folder)?;
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     pages::write(folder)?;
     let example = root().join("examples/jettison.toml");

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::debian;
+
 const QEMU: &str = "qemu-system-x86_64";
 /// Debian's names for what every machine takes.
 pub(crate) const PACKAGES: [&str; 2] = ["qemu-system-x86", "linux-image-cloud-amd64"];
@@ -33,14 +35,9 @@ const LAST_WORDS: usize = 12;
 /// What is not installed of what every machine takes.
 pub(crate) fn missing() -> Vec<&'static str> {
     let mut missing = Vec::new();
-    missing.extend((!is_there(QEMU)).then_some("QEMU"));
+    missing.extend((!debian::is_there(QEMU)).then_some("QEMU"));
     missing.extend(kernel().is_err().then_some("guest kernel in /boot"));
     missing
-}
-
-/// Whether a program can be started.
-pub(crate) fn is_there(program: &str) -> bool {
-    Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
 }
 
 /// The newest kernel for virtual machines.

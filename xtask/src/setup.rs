@@ -77,16 +77,7 @@ pub(crate) fn systemd_analyze() -> Result<()> {
 }
 
 /// A program, installed with its package as root on Debian.
-fn program(program: &str, package: &str, purpose: &str) -> Result<()> {
-    let is_there = || {
-        let tried =
-            Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-        tried.is_ok()
-    };
-    if is_there() {
-        return Ok(());
-    }
-    debian::install(program, &[package], purpose)?;
-    ensure!(is_there(), "still no {program}");
-    Ok(())
+fn program(program: &'static str, package: &str, purpose: &str) -> Result<()> {
+    let missing = || if debian::is_there(program) { Vec::new() } else { vec![program] };
+    debian::provide(missing, &[package], purpose)
 }

@@ -6,13 +6,13 @@ use jettison_sense::Root;
 
 use crate::cli;
 use crate::config::{Config, PolicyConfig};
-use crate::failure::Failure;
+use crate::failure::{Failure, say};
 use crate::policies::Policies;
 
 pub(crate) fn check(args: &cli::Check) -> Result<(), Failure> {
     let config = Config::read(args.config.as_deref()).map_err(Failure::Config)?;
     for warning in &config.warnings {
-        writeln!(std::io::stderr(), "jettison: warning: {warning}").ok();
+        say(&format_args!("warning: {warning}"));
     }
     let configs = match args.modules.as_slice() {
         [] => config.policies,

@@ -41,6 +41,6 @@ impl Failure {
 }
 
 /// With a standard error that is closed or full the status alone has to say it.
-fn say(message: &impl Display) {
+pub(crate) fn say(message: &impl Display) {
     writeln!(std::io::stderr(), "jettison: {message}").ok();
 }

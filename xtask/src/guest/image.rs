@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{call, debian, qemu, root};
+use crate::{call, debian, qemu, remove, root, text_of};
 
 /// What the guest has beyond apt's own needs.
 const INCLUDED: &str = "systemd,systemd-sysv,dbus,openssh-server,procps,postgresql,redis-server";
@@ -23,17 +23,12 @@ const NEEDED: [(&str, &str); 2] = [("mmdebstrap", "mmdebstrap"), (MKE2FS, "e2fsp
 
 /// Installs the packages that are missing, as root on Debian; else says which they are.
 pub(super) fn set_up() -> Result<()> {
-    if missing().is_empty() {
-        return Ok(());
-    }
     let packages = [&qemu::PACKAGES[..], &NEEDED.map(|(_, package)| package)].concat();
-    debian::install(&missing().join(", no "), &packages, "which the guest is made of")?;
-    ensure!(missing().is_empty(), "still no {}", missing().join(", no "));
-    Ok(())
+    debian::provide(missing, &packages, "which the guest is made of")
 }
 
 fn missing() -> Vec<&'static str> {
-    let programs = NEEDED.iter().map(|&(program, _)| program).filter(|program| !qemu::is_there(program));
+    let programs = NEEDED.iter().map(|&(program, _)| program).filter(|program| !debian::is_there(program));
     qemu::missing().into_iter().chain(programs).collect()
 }
 
@@ -55,9 +50,8 @@ pub(super) fn build(directory: &Path) -> Result<PathBuf> {
         remove(old)?;
     }
     make_tree(&suite, &tree)?;
-    let text = |path: &Path| path.to_str().map(str::to_owned).context("a path that is not UTF-8");
     // An overlay is thrown away, so a journal would be of no use.
-    let args = ["-q", "-t", "ext4", "-O", "^has_journal", "-d", &text(&tree)?, &text(&image)?, SIZE];
+    let args = ["-q", "-t", "ext4", "-O", "^has_journal", "-d", text_of(&tree)?, text_of(&image)?, SIZE];
     call(MKE2FS, &args)?;
     remove(&tree)?;
     fs::write(&made_of, recipe).with_context(|| made_of.display().to_string())?;
@@ -85,14 +79,4 @@ fn suite() -> Result<String> {
     let text = fs::read_to_string("/etc/os-release").context("/etc/os-release")?;
     let name = text.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
     Ok(name.context("/etc/os-release names no VERSION_CODENAME")?.trim_matches('"').to_owned())
-}
-
-fn remove(path: &Path) -> Result<()> {
-    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
-    match removed {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| path.display().to_string())
-        }
-        _ => Ok(()),
-    }
 }

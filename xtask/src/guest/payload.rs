@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::{call, cargo, package, target_dir};
+use crate::{call, cargo, package, remove, target_dir, text_of};
 
 const SCRIPTS: &str = "tests/guest";
 /// Uses memory as it is told: of tests/vm.
@@ -15,14 +15,11 @@ pub(super) fn build(directory: &Path) -> Result<PathBuf> {
     let package = package::build()?;
     cargo(&["build", "--locked", "--release", "--bin", WORKLOAD])?;
     let (tree, archive) = (directory.join("payload"), directory.join("payload.tar"));
-    if tree.exists() {
-        fs::remove_dir_all(&tree).with_context(|| tree.display().to_string())?;
-    }
-    let text = |path: &Path| path.to_str().map(str::to_owned).context("a path that is not UTF-8");
-    call("cp", &["-r", SCRIPTS, &text(&tree)?])?;
+    remove(&tree)?;
+    call("cp", &["-r", SCRIPTS, text_of(&tree)?])?;
     copy_to(&tree, &package)?;
     copy_to(&tree, &target_dir().join("release").join(WORKLOAD))?;
-    call("tar", &["--create", "--file", &text(&archive)?, "--directory", &text(&tree)?, "."])?;
+    call("tar", &["--create", "--file", text_of(&archive)?, "--directory", text_of(&tree)?, "."])?;
     Ok(archive)
 }
 

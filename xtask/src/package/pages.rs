@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::CommandFactory;
 use clap_complete::{Shell, generate_to};
 
-use crate::call;
+use crate::{call, text_of};
 
 #[path = "../../../host/daemon/src/cli.rs"]
 mod cli;
@@ -20,7 +20,7 @@ pub(super) fn write(folder: &Path) -> Result<()> {
     for page in fs::read_dir(&manual)? {
         let page = page?.path();
         // Without the time, so that the same sources give the same package.
-        call("gzip", &["-9", "--no-name", page.to_str().context("a path that is not UTF-8")?])?;
+        call("gzip", &["-9", "--no-name", text_of(&page)?])?;
     }
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
         generate_to(shell, &mut cli::Cli::command(), "jettison", folder)?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{call, target_dir};
+use crate::{call, remove, target_dir, text_of};
 
 /// What a package has to have, below the root.
 const FILES: [&str; 8] = [
@@ -28,16 +28,13 @@ const RUNS: Duration = Duration::from_secs(2);
 
 pub(super) fn of(package: &Path) -> Result<()> {
     let folder = target_dir().join("unpacked");
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
-    }
-    let text = |path: &Path| path.to_str().map(str::to_owned).context("a path that is not UTF-8");
-    call("dpkg-deb", &["--extract", &text(package)?, &text(&folder)?])?;
+    remove(&folder)?;
+    call("dpkg-deb", &["--extract", text_of(package)?, text_of(&folder)?])?;
     for file in FILES {
         ensure!(folder.join(file).exists(), "the package has no {file}");
     }
     let (program, config) = (folder.join("usr/bin/jettison"), folder.join("etc/jettison/jettison.toml"));
-    call(&text(&program)?, &["check", "--config", &text(&config)?])?;
+    call(text_of(&program)?, &["check", "--config", text_of(&config)?])?;
     runs(&program, &config, &folder.join("run"))
 }
 

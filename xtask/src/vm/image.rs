@@ -10,7 +10,7 @@ use jettison_vm_guest::Extra;
 
 use super::{postgres, scenarios};
 use crate::setup::TARGET;
-use crate::{cargo, target_dir};
+use crate::{cargo, remove, target_dir};
 
 pub(super) const BUSYBOX: &str = "/bin/busybox";
 const PROGRAMS: [&str; 3] = ["jettison", "supervisor", "workload"];
@@ -61,9 +61,7 @@ fn plain(directory: &Path) -> Result<PathBuf> {
     cargo(&args)?;
     cargo(&["build", "--release", "--package", "keep-postgres", "--target", TARGET])?;
     let tree = directory.join("root");
-    if tree.exists() {
-        fs::remove_dir_all(&tree).with_context(|| tree.display().to_string())?;
-    }
+    remove(&tree)?;
     for name in ["bin", "dev", "modules", "proc", "run", "scenarios", "sys", "tmp", "var/lib"] {
         fs::create_dir_all(tree.join(name)).with_context(|| tree.display().to_string())?;
     }

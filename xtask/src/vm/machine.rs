@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use jettison_vm_guest::Scenario;
 
 use super::image::{BUSYBOX, Image};
@@ -23,18 +23,13 @@ pub(super) struct Said {
 
 /// Installs the packages that are missing, as root on Debian; else says which they are.
 pub(super) fn set_up() -> Result<()> {
-    if missing().is_empty() {
-        return Ok(());
-    }
     let packages = [&qemu::PACKAGES[..], &["busybox-static"]].concat();
-    debian::install(&missing().join(", no "), &packages, "which the virtual machine is made of")?;
-    ensure!(missing().is_empty(), "still no {}", missing().join(", no "));
-    Ok(())
+    debian::provide(missing, &packages, "which the virtual machine is made of")
 }
 
 fn missing() -> Vec<&'static str> {
     let mut missing = qemu::missing();
-    missing.extend((!qemu::is_there(BUSYBOX)).then_some("busybox"));
+    missing.extend((!debian::is_there(BUSYBOX)).then_some("busybox"));
     missing
 }
 

@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use super::image::{copy, copy_libraries, pack};
-use crate::{call, debian};
+use crate::{call, debian, remove};
 
 /// Debian has `VERSION/bin` and `VERSION/lib` there.
 const VERSIONS: &str = "/usr/lib/postgresql";
@@ -49,9 +49,7 @@ fn newest() -> Option<PathBuf> {
 pub(super) fn build(directory: &Path, plain: &Path) -> Result<PathBuf> {
     let home = newest().with_context(|| format!("no PostgreSQL in {VERSIONS}"))?;
     let tree = directory.join("postgres");
-    if tree.exists() {
-        fs::remove_dir_all(&tree).with_context(|| tree.display().to_string())?;
-    }
+    remove(&tree)?;
     copy_programs(&home, &tree)?;
     let (programs, cluster) =
         (directory.join("postgres-programs.cpio"), directory.join("postgres-data.cpio"));

@@ -103,7 +103,11 @@ impl<'t> File<'t> {
         if self.broken.borrow().contains(&line) {
             return;
         }
-        self.problems.borrow_mut().push(Problem { file: self.path.into(), line, message: message.into() });
+        self.problems.borrow_mut().push(self.problem(at, message));
+    }
+
+    fn problem(&self, at: usize, message: impl Into<String>) -> Problem {
+        Problem { file: self.path.into(), line: self.line(at), message: message.into() }
     }
 }
 
@@ -124,17 +128,21 @@ impl<'t> Section<'t> {
 
     /// Reports a problem with one key, or with the table itself.
     pub(crate) fn wrong(&self, key: &str, message: impl Into<String>) {
-        let at = self.table.get(key).map_or(self.at, |value| value.span().start);
-        self.file.note(at, message);
+        self.file.note(self.place(key), message);
     }
 
     /// Warns of one key.
     pub(crate) fn doubtful(&self, key: &str, message: String) {
-        let at = self.table.get(key).map_or(self.at, |value| value.span().start);
+        let problem = self.file.problem(self.place(key), message);
         let mut warnings = self.file.warnings.borrow_mut();
         if warnings.len() < PROBLEMS_MAX {
-            warnings.push(Problem { file: self.file.path.into(), line: self.file.line(at), message });
+            warnings.push(problem);
         }
+    }
+
+    /// Where a key stands, or the table.
+    fn place(&self, key: &str) -> usize {
+        self.table.get(key).map_or(self.at, |value| value.span().start)
     }
 
     fn full(&self, key: &str) -> String {

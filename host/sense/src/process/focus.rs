@@ -16,7 +16,7 @@
 
 use std::cmp::Reverse;
 
-use jettison_model::column::{known_u64, row};
+use jettison_model::column::{NONE_U32, known_u64};
 use jettison_model::snapshot::flags::{KERNEL_THREAD, OUT_OF_SCOPE};
 use jettison_model::{ProcessId, Processes};
 
@@ -82,17 +82,22 @@ impl Focus {
 pub(crate) struct Account {
     available_bytes: (u64, u64),
     gained_bytes: i64,
+    /// A newcomer is in a memcg that the table does not have: then the table is too old.
+    has_stranger: bool,
 }
 
 impl Account {
     /// Nothing is unseen.
     pub(crate) fn open(available_bytes: (u64, u64)) -> Self {
-        Self { available_bytes, gained_bytes: 0 }
+        Self { available_bytes, gained_bytes: 0, has_stranger: false }
     }
 
     /// A process was read: what it was before, unless it is new, and what it is, unless it has ended.
-    pub(crate) fn note(&mut self, before: Option<&Row>, now: Option<&Row>) {
+    /// `has_memcgs` is false where no process is in one.
+    pub(crate) fn note(&mut self, before: Option<&Row>, now: Option<&Row>, has_memcgs: bool) {
         self.gained_bytes = (self.gained_bytes + taken_bytes(now) - taken_bytes(before)).clamp(-MOST, MOST);
+        let is_elsewhere = |row: &Row| row.flags & KERNEL_THREAD == 0 && row.memcg == NONE_U32;
+        self.has_stranger |= has_memcgs && before.is_none() && now.is_some_and(is_elsewhere);
     }
 
     /// Whether those that were not read have, all in all, taken or given back no more than the bound.
@@ -102,7 +107,8 @@ impl Account {
         let Some((a, b)) = lost(first.1, last.0).zip(lost(first.0, last.1)) else { return false };
         let bound = |lost: i64| (lost / LOST_PART).max(signed(total_bytes / TOTAL_PART));
         let (least, most) = (a.min(b), a.max(b));
-        least - self.gained_bytes <= bound(least) && self.gained_bytes - most <= bound(most)
+        let is_seen = least - self.gained_bytes <= bound(least) && self.gained_bytes - most <= bound(most);
+        is_seen && !self.has_stranger
     }
 }
 
@@ -118,11 +124,6 @@ fn taken_bytes(row: Option<&Row>) -> i64 {
 /// At most [`MOST`], so that a few can be added.
 fn signed(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(MOST).min(MOST)
-}
-
-/// Whether a newcomer is in a memcg that the table does not have: then the table is too old.
-pub(crate) fn is_elsewhere(newcomer: &Row, has_hierarchy: bool) -> bool {
-    has_hierarchy && newcomer.flags & KERNEL_THREAD == 0 && row(newcomer.memcg).is_none()
 }
 
 #[cfg(test)]
@@ -153,7 +154,7 @@ mod tests {
             let mut account = Account::open((total / 2, total / 2));
             let mut gain = unread_gain;
             for (before, now) in read {
-                account.note(Some(&row_of(before)), Some(&row_of(now)));
+                account.note(Some(&row_of(before)), Some(&row_of(now)), false);
                 gain += signed(now) - signed(before);
             }
             let available = signed(total / 2) - gain;
@@ -169,11 +170,11 @@ mod tests {
     fn the_new_and_the_ended_count_and_those_elsewhere_do_not() {
         let mut account = Account::open((1000 * MIB, 1000 * MIB));
         let elsewhere = Row { flags: OUT_OF_SCOPE, ..row_of(800 * MIB) };
-        account.note(None, Some(&elsewhere));
+        account.note(None, Some(&elsewhere), false);
         assert!(!account.explains(1000 * MIB, (900 * MIB, 900 * MIB)));
-        account.note(None, Some(&row_of(95 * MIB)));
+        account.note(None, Some(&row_of(95 * MIB)), false);
         assert!(account.explains(1000 * MIB, (900 * MIB, 900 * MIB)));
-        account.note(Some(&row_of(50 * MIB)), None);
+        account.note(Some(&row_of(50 * MIB)), None, false);
         assert!(!account.explains(1000 * MIB, (900 * MIB, 900 * MIB)));
         assert!(
             !account.explains(1000 * MIB, (UNKNOWN_U64, UNKNOWN_U64))
@@ -183,8 +184,12 @@ mod tests {
         assert!(account.explains(1000 * MIB, (990 * MIB, 955 * MIB)), "it was taken while they were read");
         let mut account = Account::open((1000 * MIB, 900 * MIB));
         assert!(account.explains(1000 * MIB, (900 * MIB, 900 * MIB)), "it was taken before its row was read");
-        account.note(Some(&row_of(0)), Some(&row_of(100 * MIB)));
+        account.note(Some(&row_of(0)), Some(&row_of(100 * MIB)), false);
         assert!(account.explains(1000 * MIB, (900 * MIB, 900 * MIB)), "it was taken after its row was read");
+        account.note(Some(&row_of(0)), Some(&row_of(0)), true);
+        assert!(account.explains(1000 * MIB, (900 * MIB, 900 * MIB)), "it is known in no memcg");
+        account.note(None, Some(&row_of(0)), true);
+        assert!(!account.explains(1000 * MIB, (900 * MIB, 900 * MIB)), "a newcomer in an unknown memcg");
     }
 
     #[test]

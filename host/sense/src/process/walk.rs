@@ -31,7 +31,7 @@ use crate::parse::stat::stat;
 use crate::parse::status::thread_group;
 use crate::process::blame::blame;
 use crate::process::details::{self, Candidate};
-use crate::process::focus::{Account, Focus, is_elsewhere};
+use crate::process::focus::{Account, Focus};
 use crate::process::growth::Growth;
 use crate::process::known::{KnownProcess, KnownProcesses};
 use crate::process::reads::{Reads, Skip, age_ms};
@@ -67,8 +67,6 @@ pub(crate) struct ProcessWalk {
     account: Account,
     /// Whether the row of the last walk was kept unread, by rows.
     is_kept: Vec<bool>,
-    /// A newcomer of the last walk is in a memcg that its table does not have.
-    is_table_old: bool,
     vanished: u64,
 }
 
@@ -93,7 +91,6 @@ impl ProcessWalk {
             focus: Focus::default(),
             account: Account::default(),
             is_kept: Vec::new(),
-            is_table_old: false,
             vanished: 0,
         }
     }
@@ -146,7 +143,7 @@ impl ProcessWalk {
 
     /// Whether the last walk has seen all that can change a decision.
     pub(crate) fn has_seen_enough(&self, total_bytes: u64, available_bytes: (u64, u64)) -> bool {
-        !self.is_table_old && self.account.explains(total_bytes, available_bytes)
+        self.account.explains(total_bytes, available_bytes)
     }
 
     /// How many processes ended during the last scan.
@@ -163,7 +160,6 @@ impl ProcessWalk {
         into: &mut Processes,
     ) {
         self.vanished = 0;
-        self.is_table_old = false;
         self.is_kept.clear();
         self.known.begin();
         let mut reads = Reads {
@@ -176,22 +172,22 @@ impl ProcessWalk {
             buffer,
             faults,
         };
+        let (is_focus, has_memcgs) = (terms.depth == Depth::Focus, terms.hierarchy.is_some());
         let mut texts = self.texts.begin(terms.needs);
         let mut fill = Fill::of(into, &mut self.parent_pids);
         for &pid in &self.pids {
             let known = reads.known.take(pid);
-            let before = known.as_ref().map(|known| known.row);
-            let is_kept = terms.depth == Depth::Focus && known.is_some() && !self.focus.has(pid);
+            let is_kept = is_focus && known.is_some() && !self.focus.has(pid);
+            let before = known.as_ref().filter(|_| is_focus).map(|known| known.row);
             let read = match known {
                 Some(known) if is_kept => Ok((keep(&mut reads, known, terms), None)),
                 known => row(&mut reads, pid, known, terms),
             };
-            if terms.depth == Depth::Focus && !is_kept {
-                self.account.note(before.as_ref(), read.as_ref().ok().map(|(row, _)| row));
+            if is_focus && !is_kept {
+                self.account.note(before.as_ref(), read.as_ref().ok().map(|(row, _)| row), has_memcgs);
             }
             match read {
                 Ok((row, process)) => {
-                    self.is_table_old |= before.is_none() && is_elsewhere(&row, terms.hierarchy.is_some());
                     self.is_kept.push(is_kept);
                     fill.push(&row);
                     texts.add(&mut reads, &row, process);
