@@ -101,6 +101,7 @@ fn systemds_own_socket_signs_with_a_name_that_is_not_unique() {
         reply.extend_from_slice(b"\x1f\0\0\0");
         reply.extend_from_slice(path);
         stream.write_all(&reply).unwrap();
+        // Until the peer hangs up: that it does so in one way or another is all that is awaited.
         stream.read_to_end(&mut heard).ok();
     });
     assert_eq!(Asking::at(&[direct(&socket)], AMPLE).stop("a.service"), Ok(()));
