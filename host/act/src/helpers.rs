@@ -5,12 +5,14 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rustix::io::Errno;
 
 use crate::hooks::{HookCommand, Hooks};
+use crate::prekill::Prekill;
+use crate::reclaim::Reclaimer;
 use crate::systemd::{ManagerAddress, ServiceManager};
 use crate::task::{EndReceiver, Ended, Task, TaskId, ends};
 
@@ -34,19 +36,39 @@ pub trait Helpers {
 pub struct LiveHelpers {
     hooks: Hooks,
     manager: ServiceManager,
+    reclaimer: Reclaimer,
+    prekill: Prekill,
     ends: EndReceiver,
 }
 
+/// Where a host offers what helpers need.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    /// Where procfs is mounted.
+    pub proc: PathBuf,
+    /// Where systemd can be asked, the best first.
+    pub managers: Vec<ManagerAddress>,
+    /// Where the memory hierarchy is mounted, if there is one.
+    pub memcgs: Option<PathBuf>,
+    /// The sockets of programs that want to be told before a memcg is ended (oomd.conf(5)).
+    pub prekill_hooks: PathBuf,
+}
+
 impl LiveHelpers {
-    /// `proc` is where procfs is mounted, `managers` where systemd can be asked, the best first. Nothing is
-    /// started before it is needed.
+    /// Nothing is started before it is needed.
     ///
     /// # Errors
     /// As eventfd(2) has them.
-    pub fn new(proc: &Path, managers: Vec<ManagerAddress>) -> Result<Self, Errno> {
+    pub fn new(places: Places) -> Result<Self, Errno> {
+        let Places { proc, managers, memcgs, prekill_hooks } = places;
         let (sender, ends) = ends()?;
-        let manager = ServiceManager::new(managers, MANAGER_LIMIT, sender.clone());
-        Ok(Self { hooks: Hooks::new(proc, sender), manager, ends })
+        Ok(Self {
+            hooks: Hooks::new(&proc, sender.clone()),
+            manager: ServiceManager::new(managers, MANAGER_LIMIT, sender.clone()),
+            reclaimer: Reclaimer::new(memcgs, sender.clone()),
+            prekill: Prekill::new(prekill_hooks, sender),
+            ends,
+        })
     }
 }
 
@@ -59,6 +81,8 @@ impl Helpers for LiveHelpers {
         match task {
             Task::Hook { name, facts } => self.hooks.start(id, name, facts),
             Task::StopUnit { service_unit } => self.manager.stop(id, service_unit),
+            Task::Reclaim { memcg, bytes } => self.reclaimer.start(id, memcg, bytes),
+            Task::Prekill { memcg } => self.prekill.start(id, memcg),
         }
     }
 

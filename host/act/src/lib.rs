@@ -19,12 +19,14 @@ mod journal;
 mod kernel;
 mod ledger;
 mod live;
+mod prekill;
 mod reaper;
+mod reclaim;
 mod systemd;
 mod task;
 
 pub use actuator::Actuator;
-pub use helpers::{Helpers, LiveHelpers};
+pub use helpers::{Helpers, LiveHelpers, Places};
 pub use hooks::HookCommand;
 pub use journal::JournalError;
 pub use kernel::Kernel;

@@ -31,6 +31,18 @@ pub enum Task {
         /// Its full name, as in `postgresql@16-main.service`.
         service_unit: String,
     },
+    /// Have the kernel reclaim from a memcg.
+    Reclaim {
+        /// Its path, as in `/system.slice/backup.service`.
+        memcg: Vec<u8>,
+        /// How much.
+        bytes: u64,
+    },
+    /// Tell the programs that have registered for it that a memcg is about to be ended.
+    Prekill {
+        /// Its path.
+        memcg: Vec<u8>,
+    },
 }
 
 /// A task that has ended.
@@ -41,6 +53,8 @@ pub struct Ended {
     /// Why it failed, for people: it could not be started, was refused, exited with an error, or took too
     /// long.
     pub result: Result<(), String>,
+    /// How much less the memcg holds, of a task that reclaims.
+    pub freed_bytes: u64,
 }
 
 /// The loop's side of the queue.
@@ -70,7 +84,17 @@ pub(crate) fn ends() -> Result<(EndSender, EndReceiver), Errno> {
 impl EndSender {
     /// Reports how a task ended. A loop that is gone needs no report.
     pub(crate) fn send(&self, id: TaskId, result: Result<(), String>) {
-        if self.sender.send(Ended { id, result }).is_ok() {
+        self.send_ended(Ended { id, result, freed_bytes: 0 });
+    }
+
+    /// Likewise, of a task that reclaims.
+    pub(crate) fn send_freed(&self, id: TaskId, freed: Result<u64, String>) {
+        let freed_bytes = *freed.as_ref().unwrap_or(&0);
+        self.send_ended(Ended { id, result: freed.map(|_| ()), freed_bytes });
+    }
+
+    fn send_ended(&self, ended: Ended) {
+        if self.sender.send(ended).is_ok() {
             // A full counter wakes the loop as a counter of 1 does.
             rustix::io::write(&self.wake_up, &1_u64.to_ne_bytes()).ok();
         }

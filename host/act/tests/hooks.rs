@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::fs::{Permissions, read_to_string, set_permissions, write};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use jettison_act::{Ended, Helpers, HookCommand, LiveHelpers, Task, TaskId};
+use jettison_act::{Ended, Helpers, HookCommand, LiveHelpers, Places, Task, TaskId};
 use jettison_tests::{DEADLINE, wait_for};
 
 /// Hooks as shell scripts in a directory of their own, and what runs them.
@@ -19,7 +19,7 @@ struct Kit {
 
 impl Kit {
     fn new() -> Self {
-        let helpers = LiveHelpers::new(Path::new("/proc"), Vec::new()).unwrap();
+        let helpers = LiveHelpers::new(Places { proc: "/proc".into(), ..Places::default() }).unwrap();
         Self { directory: tempfile::tempdir().unwrap(), helpers, hooks: BTreeMap::new() }
     }
 
@@ -78,7 +78,7 @@ fn a_hook_gets_its_arguments_and_an_environment_of_its_own() {
     let facts: [(&str, &[u8]); 3] =
         [("JETTISON_PID", b"42"), ("JETTISON_COMM", b"a b;\0$(c)"), ("JETTISON_REASON", &long)];
     kit.start(7, "drain", &facts);
-    assert_eq!(kit.ended(1), [Ended { id: TaskId(7), result: Ok(()) }]);
+    assert_eq!(kit.ended(1), [Ended { id: TaskId(7), result: Ok(()), freed_bytes: 0 }]);
     let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     let cut = "x".repeat(4_096);
     let expected = format!(

@@ -19,7 +19,8 @@
 //! ```text
 //!   look ─▶ gate ─▶ consult ─▶ decide ─┬─▶ notify      hooks, when an episode of short memory begins
 //!   └─────────── Pipeline ───────────┘ ├─▶ shut down   victims under way (`underway.rs`)
-//!     which `explain` shares           └─▶ hold        values of oom_score_adj
+//!     which `explain` shares           ├─▶ reclaim     a bite from what is cold (`footprint.rs`)
+//!                                      └─▶ hold        values of oom_score_adj
 //! ```
 //!
 //! Time is an argument, and so is everything that is sensed, consulted and acted through: the daemon passes
@@ -30,6 +31,7 @@
 pub mod clock;
 mod consult;
 mod facts;
+mod footprint;
 mod history;
 mod homes;
 mod kernel_kill;

@@ -2,7 +2,7 @@
 
 use std::os::unix::ffi::OsStrExt;
 
-use jettison_act::{Ended, HoldReport, TaskId};
+use jettison_act::{Ended, HoldReport};
 use jettison_model::text::Escaped;
 use jettison_model::{Command, Host, Outcome, Snapshot, Victim};
 use tracing::{debug, info, warn};
@@ -10,6 +10,7 @@ use tracing::{debug, info, warn};
 use jettison_sense::survey::Holder;
 
 use crate::history::Past;
+use crate::tasks::Gain;
 
 /// A victim was named.
 pub(crate) fn victim(snapshot: &Snapshot, victim: &Victim, is_dry: bool) {
@@ -48,12 +49,13 @@ pub(crate) fn command(command: &Command, outcome: Outcome) {
     }
 }
 
-/// A hook has run, or systemd stops a service unit; or that failed. Without a pid it was a notification.
-pub(crate) fn ended(pid: Option<u32>, ended: &Ended) {
-    let Ended { id: TaskId(task), result } = ended;
-    match result {
-        Ok(()) => debug!(pid, task, "task done"),
-        Err(why) => warn!(pid, task, why, "a step failed, and is not waited for"),
+/// A hook has run, a bite was taken, or systemd stops a service unit; or that failed.
+pub(crate) fn ended(what: &str, gain: Gain, ended: &Ended) {
+    let Gain { took_ms, available_bytes: gained_bytes } = gain;
+    let freed_bytes = Some(ended.freed_bytes).filter(|&bytes| bytes > 0);
+    match &ended.result {
+        Ok(()) => info!(took_ms, gained_bytes, freed_bytes, "{what} is done"),
+        Err(why) => warn!(took_ms, why, "{what} failed, and is not waited for"),
     }
 }
 

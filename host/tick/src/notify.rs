@@ -7,7 +7,7 @@ use jettison_model::{Cause, Idle, Snapshot};
 use tracing::info;
 
 use crate::facts::{self, Facts};
-use crate::tasks::Tasks;
+use crate::tasks::{Moment, Tasks};
 
 /// A time in which memory is short.
 ///
@@ -56,10 +56,10 @@ pub(crate) struct Notification {
 
 impl Notification {
     /// Starts the hook. A dry run only logs it.
-    pub(crate) fn start(self, tasks: &mut Tasks, is_dry: bool) {
+    pub(crate) fn start(self, tasks: &mut Tasks, now: Moment, is_dry: bool) {
         info!(hook = self.hook, dry_run = is_dry, "{}: notifying", self.why);
         if !is_dry {
-            tasks.start(Task::Hook { name: self.hook, facts: self.facts });
+            tasks.start(Task::Hook { name: self.hook, facts: self.facts }, now);
         }
     }
 }

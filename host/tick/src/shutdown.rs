@@ -3,13 +3,13 @@
 //! What each victim does next is decided by its [`Escalation`](jettison_decide::escalate::Escalation); this
 //! file carries it out. Its states are drawn there, those of a victim in `underway.rs`.
 
-use jettison_act::{Actuator, Kernel, Task};
+use jettison_act::{Actuator, Ended, Kernel, Task};
 use jettison_decide::escalate::{Due, Observation, Settings as EscalateSettings};
 use jettison_decide::{InFlight, Settings, enclosure, stoppable, time_left_ms};
 use jettison_model::{Command, Outcome, Plan, ProcessId, Ranking, Snapshot};
 use tracing::info;
 
-use crate::tasks::Tasks;
+use crate::tasks::{Moment, Tasks, what};
 use crate::underway::Underway;
 use crate::{facts, log};
 
@@ -66,10 +66,11 @@ impl Shutdowns {
     pub(crate) fn advance<K: Kernel>(
         &mut self,
         scene: Scene<'_>,
+        ended: &[Ended],
         actuator: &mut Actuator<K>,
         tasks: &mut Tasks,
     ) -> Vec<Underway> {
-        self.note_ended(scene.snapshot.now_ms, tasks);
+        self.note_ended(scene.snapshot.now_ms, ended);
         for victim in &mut self.underway {
             advance(victim, scene, actuator, tasks);
         }
@@ -82,13 +83,12 @@ impl Shutdowns {
     }
 
     /// Takes in the tasks that have ended. One that failed ends its step.
-    fn note_ended(&mut self, now_ms: u64, tasks: &mut Tasks) {
-        for ended in tasks.take_ended() {
+    fn note_ended(&mut self, now_ms: u64, ended: &[Ended]) {
+        for ended in ended {
             let underway = self.underway.iter_mut();
             let found = underway.filter_map(|victim| Some((victim.ended(ended.id)?, victim))).next();
-            log::ended(found.as_ref().map(|(_, victim)| victim.victim.root.pid), &ended);
-            let (Some((running, victim)), Err(why)) = (found, ended.result) else { continue };
-            victim.note_failed(&running.what, &why);
+            let (Some((running, victim)), Err(why)) = (found, &ended.result) else { continue };
+            victim.note_failed(&running.what, why);
             victim.escalation.fail(running.step, now_ms);
         }
     }
@@ -125,12 +125,10 @@ fn advance<K: Kernel>(
         }
         actuator.forget(member);
     }
+    let is_new = !victim.escalation.has_begun();
     // The members of a victim that this tick has named were just seen. Checking hundreds would delay the
     // first signal.
-    let alive = match victim.escalation.has_begun() {
-        true => actuator.alive(&victim.members),
-        false => victim.members.clone(),
-    };
+    let alive = if is_new { victim.members.clone() } else { actuator.alive(&victim.members) };
     let seen = Observation {
         now_ms: snapshot.now_ms,
         alive: &alive,
@@ -158,13 +156,17 @@ fn advance<K: Kernel>(
             }
         };
         match task {
-            Ok(task) => start(tasks, victim, task),
+            Ok(task) => start(tasks, victim, task, snapshot),
             Err(why) => {
                 info!(pid = victim.victim.root.pid, why, "the step stop-unit is skipped");
                 victim.note_failed("stop-unit", why);
                 victim.escalation.fail(victim.escalation.step(), seen.now_ms);
             }
         }
+    }
+    if is_new && let Some(memcg) = enclosure(snapshot, &victim.victim, &alive) {
+        // It goes whole. Programs that want to be told have until its grace is over.
+        tasks.start(Task::Prekill { memcg: memcg.into() }, Moment::of(snapshot));
     }
 }
 
@@ -197,12 +199,9 @@ fn carry_out<K: Kernel>(actuator: &mut Actuator<K>, victim: &mut Underway, comma
     if has_arrived { Delivery::Arrived } else { Delivery::Failed }
 }
 
-fn start(tasks: &mut Tasks, victim: &mut Underway, task: Task) {
-    let what = match &task {
-        Task::Hook { name, .. } => format!("hook {name}"),
-        Task::StopUnit { service_unit } => format!("stop-unit {service_unit}"),
-    };
+fn start(tasks: &mut Tasks, victim: &mut Underway, task: Task, snapshot: &Snapshot) {
+    let what = what(&task);
     info!(pid = victim.victim.root.pid, "{what}");
-    let id = tasks.start(task);
+    let id = tasks.start(task, Moment::of(snapshot));
     victim.begin(id, what);
 }

@@ -238,7 +238,10 @@ fn more_than_are_answered_are_refused_at_once() {
     let refused = asking.ends.take();
     assert_eq!(refused.len(), 1, "the others have half a second");
     let why = "16 units are being stopped, and systemd has not answered yet";
-    assert_eq!(refused[0], Ended { id: TaskId(UNDERWAY_MAX as u64), result: Err(why.into()) });
+    assert_eq!(
+        refused[0],
+        Ended { id: TaskId(UNDERWAY_MAX as u64), result: Err(why.into()), freed_bytes: 0 }
+    );
     assert_eq!(asking.told(UNDERWAY_MAX).len(), UNDERWAY_MAX);
     assert_eq!(asking.stop("a.service"), Ok(()), "there is room again");
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
-use jettison_act::{Actuator, Ledger, LiveHelpers, LiveKernel, ManagerAddress, Recovered};
+use jettison_act::{Actuator, Ledger, LiveHelpers, LiveKernel, ManagerAddress, Places, Recovered};
 use jettison_sense::{Root, Sensor};
 use jettison_tick::Ticker;
 use jettison_tick::clock::Clock;
@@ -41,9 +41,16 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
     let sensor = Sensor::new(root.clone(), fixed.scope.as_deref())
         .map_err(|error| Failure::Usage(error.to_string()))?;
     let mut kernel = LiveKernel::new(root.proc.clone());
-    if let Some(hierarchy) = sensor.hierarchy() {
-        kernel = kernel.with_memcgs(hierarchy.mount.clone());
+    let memcgs = sensor.hierarchy().map(|hierarchy| hierarchy.mount.clone());
+    if let Some(mount) = &memcgs {
+        kernel = kernel.with_memcgs(mount.clone());
     }
+    let places = Places {
+        proc: root.proc.clone(),
+        managers: managers(&root),
+        memcgs,
+        prekill_hooks: root.prekill_hooks(),
+    };
     let ledger = ledger(&args.state_dir, is_dry, &mut kernel);
     let hooks: Vec<String> = config.live.hooks.keys().cloned().collect();
     let loader = Loader::new(program, fixed.limits, hooks, true).with_cache(&keep_dir.join("compiled"));
@@ -64,7 +71,7 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
         events.serve(&args.state_dir).map_err(|error| {
             Failure::Failed(format!("{}: the control socket cannot be made: {error}", socket.display()))
         })?;
-        let helpers = LiveHelpers::new(&root.proc, managers(&root))
+        let helpers = LiveHelpers::new(places)
             .map_err(|error| Failure::Failed(format!("hooks cannot be awaited: {error}")))?;
         let at_start = AtStart { config_path: args.config.clone(), overrides, fixed };
         let reloading = Reloading::new(at_start, watcher(&events), &policies);

@@ -54,6 +54,12 @@ impl Root {
         self.run.join("dbus/system_bus_socket")
     }
 
+    /// The sockets of programs that want to be told before a cgroup is ended (oomd.conf(5), systemd 260).
+    #[must_use]
+    pub fn prekill_hooks(&self) -> PathBuf {
+        self.run.join("systemd/oomd.prekill.hook")
+    }
+
     /// The time since boot, milliseconds, suspension included (`uptime`, proc_uptime(5): `3600.05 7100.42`).
     /// `None` if the file has no such number.
     #[must_use]

@@ -123,7 +123,7 @@ impl Machine {
     pub(super) fn take_ended(&mut self) -> Vec<Ended> {
         let now_ms = self.now_ms;
         let ended = self.tasks.extract_if(.., |(_, at_ms, _)| *at_ms <= now_ms);
-        ended.map(|(id, _, result)| Ended { id, result }).collect()
+        ended.map(|(id, _, result)| Ended { id, result, freed_bytes: 0 }).collect()
     }
 
     /// The processes in the memcg.
