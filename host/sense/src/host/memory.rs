@@ -11,6 +11,7 @@ use crate::io::root::Root;
 use crate::io::tree::{Tree, Unusable, if_present};
 use crate::parse::arcstats::{Arcstats, arcstats};
 use crate::parse::meminfo::{Meminfo, meminfo};
+use crate::parse::mounts::is_of_lxcfs;
 use crate::parse::pressure::{Pressure, pressure};
 use crate::parse::swaps::{SwapArea, swap_areas, zram_stat};
 use crate::parse::text::Malformed;
@@ -27,6 +28,7 @@ pub(crate) struct HostMemory {
     arc: ZfsCache,
     swaps: Swaps,
     said: Meminfo,
+    is_of_container: bool,
 }
 
 /// The cache of ZFS, where there is one.
@@ -68,7 +70,17 @@ impl HostMemory {
                 zrams: Vec::new(),
             },
             said: Meminfo::default(),
+            is_of_container: is_of_lxcfs(
+                &std::fs::read(root.proc.join("self/mountinfo")).unwrap_or_default(),
+                "/proc/meminfo",
+            ),
         })
+    }
+
+    /// Whether `meminfo` is lxcfs's: total, available memory and swap are the container's, while all other
+    /// files, and lines of `meminfo` that lxcfs passes on, are the host's and say nothing about it.
+    pub(crate) fn is_of_container(&self) -> bool {
+        self.is_of_container
     }
 
     /// The memory of the host. A correction is left out if its file is not usable, which is reported, or
@@ -79,8 +91,19 @@ impl HostMemory {
         report: &mut dyn FnMut(&Unusable<'_>),
     ) -> Result<Memory, Unusable<'_>> {
         self.said = Meminfo::default();
-        let found = self.proc.read(&mut self.meminfo, buffer, meminfo)?;
+        let mut found = self.proc.read(&mut self.meminfo, buffer, meminfo)?;
+        if self.is_of_container {
+            (found.hugetlb_bytes, found.zswap_bytes, found.zswapped_bytes) = (0, None, None);
+        }
         self.said = found;
+        if self.is_of_container {
+            return Ok(Memory {
+                total_bytes: found.total_bytes,
+                available_bytes: found.available_bytes.min(found.total_bytes),
+                swap_total_bytes: found.swap_total_bytes,
+                swap_free_bytes: found.swap_free_bytes,
+            });
+        }
         let arc = self.arc.read(&self.proc, buffer, report);
         let total = pageable_bytes(found.total_bytes, found.hugetlb_bytes);
         let shrinkable = arc.map_or(0, |arc| arc_shrinkable_bytes(&arc));

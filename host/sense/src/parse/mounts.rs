@@ -55,6 +55,16 @@ fn cgroup_mount(mount: &MountInfo) -> Option<Mount> {
     })
 }
 
+/// Whether a file of procfs is that of lxcfs, which shows a container its own numbers (lxcfs(1)): it is mounted
+/// over the kernel's.
+///
+/// ```text
+/// 812 790 0:55 /proc/meminfo /proc/meminfo rw,nosuid,nodev,relatime - fuse.lxcfs lxcfs rw,user_id=0
+/// ```
+pub(crate) fn is_of_lxcfs(text: &[u8], file: &str) -> bool {
+    mounts(text).flatten().any(|mount| mount.fs_type == "fuse.lxcfs" && mount.mount_point.as_os_str() == file)
+}
+
 /// The kernel writes blanks and backslashes in names as `\` and three octal digits, which procfs leaves as
 /// they are.
 fn unescaped(word: &[u8]) -> Vec<u8> {
@@ -77,6 +87,17 @@ fn unescaped(word: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn lxcfs_is_told_by_its_type_and_its_file() {
+        let line = |file: &str, kind: &str| {
+            format!("812 790 0:55 {file} {file} rw,nosuid,nodev,relatime - {kind} lxcfs rw,user_id=0\n")
+        };
+        let is = |line: String| is_of_lxcfs(line.as_bytes(), "/proc/meminfo");
+        assert!(is(line("/proc/meminfo", "fuse.lxcfs")));
+        assert!(!is(line("/proc/uptime", "fuse.lxcfs")) && !is(line("/proc/meminfo", "fuse.sshfs")));
+        assert!(!is(String::new()));
+    }
 
     #[test]
     fn the_memory_controller_is_found_among_other_mounts() {
