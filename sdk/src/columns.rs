@@ -163,6 +163,7 @@ tables! {
         pod_uids: Text,
         pod_qos_classes: Vec<u32>,
         usual_bytes: Vec<u64>,
+        pressures_full_avg10: Vec<u32>,
         growth_1h_bytes_per_s: Vec<i64>,
     }
 

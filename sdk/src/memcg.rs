@@ -174,6 +174,11 @@ impl<'s> Memcg<'s> {
         some(self.snapshot.memcgs.pressures_some_avg10()[self.row])
     }
 
+    /// PSI `full avg10` of memory.pressure, likewise: all its tasks wait for memory.
+    pub fn pressure_full_avg10(&self) -> Option<u32> {
+        some(self.snapshot.memcgs.pressures_full_avg10()[self.row])
+    }
+
     /// How often the hard limit was hit: `max` of memory.events.
     pub fn max_events(&self) -> Option<u64> {
         known(self.snapshot.memcgs.max_events()[self.row])

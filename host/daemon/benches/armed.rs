@@ -70,9 +70,9 @@ fn armed(pipeline: &mut Pipeline<Sensor, Defaults>, boot_ms: u64, is_scan: bool)
     let now = Now { boot_ms, wall_ms: boot_ms };
     if is_scan {
         pipeline.scan(now);
-        pipeline.gate(Signals::default());
+        pipeline.gate(&Signals::default());
     } else {
-        pipeline.look(now, Depth::Focus, &[], Signals::default());
+        pipeline.look(now, Depth::Focus, &[], &Signals::default());
     }
     let look_ms = started.elapsed().as_secs_f64() * 1e3;
     let decision = pipeline.decide(Vec::new());

@@ -1,11 +1,16 @@
 //! Why this tick happens: the most severe cause that holds, and how much memory is missing.
 
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::cmp::Reverse;
+
 use jettison_model::column::{known_u64, row};
 use jettison_model::{Cause, Limit, Memcgs, Request, Snapshot, column};
 
 use crate::eligible::is_below;
 use crate::settings::{Bound, Settings, Thresholds, Watch};
 use crate::state::State;
+use crate::thrash;
 
 /// A memcg that holds less is no cause, whatever its limit.
 const WORTH_MIN_BYTES: u64 = 1 << 20;
@@ -13,10 +18,12 @@ const WORTH_MIN_BYTES: u64 = 1 << 20;
 pub const PSI_FRESH_MS: u64 = 2_000;
 
 /// What woke the tick, besides memory itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Signals {
-    /// When a PSI trigger last fired, by the boot clock.
+    /// When a PSI trigger of the host last fired, by the boot clock.
     pub psi_fired_at_ms: Option<u64>,
+    /// The memcgs of which a PSI trigger has fired, by path, and when it last did.
+    pub memcg_psi_fired_at_ms: Vec<(Arc<str>, u64)>,
     /// This tick was asked for.
     pub is_manual: bool,
 }
@@ -61,15 +68,14 @@ pub fn headroom(memcgs: &Memcgs, row: usize) -> Option<(u64, u64)> {
 
 /// The most severe cause that holds.
 #[must_use]
-pub fn gate(snapshot: &Snapshot, signals: Signals, settings: &Settings, state: &State) -> Request {
+pub fn gate(snapshot: &Snapshot, signals: &Signals, settings: &Settings, state: &State) -> Request {
     let host = &snapshot.host;
     let thresholds = &settings.thresholds;
     let mut at = level(host.memory_total_bytes, host.memory_available_bytes, thresholds);
     if at == Level::Act && has_swap_left(snapshot, thresholds) {
         at = Level::Warn;
     }
-    let psi =
-        signals.psi_fired_at_ms.is_some_and(|fired| snapshot.now_ms.saturating_sub(fired) <= PSI_FRESH_MS);
+    let psi = signals.psi_fired_at_ms.is_some_and(|fired| is_fresh(snapshot, fired));
     let of_host = |cause, armed_by| Request {
         cause,
         ..request(host.memory_total_bytes, host.memory_available_bytes, thresholds, armed_by)
@@ -80,7 +86,13 @@ pub fn gate(snapshot: &Snapshot, signals: Signals, settings: &Settings, state: &
         Level::Warn if psi => return of_host(Cause::Pressure, Some(thresholds.warn)),
         Level::Warn | Level::Calm => {}
     }
+    if let Some(need_bytes) = thrash::of_host(snapshot, settings, state) {
+        return thrashing(of_host(Cause::Pressure, Some(thresholds.act)), need_bytes);
+    }
     if let Some(request) = nearest_limit(snapshot, settings, state) {
+        return request;
+    }
+    if let Some(request) = stalled_memcg(snapshot, signals, settings, state) {
         return request;
     }
     match at {
@@ -88,6 +100,10 @@ pub fn gate(snapshot: &Snapshot, signals: Signals, settings: &Settings, state: &
         Level::Calm | Level::Act | Level::Critical if signals.is_manual => of_host(Cause::Manual, None),
         Level::Calm | Level::Act | Level::Critical => of_host(Cause::Routine, None),
     }
+}
+
+fn is_fresh(snapshot: &Snapshot, fired_at_ms: u64) -> bool {
+    snapshot.now_ms.saturating_sub(fired_at_ms) <= PSI_FRESH_MS
 }
 
 /// Whether the request concerns a domain that is at its critical level, which lifts cool-downs.
@@ -130,6 +146,47 @@ fn nearest_limit(snapshot: &Snapshot, settings: &Settings, state: &State) -> Opt
         .filter(|(row, _, request)| is_worth_a_plan(memcgs, *row, request.scale_bytes))
         .min_by_key(|&(row, left, _)| (state.has_passed(memcgs.paths.get(row)), left, row))
         .map(|(_, _, request)| request)
+}
+
+/// A memcg in which tasks stall, though its limit is not near: a watched one that is throttled at `memory.high`
+/// or thrashes at its limit, or one whose configured PSI trigger has fired. Of several the one that stalls
+/// most.
+fn stalled_memcg(
+    snapshot: &Snapshot,
+    signals: &Signals,
+    settings: &Settings,
+    state: &State,
+) -> Option<Request> {
+    let memcgs = &snapshot.memcgs;
+    let has_fired = |path: &[u8]| {
+        let mut fired = signals.memcg_psi_fired_at_ms.iter();
+        fired.any(|(memcg, at_ms)| memcg.as_bytes() == path && is_fresh(snapshot, *at_ms))
+    };
+    let stalled = |row: usize| {
+        let path = memcgs.paths.get(row);
+        let by_itself = is_watched(path, settings).then(|| thrash::of_memcg(snapshot, row, settings, state));
+        by_itself.flatten().or_else(|| thrash::of_fired(memcgs, row).filter(|_| has_fired(path)))
+    };
+    let found = (0..memcgs.len())
+        .filter_map(|row| Some((row, stalled(row)?)))
+        .filter(|&(row, stalled)| is_worth_a_plan(memcgs, row, stalled.need_bytes))
+        .max_by_key(|&(row, stalled)| {
+            (!state.has_passed(memcgs.paths.get(row)), stalled.full_avg10, Reverse(row))
+        });
+    let (row, stalled) = found?;
+    let thresholds = &settings.thresholds;
+    let request = Request {
+        cause: Cause::MemcgLimit,
+        cause_memcg: u32::try_from(row).unwrap_or(column::NONE_U32),
+        ..request(stalled.total_bytes, stalled.left_bytes, thresholds, Some(thresholds.act))
+    };
+    Some(thrashing(request, stalled.need_bytes))
+}
+
+/// The same request where what refaults is missing, too.
+fn thrashing(request: Request, refaults_bytes: u64) -> Request {
+    let need_bytes = request.need_bytes.max(refaults_bytes);
+    Request { need_bytes, scale_bytes: request.scale_bytes.max(need_bytes), ..request }
 }
 
 /// Whether ending all processes of a memcg could give back what a plan must (the law *no hopeless plan*).
@@ -176,7 +233,6 @@ pub fn is_watched(path: &[u8], settings: &Settings) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::sync::Arc;
     use alloc::vec;
     use jettison_model::Host;
 
@@ -192,24 +248,24 @@ mod tests {
     }
 
     fn cause(snapshot: &Snapshot, signals: Signals) -> (Cause, u64) {
-        let request = gate(snapshot, signals, &Settings::default(), &State::default());
+        let request = gate(snapshot, &signals, &Settings::default(), &State::default());
         (request.cause, request.deficit_bytes / MIB)
     }
 
     #[test]
     fn each_level_has_its_cause_and_a_bound_is_part_of_its_level() {
-        let quiet = Signals::default();
-        assert_eq!(cause(&host(151), quiet), (Cause::Routine, 0));
-        assert_eq!(cause(&host(150), quiet), (Cause::Warning, 0));
-        assert_eq!(cause(&host(81), quiet), (Cause::Warning, 69));
-        assert_eq!(cause(&host(80), quiet), (Cause::Pressure, 70));
-        assert_eq!(cause(&host(30), quiet), (Cause::Critical, 120));
-        assert_eq!(cause(&host(500), Signals { is_manual: true, ..quiet }), (Cause::Manual, 0));
+        let quiet = Signals::default;
+        assert_eq!(cause(&host(151), quiet()), (Cause::Routine, 0));
+        assert_eq!(cause(&host(150), quiet()), (Cause::Warning, 0));
+        assert_eq!(cause(&host(81), quiet()), (Cause::Warning, 69));
+        assert_eq!(cause(&host(80), quiet()), (Cause::Pressure, 70));
+        assert_eq!(cause(&host(30), quiet()), (Cause::Critical, 120));
+        assert_eq!(cause(&host(500), Signals { is_manual: true, ..quiet() }), (Cause::Manual, 0));
     }
 
     #[test]
     fn a_psi_trigger_counts_for_two_seconds_and_only_below_warn() {
-        let fired = |at| Signals { psi_fired_at_ms: Some(at), is_manual: false };
+        let fired = |at| Signals { psi_fired_at_ms: Some(at), ..Signals::default() };
         assert_eq!(cause(&host(120), fired(8_000)).0, Cause::Pressure);
         assert_eq!(cause(&host(120), fired(7_999)).0, Cause::Warning);
         assert_eq!(cause(&host(500), fired(9_999)).0, Cause::Routine);
@@ -221,12 +277,12 @@ mod tests {
         settings.thresholds.swap_free_percent = Some(10);
         let mut snapshot = host(60);
         (snapshot.host.swap_total_bytes, snapshot.host.swap_free_bytes) = (100 * MIB, 11 * MIB);
-        assert_eq!(gate(&snapshot, Signals::default(), &settings, &State::default()).cause, Cause::Warning);
+        assert_eq!(gate(&snapshot, &Signals::default(), &settings, &State::default()).cause, Cause::Warning);
         snapshot.host.swap_free_bytes = 10 * MIB;
-        assert_eq!(gate(&snapshot, Signals::default(), &settings, &State::default()).cause, Cause::Pressure);
+        assert_eq!(gate(&snapshot, &Signals::default(), &settings, &State::default()).cause, Cause::Pressure);
         snapshot.host.swap_free_bytes = 100 * MIB;
         snapshot.host.memory_available_bytes = 20 * MIB;
-        assert_eq!(gate(&snapshot, Signals::default(), &settings, &State::default()).cause, Cause::Critical);
+        assert_eq!(gate(&snapshot, &Signals::default(), &settings, &State::default()).cause, Cause::Critical);
     }
 
     #[test]
@@ -243,7 +299,7 @@ mod tests {
         snapshot.memcgs.max_bytes = Arc::new(vec![column::UNLIMITED_U64, 100 * MIB, 100 * MIB]);
         snapshot.memcgs.current_bytes = Arc::new(vec![500 * MIB, 99 * MIB, 99 * MIB]);
         snapshot.memcgs.reclaimable_bytes = Arc::new(vec![0, 4 * MIB, 40 * MIB]);
-        let request = gate(&snapshot, Signals::default(), &Settings::default(), &State::default());
+        let request = gate(&snapshot, &Signals::default(), &Settings::default(), &State::default());
         assert_eq!(
             (request.cause, request.cause_memcg, request.deficit_bytes),
             (Cause::MemcgLimit, 1, 10 * MIB)
@@ -251,9 +307,9 @@ mod tests {
         snapshot.request = request;
         assert!(!is_critical(&snapshot, &Settings::default().thresholds));
         let unwatched = Settings { watch: Watch::Paths(vec!["/web".into()]), ..Settings::default() };
-        assert_eq!(gate(&snapshot, Signals::default(), &unwatched, &State::default()).cause, Cause::Routine);
+        assert_eq!(gate(&snapshot, &Signals::default(), &unwatched, &State::default()).cause, Cause::Routine);
         let elsewhere = Settings { scope: Some("/web".into()), ..Settings::default() };
-        assert_eq!(gate(&snapshot, Signals::default(), &elsewhere, &State::default()).cause, Cause::Routine);
+        assert_eq!(gate(&snapshot, &Signals::default(), &elsewhere, &State::default()).cause, Cause::Routine);
     }
 
     #[test]
@@ -264,7 +320,7 @@ mod tests {
         let cause_memcg = |left_mib: [u64; 3]| {
             let mut snapshot = snapshot.clone();
             snapshot.memcgs.current_bytes = Arc::new(left_mib.map(|left| (100 - left) * MIB).to_vec());
-            gate(&snapshot, Signals::default(), &Settings::default(), &State::default()).cause_memcg
+            gate(&snapshot, &Signals::default(), &Settings::default(), &State::default()).cause_memcg
         };
         assert_eq!(cause_memcg([8, 4, 7]), 1);
         assert_eq!(cause_memcg([50, 6, 6]), 1);
@@ -284,7 +340,7 @@ mod tests {
     fn a_memcg_that_could_give_back_next_to_nothing_hides_no_other() {
         let mut snapshot = two_at_their_limits();
         let cause_memcg = |snapshot: &Snapshot| {
-            gate(snapshot, Signals::default(), &Settings::default(), &State::default()).cause_memcg
+            gate(snapshot, &Signals::default(), &Settings::default(), &State::default()).cause_memcg
         };
         assert_eq!(cause_memcg(&snapshot), 0);
         snapshot.memcgs.max_bytes = Arc::new(vec![0, 100 * MIB]);
@@ -304,7 +360,7 @@ mod tests {
         let snapshot = two_at_their_limits();
         let mut state = State::default();
         let cause_memcg =
-            |state: &State| gate(&snapshot, Signals::default(), &Settings::default(), state).cause_memcg;
+            |state: &State| gate(&snapshot, &Signals::default(), &Settings::default(), state).cause_memcg;
         state.pass_memcg(b"/a", 10_000);
         assert_eq!(cause_memcg(&state), 1);
         state.pass_memcg(b"/b", 10_100);
@@ -313,5 +369,63 @@ mod tests {
         assert!(state.has_passed(b"/a"));
         state.forget_before(20_000);
         assert!(!state.has_passed(b"/a") && state.has_passed(b"/b"));
+    }
+
+    /// The host is half free and stalls; `/unit` is throttled at its `high`.
+    fn stalled() -> Snapshot {
+        let mut snapshot = host(500);
+        snapshot.host.memory_free_bytes = 10 * MIB;
+        snapshot.host.trend.memory_stall_full_us_per_s = 600_000;
+        snapshot.host.trend.memory_stall_full_10s_us_per_s = 500_000;
+        snapshot.host.trend.refault_file_bytes_per_s = 2 * MIB;
+        snapshot.memcgs.paths = [b"/".as_slice(), b"/unit"].into_iter().collect();
+        snapshot.memcgs.max_bytes = Arc::new(vec![column::UNLIMITED_U64; 2]);
+        snapshot.memcgs.high_bytes = Arc::new(vec![column::UNLIMITED_U64, 100 * MIB]);
+        snapshot.memcgs.current_bytes = Arc::new(vec![500 * MIB, 101 * MIB]);
+        snapshot.memcgs.pressures_full_avg10 = Arc::new(vec![column::NONE_U32, 8_000]);
+        snapshot.memcgs.refaults_per_s = Arc::new(vec![0, 0]);
+        snapshot
+    }
+
+    fn caused(snapshot: &Snapshot, signals: &Signals) -> Request {
+        gate(snapshot, signals, &Settings::default(), &State::default())
+    }
+
+    #[test]
+    fn a_host_that_thrashes_lacks_what_refaults_however_much_is_available() {
+        let request = caused(&stalled(), &Signals::default());
+        assert_eq!((request.cause, request.deficit_bytes), (Cause::Pressure, 0));
+        assert_eq!((request.need_bytes, request.scale_bytes), (20 * MIB, 50 * MIB));
+        let mut short = stalled();
+        short.host.memory_available_bytes = 20 * MIB;
+        assert_eq!(caused(&short, &Signals::default()).cause, Cause::Critical);
+    }
+
+    #[test]
+    fn a_memcg_that_is_throttled_at_high_is_a_cause_of_its_own_on_a_calm_host() {
+        let mut snapshot = stalled();
+        snapshot.host.memory_free_bytes = 400 * MIB;
+        let request = caused(&snapshot, &Signals::default());
+        assert_eq!((request.cause, request.cause_memcg), (Cause::MemcgLimit, 1));
+        assert_eq!((request.need_bytes, request.scale_bytes), (8 * MIB, 8 * MIB));
+        snapshot.memcgs.pressures_full_avg10 = Arc::new(vec![column::NONE_U32, 1_000]);
+        assert_eq!(caused(&snapshot, &Signals::default()).cause, Cause::Routine);
+    }
+
+    #[test]
+    fn a_fired_trigger_of_a_memcg_counts_for_that_memcg_alone() {
+        let mut snapshot = stalled();
+        snapshot.host.memory_free_bytes = 400 * MIB;
+        snapshot.memcgs.pressures_full_avg10 = Arc::new(vec![column::NONE_U32, 0]);
+        snapshot.memcgs.high_bytes = Arc::new(vec![column::UNLIMITED_U64; 2]);
+        let fired = |path: &str, at_ms| Signals {
+            memcg_psi_fired_at_ms: vec![(path.into(), at_ms)],
+            ..Signals::default()
+        };
+        let request = caused(&snapshot, &fired("/unit", 8_000));
+        assert_eq!((request.cause, request.cause_memcg), (Cause::MemcgLimit, 1));
+        assert!(request.need_bytes > 0);
+        assert_eq!(caused(&snapshot, &fired("/unit", 7_999)).cause, Cause::Routine);
+        assert_eq!(caused(&snapshot, &fired("/other", 9_000)).cause, Cause::Routine);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Snapshot ─▶ gate ─▶ Request            why this tick happens, and how much is missing
+//!              thrash                    stalls, however much is called available
 //!          ─▶ eligible ─▶ exclusions     which processes may never be a victim
 //! Votes ───▶ tally ─▶ Ranking            one order out of several ballots
 //!            plan ─▶ Plan + State        values to hold; victims only if armed
@@ -9,6 +10,7 @@
 //!              passed                    why the others stay, for people
 //!              victim                    what a unit is, whole, and how it goes
 //!              service                what stands and falls together
+//!            reclaim                 at a warning: what the kernel should take back before any process goes
 //!            escalate                    how one victim goes, rung by rung
 //! ```
 //!
@@ -31,11 +33,13 @@ mod order;
 mod passed;
 pub mod pattern;
 pub mod plan;
+pub mod reclaim;
 mod relief;
 mod service;
 pub mod settings;
 pub mod state;
 mod tally;
+mod thrash;
 mod unit;
 mod victim;
 
@@ -45,7 +49,8 @@ pub use gate::{Level, Signals, gate};
 pub use passed::{Passed, passed};
 pub use pattern::Pattern;
 pub use plan::plan;
-pub use settings::{Bound, Reach, Rule, Settings, Thresholds};
+pub use reclaim::{Bite, Reclaim};
+pub use settings::{Bound, Reach, Rule, Settings, StallSpan, Thrash, Thresholds};
 pub use state::{InFlight, State};
 pub use unit::{enclosure, stoppable};
 pub use victim::{BUILT_IN, built_in_reason};

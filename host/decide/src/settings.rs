@@ -1,11 +1,13 @@
 //! What the administrator decided, as meant: numbers checked, units resolved.
 
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 
-use jettison_model::Needs;
+use jettison_model::{Needs, Trend};
 
 use crate::pattern::Pattern;
+use crate::reclaim::Reclaim;
 
 /// How far down the order the host goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,6 +52,44 @@ pub struct Thresholds {
     pub swap_free_percent: Option<u32>,
 }
 
+/// How long all tasks may stall on memory: `[trigger] thrash`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Thrash {
+    /// Percent of the time.
+    pub full_percent: u32,
+    /// On the average of so long.
+    pub over: StallSpan,
+}
+
+/// The spans over which stalls are summed up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StallSpan {
+    /// 10 s.
+    Short,
+    /// 30 s.
+    Long,
+}
+
+impl StallSpan {
+    /// Milliseconds.
+    #[must_use]
+    pub fn ms(self) -> u64 {
+        match self {
+            Self::Short => 10_000,
+            Self::Long => 30_000,
+        }
+    }
+
+    /// What the trend has of it: microseconds of stall in a second.
+    #[must_use]
+    pub fn of(self, trend: &Trend) -> u64 {
+        match self {
+            Self::Short => trend.memory_stall_full_10s_us_per_s,
+            Self::Long => trend.memory_stall_full_30s_us_per_s,
+        }
+    }
+}
+
 /// A rule of `[guard] never`. All that it names must match.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rule {
@@ -84,6 +124,8 @@ pub enum Watch {
 pub struct Settings {
     /// `[trigger]`
     pub thresholds: Thresholds,
+    /// `[trigger] thrash`: any of these is one. None: it is no cause.
+    pub thrash: Vec<Thrash>,
     /// `[memcgs] watch`
     pub watch: Watch,
     /// `[scope] memcg`: memcgs outside are not looked after.
@@ -102,6 +144,8 @@ pub struct Settings {
     pub kills_per_minute_max: u32,
     /// `adjust.enabled`
     pub is_adjusting: bool,
+    /// `[reclaim]`
+    pub reclaim: Reclaim,
     /// `[guard] never`
     pub never: Vec<Rule>,
     /// The daemon's own process.
@@ -118,6 +162,7 @@ impl Settings {
         Needs {
             cmdlines: any(|rule| rule.cmdline.is_some()),
             exes: any(|rule| rule.exe.is_some()),
+            refaults: !self.thrash.is_empty(),
             ..Needs::default()
         }
     }
@@ -134,6 +179,10 @@ impl Default for Settings {
                 critical: Bound { percent: 3, cap_bytes: mib(768) },
                 swap_free_percent: None,
             },
+            thrash: vec![
+                Thrash { full_percent: 40, over: StallSpan::Short },
+                Thrash { full_percent: 20, over: StallSpan::Long },
+            ],
             watch: Watch::Limited,
             scope: None,
             reach: Reach::Protected,
@@ -143,6 +192,7 @@ impl Default for Settings {
             cool_down_ms: 1_000,
             kills_per_minute_max: 10,
             is_adjusting: true,
+            reclaim: Reclaim::default(),
             never: Vec::new(),
             own_pid: 0,
             signals_only_uid: None,

@@ -60,6 +60,7 @@ macro_rules! memcg_columns {
                 sensed {
                     usual_bytes: Amounts,
                     growth_1h_bytes_per_s: Nullable<i64>,
+                    pressures_full_avg10: Nullable<u32>,
                 }
                 attribution {
                     container_ids: Names,

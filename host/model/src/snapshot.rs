@@ -193,11 +193,13 @@ pub struct Needs {
     /// The functions of `host` that the kernel counts beside its memory: of `/proc/vmstat`, of the pressure
     /// on I/O and processors, and the watermarks.
     pub counters: bool,
+    /// Of these the refaults of `/proc/vmstat`, while tasks stall on memory: the gate goes by them.
+    pub refaults: bool,
 }
 
 impl Needs {
     /// Everything.
-    pub const ALL: Self = Self { cmdlines: true, exes: true, pss: true, counters: true };
+    pub const ALL: Self = Self { cmdlines: true, exes: true, pss: true, counters: true, refaults: true };
 
     /// Whether anything is to be read of each process.
     #[must_use]
@@ -213,6 +215,7 @@ impl Needs {
             exes: self.exes || other.exes,
             pss: self.pss || other.pss,
             counters: self.counters || other.counters,
+            refaults: self.refaults || other.refaults,
         }
     }
 }

@@ -26,6 +26,10 @@ pub struct Trend {
     pub memory_stall_some_us_per_s: u64,
     /// Time in which all tasks were, likewise.
     pub memory_stall_full_us_per_s: u64,
+    /// The same over the last 10 s, or a little more; unknown before. For the host itself.
+    pub memory_stall_full_10s_us_per_s: u64,
+    /// The same over the last 30 s.
+    pub memory_stall_full_30s_us_per_s: u64,
     /// Until nothing is available at the present rate of fall, milliseconds; unknown while available memory
     /// does not fall. Of the domain.
     pub memory_exhaustion_ms: u64,
@@ -42,6 +46,8 @@ impl Trend {
         allocation_stalls_per_s: UNKNOWN_U64,
         memory_stall_some_us_per_s: UNKNOWN_U64,
         memory_stall_full_us_per_s: UNKNOWN_U64,
+        memory_stall_full_10s_us_per_s: UNKNOWN_U64,
+        memory_stall_full_30s_us_per_s: UNKNOWN_U64,
         memory_exhaustion_ms: UNKNOWN_U64,
     };
 }

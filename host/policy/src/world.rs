@@ -117,6 +117,8 @@ pub(crate) fn needs(imports: &[String]) -> Needs {
         exes: has("exes"),
         pss: has("pss-bytes"),
         counters: imports.iter().any(|import| COUNTERS.contains(&import.as_str())),
+        // They are among the counters.
+        refaults: false,
     }
 }
 

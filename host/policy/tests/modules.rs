@@ -168,7 +168,7 @@ fn details_are_granted_one_by_one() {
     expect![[r#"
         not-granted: imports `details.cmdlines` without a grant: add `grants = ["cmdlines"]` to its [[policy]]
         not-granted: imports `details.pss-bytes` without a grant: add `grants = ["pss-bytes"]` to its [[policy]]
-        Needs { cmdlines: true, exes: true, pss: true, counters: true }
+        Needs { cmdlines: true, exes: true, pss: true, counters: true, refaults: false }
     "#]].assert_eq(&grants.map(with).concat());
 }
 

@@ -17,7 +17,8 @@ use crate::io::root::Root;
 use crate::now::Now;
 use crate::sensor::Sensor;
 
-const NEEDS: [Needs; 2] = [Needs { cmdlines: false, exes: false, pss: false, counters: false }, Needs::ALL];
+const NEEDS: [Needs; 2] =
+    [Needs { cmdlines: false, exes: false, pss: false, counters: false, refaults: false }, Needs::ALL];
 
 const ERRORS: [Errno; 5] = [Errno::NOENT, Errno::SRCH, Errno::ACCESS, Errno::INTR, Errno::IO];
 /// One that means absence, one that does not.

@@ -212,7 +212,7 @@ impl Sensor {
 
     /// Fills what has been taken since memory was last at ease: the three functions of `host` and the column
     /// of processes. To be called after each [`Sensor::sense`] and [`Sensor::glance`], with its snapshot.
-    /// Memory is at ease with more than `warn_bytes` available.
+    /// Memory is at ease with more than `warn_bytes` available, while tasks do not stall on it.
     pub fn blame(&mut self, warn_bytes: u64, into: &mut Snapshot) {
         let is_at_ease = self.ease.look(into.now_ms, &into.host, warn_bytes);
         let by_processes_bytes = self.processes.blame(is_at_ease, &mut into.processes);
@@ -269,7 +269,10 @@ impl Sensor {
         }
         let has_scope_pressure = pressure.is_some();
         let pressure = pressure.or_else(|| present(self.host.pressure(buffer), faults));
-        let counted = match needs.counters {
+        let has_stalled = needs.refaults && self.trend.has_stalled(pressure);
+        // In a container they would be those of its host.
+        let is_ours = !self.host.is_of_container();
+        let counted = match is_ours && (needs.counters || has_stalled) {
             true => self.counters.read(now.boot_ms, buffer, &mut |unusable| unusable.record(faults)),
             false => Counted::default(),
         };

@@ -9,7 +9,7 @@ use jettison_model::{Needs, Snapshot, Trend};
 use jettison_sense::{Now, Root, Sensor};
 
 const MIB: u64 = 1 << 20;
-const COUNTERS: Needs = Needs { cmdlines: false, exes: false, pss: false, counters: true };
+const COUNTERS: Needs = Needs { cmdlines: false, exes: false, pss: false, counters: true, refaults: false };
 
 /// A machine that is nothing but counters.
 struct Counting {
@@ -37,8 +37,12 @@ impl Counting {
     }
 
     fn scan(&mut self) -> Snapshot {
+        self.scan_for(COUNTERS)
+    }
+
+    fn scan_for(&mut self, needs: Needs) -> Snapshot {
         let mut snapshot = Snapshot::default();
-        self.sensor.sense(COUNTERS, Now { boot_ms: self.boot_ms, wall_ms: 0 }, &mut snapshot);
+        self.sensor.sense(needs, Now { boot_ms: self.boot_ms, wall_ms: 0 }, &mut snapshot);
         snapshot
     }
 }
@@ -85,6 +89,7 @@ fn everything_that_is_counted_has_a_rate() {
         memory_stall_some_us_per_s: 250_000,
         memory_stall_full_us_per_s: 125_000,
         memory_exhaustion_ms: 8_000,
+        ..Trend::UNKNOWN
     };
     assert_eq!((host.oom_kills, host.trend), (10, expected));
     let calm = machine.later(1_000, 400, &vmstat(2), 1_500_000).host.trend;
@@ -211,4 +216,34 @@ fn what_is_not_asked_for_is_not_read() {
     assert_eq!([oom_kills, trend.major_faults_per_s, watermark_low_bytes], [UNKNOWN_U64; 3]);
     // These are from files that are read in any case.
     assert_eq!((trend.memory_exhaustion_ms, trend.memory_stall_some_us_per_s), (4_000, 100_000));
+}
+
+#[test]
+fn refaults_are_counted_only_while_tasks_stall() {
+    const REFAULTS: Needs = Needs { counters: false, refaults: true, ..COUNTERS };
+    let vmstat = |mib| format!("workingset_refault_file {}\n", pages(mib));
+    let mut machine = Counting::new(500, &vmstat(0), 1_000_000);
+    let mut refaults = |mib, stalled_us| {
+        count(machine.folder.path(), 500, &vmstat(mib), stalled_us);
+        machine.boot_ms += 2_000;
+        machine.scan_for(REFAULTS).host.trend.refault_file_bytes_per_s
+    };
+    assert_eq!(refaults(2, 1_000_000), UNKNOWN_U64, "no task has stalled");
+    assert_eq!(refaults(4, 2_000_000), UNKNOWN_U64, "the first count");
+    assert_eq!([refaults(8, 3_000_000), refaults(12, 4_000_000)], [2 * MIB; 2]);
+    assert_eq!([refaults(16, 4_000_000), refaults(16, 4_000_000)], [UNKNOWN_U64; 2], "it is over");
+}
+
+#[test]
+fn stalls_are_summed_up_over_ten_and_thirty_seconds() {
+    let mut machine = Counting::new(500, "oom_kill 0\n", 0);
+    let mut stalls = |ms, total_us: u64| {
+        // The sum of `full` is half of it.
+        let trend = machine.later(ms, 500, "oom_kill 0\n", 2 * total_us).host.trend;
+        [trend.memory_stall_full_10s_us_per_s, trend.memory_stall_full_30s_us_per_s]
+    };
+    assert_eq!(stalls(9_000, 9_000_000), [UNKNOWN_U64; 2]);
+    assert_eq!(stalls(1_000, 9_000_000), [900_000, UNKNOWN_U64]);
+    assert_eq!(stalls(9_000, 9_000_000), [0, UNKNOWN_U64]);
+    assert_eq!(stalls(11_000, 15_000_000), [545_454, 500_000]);
 }

@@ -16,7 +16,7 @@ use jettison_tests::{Memcg, Running, wait_for};
 use shell::{Shell, at, row_of};
 
 const MIB: u64 = 1 << 20;
-const SOME: Needs = Needs { cmdlines: true, exes: true, pss: false, counters: false };
+const SOME: Needs = Needs { cmdlines: true, exes: true, pss: false, counters: false, refaults: false };
 
 fn sense(sensor: &mut Sensor, needs: Needs) -> Snapshot {
     let boot_ms = Root::live().uptime_ms().unwrap();

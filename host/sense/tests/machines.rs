@@ -51,15 +51,15 @@ fn the_memcgs_of_v2() {
         "plain-v2",
         Version::V2,
         &expect![[r#"
-            -<0 / [] ? of ? min ? low ? high ? swap ? anon 2900M file 600M shmem 0 reclaimable 564M some 1.25% max-events ? oom-kills ? refaults 0+?
-            0<1 /dev-hugepages.mount [dev-hugepages.mount] ? of ? min ? low ? high ? swap ? anon ? file ? shmem ? reclaimable ? some - max-events ? oom-kills ?
-            0<2 /init.scope [init.scope] 12M of max min 0 low 0 high max swap 0 anon 6M file 4M shmem 0 reclaimable 5M some 0.00% max-events 0 oom-kills 0 refaults 0+?
-            0<3 /system.slice [] 2048M of max min 0 low 0 high max swap 0 anon 1700M file 300M shmem 130M reclaimable 220M some 0.00% max-events 0 oom-kills 0 refaults 0+?
-            3<4 /system.slice/postgresql.service [postgresql.service] 1000M of 1024M min 0 low 512M high max swap 64M anon 700M file 200M shmem 130M reclaimable 56M some 12.34% max-events 17 oom-kills 1 oom-group refaults 0+?
-            3<5 /system.slice/ssh.service [ssh.service] 8M of max min 16M low 0 high max swap 0 anon 5M file 2M shmem 0 reclaimable 3M some 0.00% max-events 0 oom-kills 0 refaults 0+?
-            0<6 /user.slice [] 900M of max min 0 low 0 high 2048M swap 0 anon 800M file 50M shmem 0 reclaimable 44M some 0.00% max-events 0 oom-kills 0 refaults 0+?
-            6<7 /user.slice/user-1000.slice [] 900M of max min 0 low 0 high max swap 0 anon 800M file 50M shmem 0 reclaimable 44M some 0.00% max-events 0 oom-kills 0 refaults 0+?
-            7<8 /user.slice/user-1000.slice/session-3.scope [session-3.scope] 900M of max min 0 low 0 high max swap 0 anon 800M file 50M shmem 0 reclaimable 44M some 0.00% max-events 0 oom-kills 0 refaults 0+?
+            -<0 / [] ? of ? min ? low ? high ? swap ? anon 2900M file 600M shmem 0 reclaimable 564M some 1.25% full 0.50% max-events ? oom-kills ? refaults 0+?
+            0<1 /dev-hugepages.mount [dev-hugepages.mount] ? of ? min ? low ? high ? swap ? anon ? file ? shmem ? reclaimable ? some - full - max-events ? oom-kills ?
+            0<2 /init.scope [init.scope] 12M of max min 0 low 0 high max swap 0 anon 6M file 4M shmem 0 reclaimable 5M some 0.00% full 0.00% max-events 0 oom-kills 0 refaults 0+?
+            0<3 /system.slice [] 2048M of max min 0 low 0 high max swap 0 anon 1700M file 300M shmem 130M reclaimable 220M some 0.00% full 0.00% max-events 0 oom-kills 0 refaults 0+?
+            3<4 /system.slice/postgresql.service [postgresql.service] 1000M of 1024M min 0 low 512M high max swap 64M anon 700M file 200M shmem 130M reclaimable 56M some 12.34% full 5.60% max-events 17 oom-kills 1 oom-group refaults 0+?
+            3<5 /system.slice/ssh.service [ssh.service] 8M of max min 16M low 0 high max swap 0 anon 5M file 2M shmem 0 reclaimable 3M some 0.00% full 0.00% max-events 0 oom-kills 0 refaults 0+?
+            0<6 /user.slice [] 900M of max min 0 low 0 high 2048M swap 0 anon 800M file 50M shmem 0 reclaimable 44M some 0.00% full 0.00% max-events 0 oom-kills 0 refaults 0+?
+            6<7 /user.slice/user-1000.slice [] 900M of max min 0 low 0 high max swap 0 anon 800M file 50M shmem 0 reclaimable 44M some 0.00% full 0.00% max-events 0 oom-kills 0 refaults 0+?
+            7<8 /user.slice/user-1000.slice/session-3.scope [session-3.scope] 900M of max min 0 low 0 high max swap 0 anon 800M file 50M shmem 0 reclaimable 44M some 0.00% full 0.00% max-events 0 oom-kills 0 refaults 0+?
         "#]],
     );
 }
@@ -135,12 +135,12 @@ fn the_memcgs_of_v1() {
         "plain-v1",
         Version::V1,
         &expect![[r#"
-        -<0 / [] 3000M of max min ? low ? high ? swap 0 anon 2000M file 900M shmem 0 reclaimable 700M some - max-events 0 oom-kills 0
-        0<1 /machine [] 1000M of 1024M min ? low ? high ? swap 100M anon 880M file 100M shmem 10M reclaimable 30M some - max-events 9 oom-kills 2
-        1<2 /machine/db42 [] 600M of 900M min ? low ? high ? swap 80M anon 540M file 50M shmem 10M reclaimable 15M some - max-events 0 oom-kills 0
-        2<3 /machine/db42/helper.service [helper.service] 50M of max min ? low ? high ? swap 0 anon 40M file 5M shmem 0 reclaimable 2M some - max-events 0 oom-kills 0
-        1<4 /machine/db421 [] 300M of max min ? low ? high ? swap 0 anon 280M file 20M shmem 0 reclaimable 15M some - max-events 0 oom-kills 0
-    "#]],
+            -<0 / [] 3000M of max min ? low ? high ? swap 0 anon 2000M file 900M shmem 0 reclaimable 700M some - full - max-events 0 oom-kills 0
+            0<1 /machine [] 1000M of 1024M min ? low ? high ? swap 100M anon 880M file 100M shmem 10M reclaimable 30M some - full - max-events 9 oom-kills 2
+            1<2 /machine/db42 [] 600M of 900M min ? low ? high ? swap 80M anon 540M file 50M shmem 10M reclaimable 15M some - full - max-events 0 oom-kills 0
+            2<3 /machine/db42/helper.service [helper.service] 50M of max min ? low ? high ? swap 0 anon 40M file 5M shmem 0 reclaimable 2M some - full - max-events 0 oom-kills 0
+            1<4 /machine/db421 [] 300M of max min ? low ? high ? swap 0 anon 280M file 20M shmem 0 reclaimable 15M some - full - max-events 0 oom-kills 0
+        "#]],
     );
 }
 
@@ -185,13 +185,13 @@ fn hostile_names_stay_in_their_fields() {
         "hostile-names",
         Version::V2,
         &expect![[r#"
-            -<0 / [] ? of ? min ? low ? high ? swap ? anon 10M file 2M shmem 0 reclaimable 3M some 0.00% max-events ? oom-kills ? refaults 0+?
-            0<1 /a [] 16M of max min 0 low 0 high max swap 0 anon 10M file 2M shmem 0 reclaimable 3M some 0.00% max-events 0 oom-kills 0 refaults 0+?
-            0<2 /a-b [] 16M of max min 0 low 0 high max swap 0 anon 10M file 2M shmem 0 reclaimable 3M some 0.00% max-events 0 oom-kills 0 refaults 0+?
-            1<3 /a/c [] 16M of max min 0 low 0 high max swap 0 anon 10M file 2M shmem 0 reclaimable 3M some 0.00% max-events 0 oom-kills 0 refaults 0+?
-            0<4 /näme.scope [näme.scope] 16M of max min 0 low 0 high max swap 0 anon 10M file 2M shmem 0 reclaimable 3M some 0.00% max-events 0 oom-kills 0 refaults 0+?
-            0<5 /with: colon [] 16M of max min 0 low 0 high max swap 0 anon 10M file 2M shmem 0 reclaimable 3M some 0.00% max-events 0 oom-kills 0 refaults 0+?
-            5<6 /with: colon/x.service [x.service] 16M of max min 0 low 0 high max swap 0 anon 10M file 2M shmem 0 reclaimable 3M some 0.00% max-events 0 oom-kills 0 refaults 0+?
+            -<0 / [] ? of ? min ? low ? high ? swap ? anon 10M file 2M shmem 0 reclaimable 3M some 0.00% full 0.00% max-events ? oom-kills ? refaults 0+?
+            0<1 /a [] 16M of max min 0 low 0 high max swap 0 anon 10M file 2M shmem 0 reclaimable 3M some 0.00% full 0.00% max-events 0 oom-kills 0 refaults 0+?
+            0<2 /a-b [] 16M of max min 0 low 0 high max swap 0 anon 10M file 2M shmem 0 reclaimable 3M some 0.00% full 0.00% max-events 0 oom-kills 0 refaults 0+?
+            1<3 /a/c [] 16M of max min 0 low 0 high max swap 0 anon 10M file 2M shmem 0 reclaimable 3M some 0.00% full 0.00% max-events 0 oom-kills 0 refaults 0+?
+            0<4 /näme.scope [näme.scope] 16M of max min 0 low 0 high max swap 0 anon 10M file 2M shmem 0 reclaimable 3M some 0.00% full 0.00% max-events 0 oom-kills 0 refaults 0+?
+            0<5 /with: colon [] 16M of max min 0 low 0 high max swap 0 anon 10M file 2M shmem 0 reclaimable 3M some 0.00% full 0.00% max-events 0 oom-kills 0 refaults 0+?
+            5<6 /with: colon/x.service [x.service] 16M of max min 0 low 0 high max swap 0 anon 10M file 2M shmem 0 reclaimable 3M some 0.00% full 0.00% max-events 0 oom-kills 0 refaults 0+?
         "#]],
     );
 }
@@ -213,8 +213,8 @@ fn without_psi_and_swap_both_are_absent_and_no_fault() {
         "no-psi",
         Version::V2,
         &expect![[r#"
-            -<0 / [] ? of ? min ? low ? high ? swap ? anon 10M file 2M shmem 0 reclaimable 3M some - max-events ? oom-kills ? refaults 0+?
-            0<1 /app.service [app.service] 100M of 128M min 0 low 0 high max swap ? anon 90M file 8M shmem 0 reclaimable 7M some - max-events 0 oom-kills 0 refaults 0+?
+            -<0 / [] ? of ? min ? low ? high ? swap ? anon 10M file 2M shmem 0 reclaimable 3M some - full - max-events ? oom-kills ? refaults 0+?
+            0<1 /app.service [app.service] 100M of 128M min 0 low 0 high max swap ? anon 90M file 8M shmem 0 reclaimable 7M some - full - max-events 0 oom-kills 0 refaults 0+?
         "#]],
     );
 }

@@ -90,7 +90,7 @@ impl<S: Sense, P: Consult> Pipeline<S, P> {
 
     /// Stage 1 and the gate. Where a glance finds cause for more than a routine tick, a look in focus
     /// follows. In focus the members of `in_flight` are read in any case.
-    pub fn look(&mut self, now: Now, depth: Depth, in_flight: &[InFlight], signals: Signals) -> Request {
+    pub fn look(&mut self, now: Now, depth: Depth, in_flight: &[InFlight], signals: &Signals) -> Request {
         if depth == Depth::Glance {
             self.glance(now);
         }
@@ -179,7 +179,7 @@ impl<S, P: Consult> Pipeline<S, P> {
     }
 
     /// Why this tick happens. [`Pipeline::decide`] goes by it.
-    pub fn gate(&mut self, signals: Signals) -> Request {
+    pub fn gate(&mut self, signals: &Signals) -> Request {
         self.snapshot.request = gate(&self.snapshot, signals, &self.settings, &self.state);
         self.snapshot.request
     }

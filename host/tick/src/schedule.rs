@@ -8,6 +8,8 @@
 //!              observe                              a tick is due
 //!   calm  ──────────────▶ level calm, slow          after `adjust.interval_ms`: a glance
 //!   close ──────────────▶ level calm, but filling   after 1 s: in focus, so that growth is known in time
+//!   stall ──────────────▶ level calm, but a PSI     after 1 s, likewise: what stalls may thrash; at once
+//!                         trigger has fired         where it is that of a memcg
 //!   warn  ──────────────▶ below `warn`              after 1 s, or at once when a PSI trigger has fired
 //!   act   ──────────────▶ at or below `act`         at once
 //!   any   ──────────────▶ victims under way         at once, every 50 ms or at their next deadline
@@ -79,7 +81,10 @@ impl Observation {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pressing {
     pub(crate) has_victims: bool,
+    /// The host's trigger.
     pub(crate) psi_fired_at_ms: Option<u64>,
+    /// The latest of those of memcgs.
+    pub(crate) memcg_psi_fired_at_ms: Option<u64>,
 }
 
 /// What is remembered from one observation to the next. Times are of the boot clock.
@@ -137,8 +142,15 @@ impl Schedule {
         if pressing.has_victims {
             return true;
         }
-        self.is_calm = most_severe == Level::Calm && !self.fill.is_soon_gone(headroom_bytes);
-        let psi = pressing.psi_fired_at_ms.is_some_and(|at| now_ms.saturating_sub(at) <= gate::PSI_FRESH_MS);
+        let is_fresh = |at: u64| now_ms.saturating_sub(at) <= gate::PSI_FRESH_MS;
+        let psi = pressing.psi_fired_at_ms.is_some_and(is_fresh);
+        let memcg_psi = pressing.memcg_psi_fired_at_ms.filter(|&at| is_fresh(at));
+        // Tasks that stall are looked at closely, however much is called available: they may thrash.
+        let is_stalled = psi || memcg_psi.is_some();
+        self.is_calm = most_severe == Level::Calm && !is_stalled && !self.fill.is_soon_gone(headroom_bytes);
+        if memcg_psi.is_some_and(|at| at >= self.last_tick_ms) {
+            return true;
+        }
         let soon_ms = WARN_TICK_MS.min(self.interval_ms);
         match most_severe {
             Level::Act | Level::Critical => true,
@@ -244,6 +256,22 @@ mod tests {
         assert!(!due_after_ms(Level::Calm, 9_999) && due_after_ms(Level::Calm, 10_000));
         assert!(!due_after_ms(Level::Warn, 999) && due_after_ms(Level::Warn, 1_000));
         assert!(due_after_ms(Level::Act, 0) && due_after_ms(Level::Critical, 0));
+    }
+
+    #[test]
+    fn tasks_that_stall_on_a_calm_host_are_looked_at_once_a_second_and_a_memcg_at_once() {
+        let due_at = |pressing: Pressing, now_ms| {
+            let mut schedule = calm_schedule();
+            let is_due = schedule.is_due(now_ms, levels(Level::Calm), pressing);
+            (is_due, schedule.depth(false))
+        };
+        let host = Pressing { psi_fired_at_ms: Some(100_500), ..Pressing::default() };
+        assert_eq!(due_at(host, 100_999), (false, Depth::Focus));
+        assert_eq!(due_at(host, 101_000), (true, Depth::Focus));
+        assert_eq!(due_at(host, 102_501), (false, Depth::Glance), "two seconds later it is calm again");
+        let memcg = |at_ms| Pressing { memcg_psi_fired_at_ms: Some(at_ms), ..Pressing::default() };
+        assert_eq!(due_at(memcg(100_010), 100_010), (true, Depth::Focus));
+        assert_eq!(due_at(memcg(99_990), 100_010), (false, Depth::Focus), "there was a tick since");
     }
 
     #[test]

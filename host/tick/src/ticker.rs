@@ -1,6 +1,7 @@
 //! The tick, on one screen: [`Ticker::tick`].
 
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 
 use jettison_act::{Actuator, Helpers, Kernel, Ledger};
 use jettison_decide::Signals;
@@ -9,6 +10,7 @@ use jettison_sense::{Memory, Now, Usual};
 
 use crate::clock::Clock;
 use crate::consult::Consult;
+use crate::footprint::Footprint;
 use crate::history::{History, Past};
 use crate::homes::Homes;
 use crate::kernel_kill::KernelKill;
@@ -20,7 +22,7 @@ use crate::report::Reporter;
 use crate::samples::Samples;
 use crate::schedule::{Observation, Pressing, Schedule};
 use crate::shutdown::{Scene, Shutdowns};
-use crate::tasks::Tasks;
+use crate::tasks::{Moment, Tasks};
 use crate::underway::Underway;
 use jettison_sense::Sense;
 
@@ -34,11 +36,12 @@ pub struct Ticker<S, P, K: Kernel> {
     ledger: Ledger,
     actuator: Actuator<K>,
     tasks: Tasks,
+    footprint: Footprint,
     reporter: Reporter,
     history: History,
     is_dry: bool,
-    /// By the boot clock.
-    psi_fired_at_ms: Option<u64>,
+    /// What has woken it, beside memory itself.
+    signals: Signals,
     /// About the snapshot that the pipeline has.
     last: Option<Decision>,
     kernel_kills: u64,
@@ -68,10 +71,11 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
             ledger,
             actuator,
             tasks: Tasks::new(helpers),
+            footprint: Footprint::default(),
             reporter: Reporter::default(),
             history: History::default(),
             is_dry,
-            psi_fired_at_ms: None,
+            signals: Signals::default(),
             last: None,
             kernel_kills: 0,
             ticks: 0,
@@ -106,8 +110,12 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
     pub fn is_tick_due(&mut self, now_ms: u64) -> bool {
         let thresholds = self.pipeline.settings().thresholds;
         let observation = Observation::of(self.pipeline.sensor_mut(), &thresholds);
-        let pressing =
-            Pressing { has_victims: !self.shutdowns.is_empty(), psi_fired_at_ms: self.psi_fired_at_ms };
+        let memcg_psi = self.signals.memcg_psi_fired_at_ms.iter().map(|&(_, at_ms)| at_ms).max();
+        let pressing = Pressing {
+            has_victims: !self.shutdowns.is_empty(),
+            psi_fired_at_ms: self.signals.psi_fired_at_ms,
+            memcg_psi_fired_at_ms: memcg_psi,
+        };
         let is_due = self.schedule.is_due(now_ms, observation, pressing);
         let Self { homes, pipeline, .. } = self;
         is_due || homes.has_newcomer(now_ms, |is_home| pipeline.sensor_mut().has_newcomer(is_home))
@@ -118,7 +126,7 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
         let stopwatch = Clock.stopwatch();
         let depth = self.schedule.depth(!self.shutdowns.is_empty());
         let in_flight = self.shutdowns.in_flight();
-        self.pipeline.look(now, depth, &in_flight, self.signals());
+        self.pipeline.look(now, depth, &in_flight, &self.signals);
         // The column of `oom_score_adj` gets the values from before ours.
         self.ledger.originals(self.pipeline.snapshot_mut());
         let mut decision = self.pipeline.decide(in_flight);
@@ -137,16 +145,13 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
         self.last = Some(decision);
     }
 
-    fn signals(&self) -> Signals {
-        Signals { psi_fired_at_ms: self.psi_fired_at_ms, is_manual: false }
-    }
-
     /// Tells the configured hooks that memory is short, or that nothing is worth ending.
     fn notify(&mut self, decision: &Decision) {
+        let now = Moment::of(self.pipeline.snapshot());
         let thresholds = &self.pipeline.settings().thresholds;
         let due = self.notifier.due(self.pipeline.snapshot(), thresholds, decision.plan.idle);
         for notification in due {
-            notification.start(&mut self.tasks, self.is_dry);
+            notification.start(&mut self.tasks, now, self.is_dry);
         }
     }
 
@@ -159,10 +164,15 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
         self.shutdowns.begin(&mut decision.plan, self.pipeline.snapshot());
     }
 
-    /// Moves every victim under way up by what is due, and remembers those that are gone.
+    /// Takes in what helpers are done with, moves every victim under way up by what is due, and remembers
+    /// those that are gone.
     fn shut_down(&mut self, decision: &Decision) {
-        let scene = Scene { snapshot: self.pipeline.snapshot(), ranking: &decision.ranking };
-        for gone in self.shutdowns.advance(scene, &mut self.actuator, &mut self.tasks) {
+        self.tasks.collect(Moment::of(self.pipeline.snapshot()));
+        let ended = self.tasks.take_ended();
+        let (snapshot, settings) = (self.pipeline.snapshot(), self.pipeline.settings());
+        self.footprint.tick(snapshot, settings, &ended, &mut self.tasks, self.is_dry);
+        let scene = Scene { snapshot, ranking: &decision.ranking };
+        for gone in self.shutdowns.advance(scene, &ended, &mut self.actuator, &mut self.tasks) {
             let available_bytes = self.pipeline.probe().map_or(0, |memory| memory.available_bytes);
             let now_ms = self.pipeline.snapshot().now_ms;
             let past = gone.past(now_ms, available_bytes);
@@ -202,6 +212,12 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
         reports.len()
     }
 
+    /// A helper is done with a task: what it has gained is measured now, not at the next tick.
+    pub fn note_tasks(&mut self, now: Now) {
+        let available_bytes = self.pipeline.probe().map_or(0, |memory| memory.available_bytes);
+        self.tasks.collect(Moment { now_ms: now.boot_ms, available_bytes });
+    }
+
     /// Reads how much memory is left.
     pub fn probe(&mut self) -> Option<Memory> {
         self.pipeline.probe()
@@ -219,9 +235,15 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
 }
 
 impl<S, P, K: Kernel> Ticker<S, P, K> {
-    /// A PSI trigger has fired.
-    pub fn note_psi(&mut self, now_ms: u64) {
-        self.psi_fired_at_ms = Some(now_ms);
+    /// A PSI trigger has fired: the host's, or that of a memcg.
+    pub fn note_psi(&mut self, memcg: Option<Arc<str>>, now_ms: u64) {
+        let Some(memcg) = memcg else {
+            self.signals.psi_fired_at_ms = Some(now_ms);
+            return;
+        };
+        let fired = &mut self.signals.memcg_psi_fired_at_ms;
+        fired.retain(|(other, _)| *other != memcg);
+        fired.push((memcg, now_ms));
     }
 
     /// The kernel's OOM killer took a process.

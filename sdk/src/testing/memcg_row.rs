@@ -22,6 +22,7 @@ rows! {
             file_bytes: u64 = 0,
             shmem_bytes: u64 = 0,
             pressures_some_avg10: u32 = 0,
+            pressures_full_avg10: u32 = 0,
             max_events: u64 = 0,
             oom_kills: u64 = 0,
             flags: u32 = 0,
@@ -134,6 +135,12 @@ impl MemcgRow {
         self
     }
 
+    /// PSI `full avg10`, hundredths of a percent.
+    pub fn pressure_full_avg10(&mut self, hundredths_percent: u32) -> &mut Self {
+        self.pressures_full_avg10 = hundredths_percent;
+        self
+    }
+
     /// How often the hard limit was hit.
     pub fn max_events(&mut self, events: u64) -> &mut Self {
         self.max_events = events;
@@ -191,6 +198,7 @@ impl MemcgRow {
         self.low_bytes = UNKNOWN_U64;
         self.high_bytes = UNKNOWN_U64;
         self.pressures_some_avg10 = NONE_U32;
+        self.pressures_full_avg10 = NONE_U32;
         self.flags = 0;
         self
     }

@@ -47,7 +47,7 @@ fn memcg_columns() -> Vec<Found> {
             numbers: parents current_bytes min_bytes low_bytes high_bytes max_bytes swap_bytes anon_bytes
                 file_bytes shmem_bytes pressures_some_avg10 max_events oom_kills flags growth_bytes_per_s
                 refaults_anon refaults_file refaults_per_s container_runtimes pod_qos_classes usual_bytes
-                growth_1h_bytes_per_s;
+                growth_1h_bytes_per_s pressures_full_avg10;
             texts: paths units container_ids pod_uids;
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jettison_act::HookCommand;
 use jettison_decide::settings::Watch;
-use jettison_decide::{Bound, Reach, Thresholds};
+use jettison_decide::{Bound, Reach, StallSpan, Thrash, Thresholds};
 use jettison_model::limits::WEIGHT_MAX;
 use jettison_policy::LIMITS_MAX;
 use jettison_sense::trigger::{PsiKind, PsiSpec};
@@ -39,6 +39,7 @@ pub(super) fn config(path: &Path, text: &str) -> Result<Config, Vec<Problem>> {
             }
         }
         root.section("limits").into_iter().for_each(|section| limits(section, &mut config));
+        root.section("reclaim").into_iter().for_each(|section| reclaim(section, &mut config));
         root.section("notify").into_iter().for_each(|section| notify(section, &mut config));
         if let Some(sections) = root.sections("policy") {
             config.policies = policies(sections);
@@ -107,7 +108,29 @@ fn trigger(section: Section<'_>, config: &mut Config) {
     if let Some(triggers) = section.sections("psi") {
         config.fixed.psi = triggers.into_iter().filter_map(psi).collect();
     }
+    if let Some(stalls) = section.sections("thrash") {
+        config.live.settings.thrash = stalls.into_iter().filter_map(thrash).collect();
+    }
     section.finish();
+}
+
+fn thrash(section: Section<'_>) -> Option<Thrash> {
+    for key in ["full_percent", "over_s"].into_iter().filter(|key| !section.has(key)) {
+        let both = "`full_percent`, 1 to 100, and `over_s`, 10 or 30";
+        section.wrong(key, format!("a table of `trigger.thrash` needs {both}; `{key}` is missing"));
+    }
+    let full_percent = section.number("full_percent", 1..=100_u32);
+    let over = match section.number("over_s", 1..=3_600_u32) {
+        Some(10) => Some(StallSpan::Short),
+        Some(30) => Some(StallSpan::Long),
+        Some(other) => {
+            section.wrong("over_s", format!("`over_s` must be 10 or 30, not {other}"));
+            None
+        }
+        None => None,
+    };
+    section.finish();
+    Some(Thrash { full_percent: full_percent?, over: over? })
 }
 
 fn bounds(thresholds: &mut Thresholds) -> [&mut Bound; 3] {
@@ -212,6 +235,24 @@ fn hook(section: Section<'_>) -> Option<HookCommand> {
     section.finish();
     let timeout = Duration::from_millis(timeout_ms.into());
     Some(HookCommand { program: program?, arguments: words.collect(), timeout })
+}
+
+fn reclaim(section: Section<'_>, config: &mut Config) {
+    let reclaim = &mut config.live.settings.reclaim;
+    let memcgs = section.texts("memcgs").unwrap_or_default();
+    for path in &memcgs {
+        if path.starts_with('/') && (path.len() == 1 || !path.ends_with('/')) {
+            reclaim.memcgs.push(path.clone());
+        } else {
+            let expected = "paths below the memory hierarchy's root, such as \"/system.slice\"";
+            section.wrong("memcgs", format!("`reclaim.memcgs` must hold {expected}, not {path:?}"));
+        }
+    }
+    let bite_mib = section.number("bite_mib", 1..=1_048_576_u32);
+    set(&mut reclaim.bite_bytes, bite_mib.map(|mib| u64::from(mib) << 20));
+    let percent = section.number("pressure_percent", 0..=100_u32);
+    set(&mut reclaim.pressure_max, percent.map(|percent| percent * 100));
+    section.finish();
 }
 
 fn notify(section: Section<'_>, config: &mut Config) {

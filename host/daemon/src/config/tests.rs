@@ -18,6 +18,7 @@ const DEFAULTS: &str = r#"
 available_percent = { warn = 15, act = 8, critical = 3 }
 available_cap_mib = { warn = 4096, act = 2048, critical = 768 }
 psi = [{ kind = "some", stall_ms = 150, window_ms = 1000 }]
+thrash = [{ full_percent = 40, over_s = 10 }, { full_percent = 20, over_s = 30 }]
 [memcgs]
 watch = "limited"
 [act]
@@ -31,6 +32,10 @@ kills_per_minute_max = 10
 [adjust]
 enabled = true
 interval_ms = 10000
+[reclaim]
+memcgs = []
+bite_mib = 32
+pressure_percent = 1
 [limits]
 fuel = 1000000000
 memory_mib = 32
@@ -182,4 +187,20 @@ fn levels_must_not_cross() {
             j.toml:2: `trigger.available_percent` must not rise from warn over act to critical
         "#]],
     );
+}
+
+#[test]
+fn a_bad_table_of_stalls_and_a_bad_path_to_reclaim_from_are_named() {
+    check(
+        r#"
+[trigger]
+thrash = [{ full_percent = 40, over_s = 15 }, { full_percent = 0, over_s = 10 }, { over_s = 30 }]
+[reclaim]
+memcgs = ["system.slice", "/user.slice/", "/fine", "/"]
+bite_mib = 0
+"#,
+        expect![[""]],
+    );
+    let off = Config::parse(Path::new("j.toml"), "[trigger]\nthrash = []\n").unwrap();
+    assert!(off.live.settings.thrash.is_empty());
 }

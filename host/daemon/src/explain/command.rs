@@ -86,7 +86,7 @@ fn explained<S>(
     sense_us: u64,
     sense_faults: u64,
 ) -> Explained {
-    pipeline.gate(Signals { is_manual: true, ..Signals::default() });
+    pipeline.gate(&Signals { is_manual: true, ..Signals::default() });
     let decision = pipeline.decide(Vec::new());
     let passed = pipeline.passed(&decision).into_iter().collect();
     let (snapshot, policies) = pipeline.into_parts();

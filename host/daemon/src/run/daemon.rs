@@ -84,7 +84,7 @@ impl<'l> Daemon<'l> {
             let now_ms = Clock.now().boot_ms;
             match event {
                 Event::Stop => break,
-                Event::Psi => self.ticker.note_psi(now_ms),
+                Event::Psi(memcg) => self.ticker.note_psi(memcg, now_ms),
                 Event::Files => self.files_changed(),
                 Event::Hangup => self.begin_reload(None),
                 Event::Reloaded(prepared) => self.end_reload(*prepared),
@@ -94,7 +94,8 @@ impl<'l> Daemon<'l> {
                     self.late_ms_max = self.late_ms_max.max(late_ms);
                 }
                 Event::KernelKill(kill) => self.ticker.note_kernel_kill(kill, Clock.now()),
-                Event::Memcg | Event::Exited | Event::TaskEnded => {}
+                Event::TaskEnded => self.ticker.note_tasks(Clock.now()),
+                Event::Memcg | Event::Exited => {}
             }
             if self.ticker.is_tick_due(Clock.now().boot_ms) {
                 self.ticker.tick(Clock.now());

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io::Result;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jettison_tick::KernelKill;
@@ -34,8 +35,8 @@ const QUIET_MAX: u32 = 50;
 pub(super) enum Event {
     /// The time that the loop asked for has come.
     Timer,
-    /// The kernel saw as much stalling as one of our PSI triggers asks for.
-    Psi,
+    /// The kernel saw as much stalling as one of our PSI triggers asks for: the host's, or that of a memcg.
+    Psi(Option<Arc<str>>),
     /// Something happened in a watched memcg.
     Memcg,
     /// The kernel's OOM killer took a process.

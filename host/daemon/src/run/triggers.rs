@@ -11,6 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 
 use jettison_decide::Thresholds;
 use jettison_model::text::Escaped;
@@ -153,7 +154,8 @@ fn psi(root: &Root, spec: &PsiSpec, events: &Events) -> Result<Watch, String> {
         );
     }
     let fd = trigger.as_fd().try_clone_to_owned().map_err(text)?;
-    let take = move || trigger.check().map(|()| vec![Event::Psi]);
+    let memcg: Option<Arc<str>> = spec.memcg.as_deref().map(|path| path.trim_end_matches('/').into());
+    let take = move || trigger.check().map(|()| vec![Event::Psi(memcg.clone())]);
     events.listen(fd.as_fd(), Interest::PRIORITY, take).map_err(text)
 }
 

@@ -109,6 +109,8 @@ fn memory(host: &wire::Host) -> Host {
             allocation_stalls_per_s: host.allocation_stalls_per_s.0,
             memory_stall_some_us_per_s: host.memory_stall_some_us_per_s.0,
             memory_stall_full_us_per_s: host.memory_stall_full_us_per_s.0,
+            memory_stall_full_10s_us_per_s: host.memory_stall_full_10s_us_per_s.0,
+            memory_stall_full_30s_us_per_s: host.memory_stall_full_30s_us_per_s.0,
             memory_exhaustion_ms: host.memory_exhaustion_ms.0,
         },
     }

@@ -83,6 +83,10 @@ pub(super) struct Host {
     #[serde(default)]
     pub(super) memory_stall_full_us_per_s: Number,
     #[serde(default)]
+    pub(super) memory_stall_full_10s_us_per_s: Number,
+    #[serde(default)]
+    pub(super) memory_stall_full_30s_us_per_s: Number,
+    #[serde(default)]
     pub(super) memory_exhaustion_ms: Number,
     #[serde(default)]
     pub(super) eased_ms_ago: Number,

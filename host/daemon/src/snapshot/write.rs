@@ -54,6 +54,8 @@ fn memory(snapshot: &Snapshot) -> wire::Host {
         allocation_stalls_per_s: Number(trend.allocation_stalls_per_s),
         memory_stall_some_us_per_s: Number(trend.memory_stall_some_us_per_s),
         memory_stall_full_us_per_s: Number(trend.memory_stall_full_us_per_s),
+        memory_stall_full_10s_us_per_s: Number(trend.memory_stall_full_10s_us_per_s),
+        memory_stall_full_30s_us_per_s: Number(trend.memory_stall_full_30s_us_per_s),
         memory_exhaustion_ms: Number(trend.memory_exhaustion_ms),
         eased_ms_ago: Number(host.eased_ms_ago),
         taken_bytes: Number(host.taken_bytes),

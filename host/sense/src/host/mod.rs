@@ -5,4 +5,5 @@ pub(crate) mod counters;
 pub(crate) mod domain;
 pub(crate) mod ease;
 pub(crate) mod memory;
+pub(crate) mod stalls;
 pub(crate) mod trend;

@@ -4,6 +4,7 @@ use jettison_model::Trend;
 use jettison_model::column::{UNKNOWN_U64, UNLIMITED_U64, known_u64};
 
 use crate::host::domain::Memory;
+use crate::host::stalls::Stalls;
 use crate::parse::pressure::Pressure;
 use crate::parse::vmstat::Vmstat;
 use crate::rate::window::{Point, Window};
@@ -31,12 +32,28 @@ pub(crate) struct HostTrend {
     page_bytes: u64,
     window: Option<Window<Sample>>,
     last: Trend,
+    stalls: Stalls,
+    /// Whether the sums are those of the scope.
+    are_of_scope: bool,
 }
 
 impl HostTrend {
     /// `vmstat` counts in pages of so many bytes.
     pub(crate) fn new(page_bytes: u64) -> Self {
-        Self { page_bytes, window: None, last: Trend::UNKNOWN }
+        Self {
+            page_bytes,
+            window: None,
+            last: Trend::UNKNOWN,
+            stalls: Stalls::default(),
+            are_of_scope: false,
+        }
+    }
+
+    /// Whether all tasks have stalled since the last sample, or it is not known whether they have.
+    pub(crate) fn has_stalled(&self, pressure: Option<Pressure>) -> bool {
+        let total = |pressure: Option<Pressure>| pressure.and_then(|pressure| pressure.full_total_us);
+        let before = self.window.and_then(|window| total(window.newest().pressure));
+        total(pressure).is_some() && before != total(pressure)
     }
 
     /// The rates up to this sample; the previous ones if the last sample is too recent.
@@ -46,7 +63,16 @@ impl HostTrend {
         if let Some((from, ms)) = window.advance(now) {
             self.last = trend(&from, &sample, ms, self.page_bytes);
         }
-        self.last
+        let total_us = sample.pressure.and_then(|pressure| pressure.full_total_us);
+        if std::mem::replace(&mut self.are_of_scope, sample.has_scope_pressure) != sample.has_scope_pressure {
+            self.stalls.note(now_ms, None);
+        }
+        self.stalls.note(now_ms, total_us);
+        Trend {
+            memory_stall_full_10s_us_per_s: self.stalls.over(10_000, now_ms, total_us),
+            memory_stall_full_30s_us_per_s: self.stalls.over(30_000, now_ms, total_us),
+            ..self.last
+        }
     }
 }
 
@@ -72,6 +98,9 @@ fn trend(from: &Sample, to: &Sample, ms: u64, page_bytes: u64) -> Trend {
         allocation_stalls_per_s: count(|vmstat| vmstat.allocation_stalls),
         memory_stall_some_us_per_s: stall(|pressure| pressure.some_total_us),
         memory_stall_full_us_per_s: stall(|pressure| pressure.full_total_us),
+        // Of other spans than this.
+        memory_stall_full_10s_us_per_s: UNKNOWN_U64,
+        memory_stall_full_30s_us_per_s: UNKNOWN_U64,
         memory_exhaustion_ms: if is_same_memory {
             exhaustion_ms(from.memory.available_bytes, to.memory.available_bytes, ms)
         } else {

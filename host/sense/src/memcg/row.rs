@@ -30,6 +30,7 @@ pub(crate) struct MemcgRow {
     swap_bytes: u64,
     stat: MemcgStat,
     pressure_some_avg10: u32,
+    pressure_full_avg10: u32,
     max_events: u64,
     oom_kills: u64,
     flags: u32,
@@ -44,6 +45,7 @@ const UNKNOWN: MemcgRow = MemcgRow {
     swap_bytes: UNKNOWN_U64,
     stat: MemcgStat::NONE,
     pressure_some_avg10: NONE_U32,
+    pressure_full_avg10: NONE_U32,
     max_events: UNKNOWN_U64,
     oom_kills: UNKNOWN_U64,
     flags: 0,
@@ -91,6 +93,7 @@ impl MemcgFiles<'_> {
         }
         let events = self.read(c"memory.events", |text| Ok((entry(text, b"max"), entry(text, b"oom_kill"))));
         let (max_events, oom_kills) = events.unwrap_or_default();
+        let pressure = self.read(c"memory.pressure", pressure);
         MemcgRow {
             current_bytes: current,
             min_bytes: self.bytes(c"memory.min"),
@@ -99,9 +102,8 @@ impl MemcgFiles<'_> {
             max_bytes: self.bytes(c"memory.max"),
             swap_bytes: self.bytes(c"memory.swap.current"),
             stat: self.stat(Version::V2),
-            pressure_some_avg10: self
-                .read(c"memory.pressure", pressure)
-                .map_or(NONE_U32, |pressure| pressure.some_avg10),
+            pressure_some_avg10: pressure.map_or(NONE_U32, |pressure| pressure.some_avg10),
+            pressure_full_avg10: pressure.map_or(NONE_U32, |pressure| pressure.full_avg10),
             max_events: max_events.unwrap_or(UNKNOWN_U64),
             oom_kills: oom_kills.unwrap_or(UNKNOWN_U64),
             flags: self.flags(),
@@ -208,6 +210,7 @@ pub(crate) struct MemcgFill<'a> {
     growth_bytes_per_s: &'a mut Vec<i64>,
     growth_1h_bytes_per_s: &'a mut Vec<i64>,
     pressures_some_avg10: &'a mut Vec<u32>,
+    pressures_full_avg10: &'a mut Vec<u32>,
     max_events: &'a mut Vec<u64>,
     oom_kills: &'a mut Vec<u64>,
     flags: &'a mut Vec<u32>,
@@ -233,6 +236,7 @@ impl<'a> MemcgFill<'a> {
             growth_bytes_per_s: refill(&mut table.growth_bytes_per_s),
             growth_1h_bytes_per_s: refill(&mut table.growth_1h_bytes_per_s),
             pressures_some_avg10: refill(&mut table.pressures_some_avg10),
+            pressures_full_avg10: refill(&mut table.pressures_full_avg10),
             max_events: refill(&mut table.max_events),
             oom_kills: refill(&mut table.oom_kills),
             flags: refill(&mut table.flags),
@@ -263,6 +267,7 @@ impl<'a> MemcgFill<'a> {
         self.growth_bytes_per_s.push(rates.growth_bytes_per_s);
         self.growth_1h_bytes_per_s.push(rates.growth_1h_bytes_per_s);
         self.pressures_some_avg10.push(row.pressure_some_avg10);
+        self.pressures_full_avg10.push(row.pressure_full_avg10);
         self.max_events.push(row.max_events);
         self.oom_kills.push(row.oom_kills);
         self.flags.push(row.flags);

@@ -33,6 +33,11 @@ impl<T: Copy> Window<T> {
         Self { older, newer }
     }
 
+    /// The newer point's.
+    pub(crate) fn newest(&self) -> T {
+        self.newer.value
+    }
+
     /// Moves on to `now`. Returns the value to compare it with, and how many milliseconds ago that was;
     /// `None` if that is too recent, so an earlier rate stays.
     pub(crate) fn advance(&mut self, now: Point<T>) -> Option<(T, u64)> {

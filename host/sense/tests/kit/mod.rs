@@ -103,7 +103,7 @@ pub(crate) fn memcgs(snapshot: &Snapshot) -> String {
         writeln!(
             text,
             "{}<{at} {} [{}] {} of {} min {} low {} high {} swap {} anon {} file {} shmem {} reclaimable {} \
-             some {} max-events {} oom-kills {}{}",
+             some {} full {} max-events {} oom-kills {}{}",
             or_none(table.parents[at]),
             Escaped(table.paths.get(at)),
             Escaped(table.units.get(at)),
@@ -118,6 +118,7 @@ pub(crate) fn memcgs(snapshot: &Snapshot) -> String {
             size(table.shmem_bytes[at]),
             size(table.reclaimable_bytes[at]),
             share(table.pressures_some_avg10[at]),
+            share(table.pressures_full_avg10[at]),
             count(table.max_events[at]),
             count(table.oom_kills[at]),
             memcg_bits(table.flags[at]),

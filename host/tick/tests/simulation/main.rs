@@ -185,7 +185,7 @@ impl<'a> Course<'a> {
     /// What happens to the daemon itself: stalls are reported, the disk fills up, settings change.
     fn disturb(&mut self) {
         if self.dice.one_in(10) {
-            self.ticker.note_psi(self.now().boot_ms);
+            self.ticker.note_psi(None, self.now().boot_ms);
         }
         if self.dice.one_in(40) {
             self.fill_or_free_the_disk();

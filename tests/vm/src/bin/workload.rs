@@ -1,9 +1,11 @@
-//! A process that uses memory as it is told: holds it, leaks it, forks children that hold some.
+//! A process that uses memory as it is told: holds it, leaks it, forks children that hold some, reads files.
 //!
 //! It touches what it takes, page by page and with different content, so that the kernel can neither share
 //! nor compress it away. With a marker it ends cleanly on SIGTERM or SIGINT; without, as the signal has it.
 #![expect(clippy::disallowed_methods, reason = "a workload has its own clock")]
 
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::sync::Arc;
@@ -50,6 +52,9 @@ struct Args {
     /// Does nothing on SIGTERM and SIGINT
     #[arg(long)]
     ignore_term: bool,
+    /// Reads pages of this file in no order, again and again: its working set is the page cache
+    #[arg(long)]
+    read_file: Option<PathBuf>,
     /// Sets its own oom_score_adj first
     #[arg(long, allow_negative_numbers = true)]
     oom_score_adj: Option<i16>,
@@ -68,6 +73,11 @@ fn main() -> Result<()> {
     }
     let mut memory = Memory::default();
     memory.grow_to(args.hold_mib * MIB);
+    if let Some(path) = args.read_file.clone() {
+        let file = File::open(&path).with_context(|| path.display().to_string())?;
+        let pages = file.metadata()?.len() / PAGE as u64;
+        std::thread::spawn(move || read(&file, pages));
+    }
     let mut children: Vec<Child> = Vec::new();
     let started = Instant::now();
     while args.ignore_term || !is_asked.load(Ordering::Relaxed) {
@@ -87,6 +97,23 @@ fn main() -> Result<()> {
         Some(marker) => std::fs::write(marker, "ended cleanly\n").context("the marker"),
         None => Ok(()),
     }
+}
+
+/// Reads pages, each as likely as any other, until the process ends.
+fn read(file: &File, pages: u64) {
+    let (mut page, mut seed) = ([0; PAGE], 1);
+    loop {
+        seed = next(seed);
+        let at = (seed >> 16) % pages.max(1) * PAGE as u64;
+        if file.read_exact_at(&mut page, at).is_err() {
+            return;
+        }
+    }
+}
+
+/// A linear congruential generator, with the constants of Knuth's MMIX.
+fn next(seed: u64) -> u64 {
+    seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1)
 }
 
 /// One of the many: of the same name, and small.
@@ -122,7 +149,7 @@ impl Memory {
     fn block(&mut self, length: usize) -> Vec<u8> {
         let mut block = vec![0; length];
         for page in block.chunks_mut(PAGE) {
-            self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            self.seed = next(self.seed);
             for (byte, noise) in page.iter_mut().zip(self.seed.to_le_bytes()) {
                 *byte = noise | 1;
             }
