@@ -4,11 +4,13 @@ set -eu
 tree=$1
 units=$tree/etc/systemd/system
 
-# There is no keyboard, and a scenario starts its databases itself.
+# There is no keyboard, and a scenario starts databases and other contenders itself.
 for unit in getty.target serial-getty@ttyS0.service apt-daily.timer apt-daily-upgrade.timer e2scrub_reap.service; do
     ln -sf /dev/null "$units/$unit"
 done
-rm -f "$units"/multi-user.target.wants/postgresql.service "$units"/multi-user.target.wants/redis-server.service
+for unit in postgresql redis-server mariadb earlyoom systemd-oomd; do
+    rm -f "$units/multi-user.target.wants/$unit.service"
+done
 echo guest > "$tree/etc/hostname"
 
 # The second disk is an archive: the package, the scenarios and their programs.

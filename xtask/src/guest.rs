@@ -15,8 +15,10 @@
 
 mod image;
 mod payload;
+mod peers;
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -38,6 +40,22 @@ pub(crate) struct GuestArgs {
     /// All scenarios
     #[arg(long, conflicts_with = "scenarios")]
     all: bool,
+    /// Take the debug build of the package: to develop scenarios
+    #[arg(long)]
+    debug: bool,
+    /// Databases short of memory beside Jettison and its peers: the scenarios are the files in
+    /// `tests/guest/peers` that are named, or all
+    #[arg(long, conflicts_with = "all")]
+    peers: bool,
+    /// How often, with `--peers`; the table counts
+    #[arg(long, default_value_t = 3, requires = "peers")]
+    repeat: u32,
+    /// Add to the runs of the last time, with `--peers`
+    #[arg(long, requires = "peers")]
+    add: bool,
+    /// Only these contenders, with `--peers`: kernel, earlyoom, oomd, jettison
+    #[arg(long, requires = "peers")]
+    contender: Vec<String>,
 }
 
 /// What one scenario came to.
@@ -52,23 +70,20 @@ struct Outcome {
 
 /// Runs scenarios, prints the table, and fails if one was not as it should be.
 pub(crate) fn run(args: &GuestArgs) -> Result<()> {
-    let all = all()?;
+    if args.peers {
+        return peers::run(args);
+    }
+    let all = all(SCENARIOS)?;
     let names = if args.all { &all } else { &args.scenarios };
     if names.is_empty() {
         return list(&all);
     }
-    if let Some(unknown) = names.iter().find(|name| !all.contains(name)) {
-        bail!("there is no scenario {unknown}; there are {}", all.join(", "));
-    }
-    set_up()?;
-    let directory = target_dir().join("guest");
-    std::fs::create_dir_all(&directory).with_context(|| directory.display().to_string())?;
-    let image = image::build(&directory)?;
-    let payload = payload::build(&directory)?;
+    ensure_known(names, &all)?;
+    let disks = Disks::build(args.debug)?;
     let mut outcomes = Vec::new();
     for name in names {
         println!("guest: {name}");
-        outcomes.push((name, run_one(name, &image, &payload, &directory)));
+        outcomes.push((name, run_one(name, &disks)));
     }
     print(&outcomes);
     let wrong = outcomes.iter().filter(|(_, outcome)| !outcome.wrong.is_empty()).count();
@@ -76,9 +91,39 @@ pub(crate) fn run(args: &GuestArgs) -> Result<()> {
         wrong == 0,
         "{wrong} of {} scenarios went wrong; their logs and journals are in {}",
         outcomes.len(),
-        directory.display()
+        disks.directory.display()
     );
     Ok(())
+}
+
+fn ensure_known(names: &[String], all: &[String]) -> Result<()> {
+    match names.iter().find(|name| !all.contains(name)) {
+        Some(unknown) => bail!("there is no {unknown}; there are {}", all.join(", ")),
+        None => Ok(()),
+    }
+}
+
+/// What a guest is started with.
+struct Disks {
+    /// Where logs go, too.
+    directory: PathBuf,
+    image: PathBuf,
+    payload: PathBuf,
+}
+
+impl Disks {
+    fn build(is_debug: bool) -> Result<Self> {
+        set_up()?;
+        let directory = target_dir().join("guest");
+        std::fs::create_dir_all(&directory).with_context(|| directory.display().to_string())?;
+        let image = image::build(&directory)?;
+        let payload = payload::build(&directory, is_debug)?;
+        Ok(Self { directory, image, payload })
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
 }
 
 /// Installs what is missing to make and run a guest.
@@ -87,13 +132,14 @@ pub(crate) fn set_up() -> Result<()> {
 }
 
 /// A guest that fails is an outcome that is wrong, so that the others still run.
-fn run_one(name: &str, image: &Path, payload: &Path, directory: &Path) -> Outcome {
+fn run_one(name: &str, disks: &Disks) -> Outcome {
     let mut outcome = Outcome::default();
-    let log = directory.join(format!("{name}.log"));
-    let ended = start(name, image, payload, directory).and_then(|machine| {
+    let log = disks.file(&format!("{name}.log"));
+    let journal = disks.file(&format!("{name}.journal"));
+    let started = start(MEMORY_MIB, &format!("scenario=scenarios/{name}"), disks, &journal, |_| {});
+    let ended = started.and_then(|machine| {
         machine.listen(LIMIT, &log, |line, now_ms| {
-            // systemd and the kernel may write to the same console, into the line before ours.
-            match line.split_once("GUEST ").and_then(|(_, said)| said.split_once(' ')) {
+            match said(line) {
                 Some(("UP", _)) => outcome.boot_ms = now_ms,
                 Some(("FIGURE", figure)) => outcome.figures.push(figure.to_owned()),
                 Some(("WRONG", what)) => outcome.wrong.push(what.to_owned()),
@@ -112,24 +158,37 @@ fn run_one(name: &str, image: &Path, payload: &Path, directory: &Path) -> Outcom
     outcome
 }
 
-/// Two disks: the image below an overlay, and the archive.
-fn start(name: &str, image: &Path, payload: &Path, directory: &Path) -> Result<Machine> {
+/// A word, and what follows it. systemd and the kernel may write to the same console, into the line before
+/// ours.
+fn said(line: &str) -> Option<(&str, &str)> {
+    line.split_once("GUEST ").and_then(|(_, said)| said.split_once(' '))
+}
+
+/// Two disks: the image below an overlay, and the archive. `append` names what it does.
+fn start(
+    memory_mib: u32,
+    append: &str,
+    disks: &Disks,
+    journal: &Path,
+    complete: impl FnOnce(&mut Command),
+) -> Result<Machine> {
     let append = format!(
-        "root=/dev/nvme0n1 rootfstype=ext4 rw apparmor=0 audit=0 nokaslr systemd.show_status=0 scenario={name}"
+        "root=/dev/nvme0n1 rootfstype=ext4 rw apparmor=0 audit=0 nokaslr systemd.show_status=0 {append}"
     );
-    let drive = |path: &Path, id: &str, how: &str| {
-        format!("file={},format=raw,if=none,id={id},{how}", path.display().to_string().replace(',', ",,"))
-    };
-    Machine::start(MEMORY_MIB, &append, |qemu| {
+    Machine::start(memory_mib, &append, |qemu| {
         // Debian's libraries would use instructions that are slow when emulated.
-        qemu.args(["-cpu", "max,la57=off,erms=off,fsrm=off"])
-            .args(["-drive", &drive(image, "image", "snapshot=on,cache=unsafe")])
-            .args(["-device", "nvme,drive=image,serial=image"])
-            .args(["-drive", &drive(payload, "payload", "readonly=on")])
-            .args(["-device", "nvme,drive=payload,serial=payload"])
-            .arg("-serial")
-            .arg(format!("file:{}", directory.join(format!("{name}.journal")).display()));
+        qemu.args(["-cpu", "max,la57=off,erms=off,fsrm=off"]);
+        disk(qemu, &disks.image, "image", "snapshot=on,cache=unsafe");
+        disk(qemu, &disks.payload, "payload", "readonly=on");
+        qemu.arg("-serial").arg(format!("file:{}", journal.display()));
+        complete(qemu);
     })
+}
+
+fn disk(qemu: &mut Command, path: &Path, id: &str, how: &str) {
+    let path = path.display().to_string().replace(',', ",,");
+    qemu.args(["-drive", &format!("file={path},format=raw,if=none,id={id},{how}")]);
+    qemu.args(["-device", &format!("nvme,drive={id},serial={id}")]);
 }
 
 fn print(outcomes: &[(&String, Outcome)]) {
@@ -141,26 +200,23 @@ fn print(outcomes: &[(&String, Outcome)]) {
     }
 }
 
-fn script(name: &str) -> PathBuf {
-    root().join(SCENARIOS).join(format!("{name}.sh"))
-}
-
 fn list(names: &[String]) -> Result<()> {
     for name in names {
-        println!("{name:<14} {}", summary(name)?);
+        println!("{name:<14} {}", summary(SCENARIOS, name)?);
     }
     Ok(())
 }
 
 /// Its first line.
-fn summary(name: &str) -> Result<String> {
-    let text = std::fs::read_to_string(script(name)).with_context(|| name.to_owned())?;
+fn summary(folder: &str, name: &str) -> Result<String> {
+    let script = root().join(folder).join(format!("{name}.sh"));
+    let text = std::fs::read_to_string(script).with_context(|| name.to_owned())?;
     Ok(text.lines().next().unwrap_or_default().trim_start_matches("# ").to_owned())
 }
 
-fn all() -> Result<Vec<String>> {
+fn all(folder: &str) -> Result<Vec<String>> {
     let mut names = Vec::new();
-    for entry in std::fs::read_dir(root().join(SCENARIOS)).context(SCENARIOS)? {
+    for entry in std::fs::read_dir(root().join(folder)).context(folder.to_owned())? {
         names
             .extend(entry?.file_name().to_str().and_then(|name| name.strip_suffix(".sh")).map(str::to_owned));
     }

@@ -13,6 +13,7 @@ mod demo;
 mod guest;
 mod judge;
 mod package;
+mod page;
 mod qemu;
 mod services;
 mod setup;
@@ -53,7 +54,7 @@ enum Task {
     Judge(judge::JudgeArgs),
     /// Run real databases out of memory, with Jettison and with the kernel alone
     Services,
-    /// Run the Debian package under a real systemd, in a guest
+    /// Run the Debian package under a real systemd, in a guest; with `--peers` beside other OOM daemons
     Guest(guest::GuestArgs),
     /// Run scenarios in a virtual machine, with and without Jettison
     Vm(vm::VmArgs),

@@ -19,9 +19,6 @@ use crate::{cargo, cargo_program, remove, root, setup, target_dir};
 
 pub(crate) use unit::check as check_unit;
 
-/// A profile of cargo, and its folder.
-const RELEASE: (&str, &str) = ("release", "release");
-
 #[derive(clap::Args)]
 pub(crate) struct PackageArgs {
     /// Package the debug build: to try the packaging, not to install it
@@ -30,8 +27,7 @@ pub(crate) struct PackageArgs {
 }
 
 pub(crate) fn run(args: &PackageArgs) -> Result<()> {
-    let (profile, folder) = if args.debug { ("dev", "debug") } else { RELEASE };
-    let package = of_profile(profile, folder)?;
+    let package = build(args.debug)?;
     trial::of(&package)?;
     if let Some(not_run) = check_unit()? {
         println!("NOT RUN: {not_run}");
@@ -40,13 +36,14 @@ pub(crate) fn run(args: &PackageArgs) -> Result<()> {
     Ok(())
 }
 
-/// The package of the release build, not tried.
-pub(crate) fn build() -> Result<PathBuf> {
-    let (profile, folder) = RELEASE;
-    of_profile(profile, folder)
+/// A profile of cargo, and its folder.
+pub(crate) fn profile(is_debug: bool) -> (&'static str, &'static str) {
+    if is_debug { ("dev", "debug") } else { ("release", "release") }
 }
 
-fn of_profile(profile: &str, folder: &str) -> Result<PathBuf> {
+/// The package, not tried.
+pub(crate) fn build(is_debug: bool) -> Result<PathBuf> {
+    let (profile, folder) = profile(is_debug);
     setup::cargo_deb()?;
     cargo(&["build", "--locked", "--profile", profile, "--bin", "jettison"])?;
     make_files(&target_dir().join(folder).join("package"))?;
@@ -67,7 +64,11 @@ fn make_files(folder: &Path) -> Result<()> {
 
 /// cargo-deb prints the path of what it made as its last line.
 fn deb(profile: &str) -> Result<PathBuf> {
-    let args = ["deb", "--locked", "--package", "jettison", "--no-build", "--profile", profile];
+    let mut args = vec!["deb", "--locked", "--package", "jettison", "--no-build", "--profile", profile];
+    // A debug build is large, and its package is thrown away.
+    if profile == "dev" {
+        args.push("--fast");
+    }
     println!("\n$ cargo {}", args.join(" "));
     let mut command = Command::new(cargo_program());
     let output = command.args(args).current_dir(root()).stderr(Stdio::inherit()).output();

@@ -87,6 +87,7 @@ impl Machine {
     }
 
     /// Hands over each line of the console, with the milliseconds since the start, until one has an answer.
+    /// The machine may take so long as a whole.
     ///
     /// # Errors
     /// The answer's own; a panic, an end or a silence without an answer, with the machine's last words.
@@ -94,16 +95,30 @@ impl Machine {
         &self,
         limit: Duration,
         log: &Path,
+        take: impl FnMut(&str, u64) -> Option<Result<T, String>>,
+    ) -> Result<T> {
+        self.listen_closely((limit, limit), log, take)
+    }
+
+    /// Likewise, and it may be silent for so long.
+    ///
+    /// # Errors
+    /// As above.
+    pub(crate) fn listen_closely<T>(
+        &self,
+        (limit, silence): (Duration, Duration),
+        log: &Path,
         mut take: impl FnMut(&str, u64) -> Option<Result<T, String>>,
     ) -> Result<T> {
         let mut log = File::create(log).with_context(|| log.display().to_string())?;
         let mut last_words = VecDeque::new();
         loop {
-            let left = limit.saturating_sub(self.started.elapsed());
+            let left = limit.saturating_sub(self.started.elapsed()).min(silence);
             let line = match self.console.recv_timeout(left) {
                 Ok(line) => line,
                 Err(RecvTimeoutError::Timeout) => {
-                    return Err(failure(&format!("no end within {} s", limit.as_secs()), &last_words));
+                    let waited = if left == silence { silence } else { limit };
+                    return Err(failure(&format!("no end within {} s", waited.as_secs()), &last_words));
                 }
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(failure("it ended without a report", &last_words));

@@ -6,27 +6,23 @@ use anyhow::{Context, Result, ensure};
 use jettison_services::Contender;
 use jettison_services::scenarios::{ALL, Outcome};
 
-use crate::{cargo, root};
+use crate::cargo;
+use crate::page::replace_section;
 
-const PAGE: &str = "docs/benchmarks/databases.md";
+pub(crate) const PAGE: &str = "docs/benchmarks/databases.md";
 const CONTENDERS: [(&str, Contender); 2] =
     [("kernel alone", Contender::Kernel), ("Jettison", Contender::Jettison)];
 
-const HEAD: &str = "# Databases short of memory
-
-PostgreSQL 15, MariaDB and Redis of Debian, each in a memcg of its own with a limit, under load. What became of a
-service stands in its own log, of which the last telling lines are shown. `cargo xtask services` (as root) makes this
-page. Each scenario is a function in [tests/services](../../tests/services/src/scenarios.rs).
-
-*Kept* means: the service answers, or was shut down cleanly and answers after its next start, and it neither crashed
-nor had to recover. earlyoom is left out: it goes by the memory of the host and takes any process of it, so it cannot be
-confined to a memcg. systemd-oomd needs systemd and cgroup v2, which the machine of this page does not have.
+const HEADING: &str = "In a memcg of its own, beside the kernel alone";
+const HEAD: &str =
+    "Each service is in a memcg with a limit, under load. `cargo xtask services` (as root) makes this
+table. Each scenario is a function in [tests/services](../../tests/services/src/scenarios.rs).
 
 | scenario | contender | kept | taken by the kernel | its log |
 |---|---|---|---|---|
 ";
 
-/// Runs all scenarios, prints the table and writes the page.
+/// Runs all scenarios, prints the table and writes it to the page.
 pub(crate) fn run() -> Result<()> {
     cargo(&["build", "--workspace", "--bin", "jettison", "--bin", "workload"])?;
     let mut page = HEAD.to_owned();
@@ -51,18 +47,21 @@ pub(crate) fn run() -> Result<()> {
             writeln!(page, "{line}")?;
         }
     }
-    std::fs::write(root().join(PAGE), page).context(PAGE)?;
+    replace_section(PAGE, HEADING, &page)?;
     ensure!(lost.is_empty(), "Jettison lost:\n{}", lost.join("\n"));
     Ok(())
 }
 
 fn line(name: &str, contender: &str, outcome: &Outcome) -> String {
     let is_kept = if outcome.is_up && outcome.is_clean { "yes" } else { "**no**" };
-    let mut told: Vec<&str> = outcome.told.iter().map(|line| without_date(line)).collect();
+    format!("| {name} | {contender} | {is_kept} | {} | {} |", outcome.kernel_kills, telling(&outcome.told))
+}
+
+/// The last of these lines, as a cell.
+pub(crate) fn telling(told: &[String]) -> String {
+    let mut told: Vec<&str> = told.iter().map(|line| without_date(line)).collect();
     told.dedup();
-    let told =
-        told.iter().rev().take(3).rev().map(|line| format!("`{line}`")).collect::<Vec<_>>().join("<br>");
-    format!("| {name} | {contender} | {is_kept} | {} | {told} |", outcome.kernel_kills)
+    told.iter().rev().take(3).rev().map(|line| format!("`{line}`")).collect::<Vec<_>>().join("<br>")
 }
 
 /// From the word on that a person reads.

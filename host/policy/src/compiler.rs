@@ -17,7 +17,9 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 
 use crate::cache::Cache;
 use crate::digest::digest;
-use crate::limits::{COMPILE_MEMORY_BYTES_MAX, COMPILE_TIME_MAX, COMPILED_BYTES_MAX, LAST_WORDS_BYTES_MAX};
+use crate::limits::{
+    COMPILE_MEMORY_BYTES_MAX, COMPILE_TIME_MAX, COMPILE_WAIT_MAX, COMPILED_BYTES_MAX, LAST_WORDS_BYTES_MAX,
+};
 use crate::reply::{self, Code};
 use crate::text::one_line;
 
@@ -67,7 +69,7 @@ impl Compiler {
     /// [`compile_module`](crate::compile_module).
     #[must_use]
     pub fn new(program: PathBuf) -> Self {
-        Self { program, time_max: COMPILE_TIME_MAX, cache: None }
+        Self { program, time_max: COMPILE_WAIT_MAX, cache: None }
     }
 
     /// Keeps compiled code in this directory, which is made with mode 0700 if its parent is there, and starts

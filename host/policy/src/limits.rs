@@ -85,8 +85,11 @@ pub(crate) const TABLES_MAX: u32 = 4;
 /// Elements of one table: functions whose address is taken. `balanced` has some hundreds.
 pub(crate) const TABLE_ELEMENTS_MAX: usize = 16 << 10;
 
-/// How long the compiling child may take. `balanced` takes well under a second, even unoptimised.
+/// The processor time of the compiling child. `balanced` takes well under a second, even unoptimised.
 pub(crate) const COMPILE_TIME_MAX: Duration = Duration::from_secs(30);
+/// How long it is waited for. Processor time is the budget; a host that is busy, as at its boot, gives little
+/// of it, and is not to lose its policies for that. `TimeoutStartSec=` of the unit has room for some.
+pub(crate) const COMPILE_WAIT_MAX: Duration = Duration::from_secs(120);
 /// Address space of the compiling child, which holds the module, its code and the compiler's working memory.
 pub(crate) const COMPILE_MEMORY_BYTES_MAX: u64 = 1 << 30;
 /// Bytes of compiled code that are taken from the child: a module of the largest size grows some fourfold.

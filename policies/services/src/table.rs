@@ -226,8 +226,10 @@ pub(crate) const SERVICES: &[Service] = &[
         end: &[Ask(Signal::TERM, 30_000)],
         child: None,
     },
-    // https://www.rabbitmq.com/docs/man/rabbitmqctl.8#stop; at SIGTERM Erlang stops its applications, too:
-    // https://www.erlang.org/doc/apps/kernel/os.html#set_signal/2.
+    // RabbitMQ leaves SIGTERM to Erlang (`SIGNAL_HANDLED_BY_ERLANG` in rabbit_prelaunch_sighandler.erl of
+    // https://github.com/rabbitmq/rabbitmq-server), whose default handler ends it normally, as `init:stop()`
+    // does: https://www.erlang.org/doc/apps/kernel/kernel_app.html#os-signal-event-handler. SIGQUIT halts at
+    // once, and SIGUSR1 dumps.
     Service {
         name: "RabbitMQ",
         programs: &["beam.smp", "beam"],
@@ -239,8 +241,9 @@ pub(crate) const SERVICES: &[Service] = &[
         end: &[Ask(Signal::TERM, 20_000)],
         child: None,
     },
-    // SIGTERM closes the server (`HandleInterrupts` in server/etcdmain/etcd.go of
-    // https://github.com/etcd-io/etcd).
+    // The documentation has no signals. SIGINT and SIGTERM run the handlers of a shutdown (`HandleInterrupts`
+    // in pkg/osutil/interrupt_unix.go of https://github.com/etcd-io/etcd); a leader hands over first
+    // (`EtcdServer.Stop` in server/etcdserver/server.go).
     Service {
         name: "etcd",
         programs: &["etcd"],
@@ -252,8 +255,11 @@ pub(crate) const SERVICES: &[Service] = &[
         end: &[Ask(Signal::TERM, 10_000)],
         child: None,
     },
-    // SIGTERM waits for queries (`shutdown_wait_unfinished`):
-    // https://clickhouse.com/docs/operations/server-configuration-parameters/settings.
+    // A shutdown waits `shutdown_wait_unfinished` seconds for unfinished queries and backups, and to their
+    // end only where `shutdown_wait_unfinished_queries` is set:
+    // https://clickhouse.com/docs/reference/settings/server-settings/settings/shutdown-wait.
+    // Its unit has no ExecStop=, so that a stop is SIGTERM: packages/clickhouse-server.service of
+    // https://github.com/ClickHouse/ClickHouse.
     Service {
         name: "ClickHouse",
         programs: &["clickhouse", "clickhouse-server"],
@@ -265,7 +271,9 @@ pub(crate) const SERVICES: &[Service] = &[
         end: &[Ask(Signal::TERM, 20_000)],
         child: None,
     },
-    // It keeps nothing; an empty cache sends its load to the database: https://docs.memcached.org/.
+    // It keeps nothing, and an empty cache sends its load to the database. With a memory file (`-e`, 1.5.18
+    // and later) SIGUSR1 is the graceful end, after which the next start has the cache again:
+    // https://github.com/memcached/memcached/wiki/WarmRestart. Without one both signals just end it.
     Service {
         name: "memcached",
         programs: &["memcached"],
@@ -274,7 +282,7 @@ pub(crate) const SERVICES: &[Service] = &[
         keeps: Keeps::Head,
         strength: 400,
         hold: WORKERS,
-        end: &[Ask(Signal::TERM, 2_000)],
+        end: &[Ask(Signal::USR1, 2_000), Ask(Signal::TERM, 2_000)],
         child: None,
     },
     // SIGQUIT is graceful: https://linux.die.net/man/8/php-fpm. Its workers are started anew.

@@ -129,6 +129,14 @@ fn the_child_of_redis_that_saves_goes_by_its_own_signal() {
 }
 
 #[test]
+fn memcached_is_first_asked_to_keep_its_cache() {
+    let mut machine = Machine::new();
+    let server = machine.process("memcached").exe("/usr/bin/memcached").anon_mib(400).pid();
+    let verdict = consult(&machine);
+    assert_steps(&verdict, server, &[Step::signal(Signal::USR1, 2_000), Step::signal(Signal::TERM, 2_000)]);
+}
+
+#[test]
 fn an_interpreter_is_told_by_its_command_line() {
     let mut machine = Machine::new();
     let mut process =

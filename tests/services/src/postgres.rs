@@ -51,12 +51,19 @@ impl Postgres {
     /// # Errors
     /// As [`Postgres::new`].
     pub fn with_adj(stage: &Stage, name: &str, settings: &[&str], adj: i16) -> Result<Self> {
-        let home = home()?;
-        let data = stage.file(name);
-        folder_of(USER, &data)?;
-        let mut command = as_user(USER, &home.join("initdb"));
-        run(command.arg("--no-sync").arg("-A").arg("trust").arg("-D").arg(&data))?;
-        Self::start(stage, (home, data), settings, adj)
+        let command = stage.command(USER, Path::new("choom"));
+        Self::start(empty(stage, name)?, settings, (command, adj))
+    }
+
+    /// One with pids of its own, as in a container.
+    ///
+    /// # Errors
+    /// As [`Postgres::new`].
+    pub fn contained(stage: &Stage, name: &str) -> Result<Self> {
+        let command = stage.contained(USER, Path::new("choom"));
+        let mut postgres = Self::start(empty(stage, name)?, &[], (command, 0))?;
+        postgres.step_in()?;
+        Ok(postgres)
     }
 
     /// A standby of this cluster.
@@ -73,11 +80,19 @@ impl Postgres {
             .arg("-D")
             .arg(&data);
         run(&mut command)?;
-        Self::start(stage, (self.home.clone(), data), &[], 0)
+        Self::start_again(stage, (self.home.clone(), data))
     }
 
-    fn start(stage: &Stage, (home, data): (PathBuf, PathBuf), settings: &[&str], adj: i16) -> Result<Self> {
-        let mut command = stage.command(USER, Path::new("choom"));
+    fn start_again(stage: &Stage, folders: (PathBuf, PathBuf)) -> Result<Self> {
+        Self::start(folders, &[], (stage.command(USER, Path::new("choom")), 0))
+    }
+
+    /// `command` is choom(1), for a server with this value.
+    fn start(
+        (home, data): (PathBuf, PathBuf),
+        settings: &[&str],
+        (mut command, adj): (Command, i16),
+    ) -> Result<Self> {
         command.args(["-n", &adj.to_string(), "--"]).arg(home.join("postgres"));
         // A copy of the data must not have the sockets.
         let sockets = sockets(&data);
@@ -103,7 +118,7 @@ impl Postgres {
         self.server.wait_for_end()?;
         let (home, data) = (self.home.clone(), self.data.clone());
         drop(self);
-        Self::start(stage, (home, data), &[], 0)
+        Self::start_again(stage, (home, data))
     }
 
     /// A session, outside of the memcg but for its server's part.
@@ -208,6 +223,15 @@ impl Session {
     pub fn is_over(&mut self) -> bool {
         self.0.try_wait().is_ok_and(|status| status.is_some())
     }
+}
+
+/// The programs, and a folder with an empty cluster.
+fn empty(stage: &Stage, name: &str) -> Result<(PathBuf, PathBuf)> {
+    let (home, data) = (home()?, stage.file(name));
+    folder_of(USER, &data)?;
+    let mut command = as_user(USER, &home.join("initdb"));
+    run(command.arg("--no-sync").arg("-A").arg("trust").arg("-D").arg(&data))?;
+    Ok((home, data))
 }
 
 fn sockets(data: &Path) -> PathBuf {

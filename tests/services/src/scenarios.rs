@@ -1,8 +1,8 @@
 //! What happens to a service, and what became of it.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::postgres::{Postgres, Session};
 use crate::server::{Server, pause};
@@ -196,6 +196,32 @@ pub fn only_redis(contender: Contender) -> Result<Outcome> {
         is_clean,
         &["SIGTERM", "DB saved on disk", "bye bye", "DB loaded from disk"],
     )
+}
+
+/// Redis alone, whose save at its end takes longer than it is given. Also says how many seconds it was given.
+///
+/// # Errors
+/// As above.
+pub fn slow_shutdown(contender: Contender) -> Result<(Outcome, u64)> {
+    let stage = Stage::new("slow", 384, contender)?;
+    let mut server = redis::redis(&stage)?;
+    redis::tell(&stage, &["config", "set", "rdb-key-save-delay", "500"])?;
+    let mut number = 0;
+    until("it ends", || {
+        number += 1;
+        // While it saves it does not answer.
+        redis::tell(&stage, &["debug", "populate", "3000", &format!("key{number}"), "1000"]).ok();
+        !server.lives()
+    })?;
+    let ended_s = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs();
+    // PID:signal-handler (1795956384) Received SIGTERM scheduling shutdown...
+    let log = server.log();
+    let asked_s = log.split_once("signal-handler (").and_then(|(_, rest)| rest.split_once(')'));
+    let asked_s: u64 = asked_s.context("it was not asked to end")?.0.parse()?;
+    drop(server);
+    let server = redis::redis(&stage)?;
+    let is_up = server.is_up();
+    Ok((outcome(&stage, &server, is_up, false, &["SIGTERM", "bye bye"])?, ended_s.saturating_sub(asked_s)))
 }
 
 /// PostgreSQL alone. What is short is held by its shared buffers, which no session gives back.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Takes rights away (setpriv(1)).
@@ -18,6 +18,8 @@ const DEADLINE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Server {
     pub(crate) child: Child,
+    /// Its first process, where that is not what was started.
+    first: Option<u32>,
     log: PathBuf,
     /// How it ends fast and clean.
     end: Signal,
@@ -30,7 +32,7 @@ impl Server {
     pub(crate) fn start(mut command: Command, log: PathBuf, end: Signal, probe: Vec<String>) -> Result<Self> {
         let file = File::options().create(true).append(true).open(&log)?;
         command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
-        let mut server = Self { child: command.spawn()?, log, end, probe };
+        let mut server = Self { child: command.spawn()?, first: None, log, end, probe };
         let started = Instant::now();
         while !server.is_up() {
             ensure!(started.elapsed() < DEADLINE && server.lives(), "it does not start:\n{}", server.log());
@@ -42,7 +44,15 @@ impl Server {
     /// Its first process.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.first.unwrap_or(self.child.id())
+    }
+
+    /// What was started waits for the server, which is its only child.
+    pub(crate) fn step_in(&mut self) -> Result<()> {
+        let children = self.children();
+        let [(only, _)] = children.as_slice() else { bail!("not one child: {children:?}") };
+        self.first = Some(*only);
+        Ok(())
     }
 
     /// Whether it answers.

@@ -85,6 +85,14 @@ impl Stage {
         dropped(self.memcg.command(Path::new(SETPRIV)), user, program)
     }
 
+    /// The same with pids of its own, as in a container (unshare(1)).
+    #[must_use]
+    pub fn contained(&self, user: &str, program: &Path) -> Command {
+        let mut command = self.memcg.command(Path::new("unshare"));
+        command.args(["--pid", "--fork", "--mount-proc", SETPRIV]);
+        dropped(command, user, program)
+    }
+
     /// Something in the memcg that holds 16 MiB and leaks so many MiB/s, under the name of this file.
     ///
     /// # Errors

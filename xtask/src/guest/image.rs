@@ -9,13 +9,14 @@ use anyhow::{Context, Result, ensure};
 use crate::{call, debian, qemu, remove, root, text_of};
 
 /// What the guest has beyond apt's own needs.
-const INCLUDED: &str = "systemd,systemd-sysv,dbus,openssh-server,procps,postgresql,redis-server";
+const INCLUDED: &str = "systemd,systemd-sysv,dbus,openssh-server,procps,postgresql,redis-server,mariadb-server,\
+                        earlyoom,systemd-oomd";
 /// Makes a guest of the tree.
 const CUSTOMIZE: &str = "tests/guest/customize.sh";
 /// In no guest's way, and most of the writing.
 const LEFT_OUT: [&str; 3] = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*"];
 /// Grows as needed: the file has holes.
-const SIZE: &str = "1500M";
+const SIZE: &str = "2500M";
 /// Not in the path of every user.
 const MKE2FS: &str = "/usr/sbin/mke2fs";
 /// Programs and their packages.

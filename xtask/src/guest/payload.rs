@@ -11,14 +11,15 @@ const SCRIPTS: &str = "tests/guest";
 /// Uses memory as it is told: of tests/vm.
 const WORKLOAD: &str = "workload";
 
-pub(super) fn build(directory: &Path) -> Result<PathBuf> {
-    let package = package::build()?;
-    cargo(&["build", "--locked", "--release", "--bin", WORKLOAD])?;
+pub(super) fn build(directory: &Path, is_debug: bool) -> Result<PathBuf> {
+    let package = package::build(is_debug)?;
+    let (profile, folder) = package::profile(is_debug);
+    cargo(&["build", "--locked", "--profile", profile, "--bin", WORKLOAD])?;
     let (tree, archive) = (directory.join("payload"), directory.join("payload.tar"));
     remove(&tree)?;
     call("cp", &["-r", SCRIPTS, text_of(&tree)?])?;
     copy_to(&tree, &package)?;
-    copy_to(&tree, &target_dir().join("release").join(WORKLOAD))?;
+    copy_to(&tree, &target_dir().join(folder).join(WORKLOAD))?;
     call("tar", &["--create", "--file", text_of(&archive)?, "--directory", text_of(&tree)?, "."])?;
     Ok(archive)
 }

@@ -1,0 +1,86 @@
+//! Services that do not go as they are asked to, or cannot be told easily.
+
+use jettison_services::scenarios::{slow_shutdown, until};
+use jettison_services::{Contender, Postgres, Stage, resident_kib, signal_to};
+use rustix::process::Signal;
+
+#[track_caller]
+fn assert_up(stage: &Stage, postgres: &Postgres) {
+    assert!(postgres.is_up() && !postgres.has_crashed(), "{:?}\n{}", postgres.told(), stage.said());
+    assert_eq!(stage.memcg().oom_kills().unwrap(), 0, "{}", stage.said());
+}
+
+#[test]
+#[ignore = "needs root, to make a memcg, and the databases of Debian"]
+fn a_shutdown_that_takes_longer_has_its_whole_time_and_then_goes_at_once() {
+    let (outcome, given_s) = slow_shutdown(Contender::Jettison).unwrap();
+    assert!(outcome.is_up && outcome.kernel_kills == 0, "{outcome:#?}");
+    assert!((14..=25).contains(&given_s), "{given_s} s\n{outcome:#?}");
+    assert!(!outcome.told.iter().any(|line| line.contains("bye bye")), "{outcome:#?}");
+    assert!(outcome.said.iter().any(|line| line.contains("kill")), "{outcome:#?}");
+}
+
+#[test]
+#[ignore = "needs root, to make a memcg, and the databases of Debian"]
+fn a_cluster_with_pids_of_its_own_is_known_and_loses_a_query() {
+    let stage = Stage::new("contained", 384, Contender::Jettison).unwrap();
+    let postgres = Postgres::contained(&stage, "main").unwrap();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", postgres.pid())).unwrap();
+    let own = status.lines().find_map(|line| line.strip_prefix("NSpid:")).unwrap();
+    assert_eq!(own.split_whitespace().nth(1), Some("1"), "it is the first there");
+    let mut sort = postgres.sort(30).unwrap();
+    until("the sort ends", || sort.is_over()).unwrap();
+    let said = stage.said();
+    assert!(said.contains("signal=2") && !said.contains("kill pid"), "it is asked as a session is\n{said}");
+    assert_up(&stage, &postgres);
+}
+
+/// Stops it in a trace (ptrace(2)), as a debugger does.
+#[expect(unsafe_code, reason = "no library of ours wraps ptrace(2)")]
+fn trace(pid: u32) {
+    let pid = libc::pid_t::try_from(pid).unwrap();
+    let none = std::ptr::null_mut::<libc::c_void>();
+    for request in [libc::PTRACE_SEIZE, libc::PTRACE_INTERRUPT] {
+        // SAFETY: both take a pid, and neither reads or writes memory of ours.
+        let result = unsafe { libc::ptrace(request, pid, none, none) };
+        assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+    }
+    // Else who waits for its end would be told of this stop.
+    // SAFETY: without a place for the status none is written.
+    let waited = unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) };
+    assert_eq!(waited, pid, "{}", std::io::Error::last_os_error());
+}
+
+/// The service has to go as a whole, and its first process cannot answer.
+fn goes_at_once_although(name: &str, hold: impl FnOnce(u32)) {
+    let stage = Stage::new(name, 384, Contender::Jettison).unwrap();
+    let mut postgres = Postgres::new(&stage, "main", &["shared_buffers=380MB"]).unwrap();
+    let _load = postgres
+        .session(
+            "CREATE TABLE t (r text); DO $$ BEGIN FOR i IN 1..3000 LOOP INSERT INTO t \
+             SELECT repeat('x', 900) FROM generate_series(1, 600) AS g; PERFORM pg_sleep(0.01); \
+             END LOOP; END $$",
+        )
+        .unwrap();
+    until("a backend", || postgres.backend("DO").is_some()).unwrap();
+    let parts = postgres.children();
+    hold(postgres.pid());
+    until("it ends", || !postgres.lives()).map_err(|error| error.context(stage.said())).unwrap();
+    until("so do its parts", || parts.iter().all(|(pid, _)| resident_kib(*pid) == 0)).unwrap();
+    assert_eq!(stage.memcg().oom_kills().unwrap(), 0, "{}", stage.said());
+    assert!(stage.said().contains("kill pid"), "{}", stage.said());
+    let postgres = postgres.restart(&stage).unwrap();
+    assert!(postgres.is_up(), "{:?}", postgres.told());
+}
+
+#[test]
+#[ignore = "needs root, to make a memcg, and the databases of Debian"]
+fn a_service_whose_postmaster_is_stopped_goes_as_a_whole_before_the_kernel_takes_a_part() {
+    goes_at_once_although("held-stop", |pid| signal_to(pid, Signal::STOP).unwrap());
+}
+
+#[test]
+#[ignore = "needs root, to make a memcg, and the databases of Debian"]
+fn a_service_whose_postmaster_is_traced_goes_as_a_whole_before_the_kernel_takes_a_part() {
+    goes_at_once_although("held-trace", trace);
+}
