@@ -27,6 +27,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod broken;
 pub mod clock;
 mod consult;
 mod facts;
@@ -45,6 +46,7 @@ mod tasks;
 mod ticker;
 mod underway;
 
+pub use broken::Broken;
 pub use consult::{Consult, Consulted, LogLine};
 pub use history::Past;
 pub use kernel_kill::KernelKill;
