@@ -11,7 +11,9 @@ mod bench;
 mod debian;
 mod demo;
 mod guest;
+mod image;
 mod judge;
+mod kubernetes;
 mod package;
 mod page;
 mod qemu;
@@ -50,6 +52,8 @@ enum Task {
     Bench,
     /// Build a Debian package of the daemon and try it, unpacked; prints its path
     Package(package::PackageArgs),
+    /// Build a container image of the daemon, without a container daemon, and try it; prints its path
+    Image(image::ImageArgs),
     /// Judge what Jettison and its peers would take on machines short of memory
     Judge(judge::JudgeArgs),
     /// Run real databases out of memory, with Jettison and with the kernel alone
@@ -68,6 +72,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(root()),
         Task::Bench => setup::toolchain().and_then(|()| bench::run(&target_dir())),
         Task::Package(args) => setup::toolchain().and_then(|()| package::run(&args)),
+        Task::Image(args) => setup::toolchain().and_then(|()| image::run(&args)),
         Task::Judge(args) => setup::toolchain().and_then(|()| judge::run(&args)),
         Task::Services => setup::databases().and_then(|()| services::run()),
         Task::Guest(args) => setup::toolchain().and_then(|()| guest::run(&args)),

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{call, cargo_program, debian, guest, root, vm};
+use crate::{call, cargo_program, debian, guest, kubernetes, root, vm};
 
 /// What guests are compiled for.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
@@ -16,6 +16,7 @@ pub(crate) fn all() -> Result<()> {
     dbus()?;
     systemd_analyze()?;
     databases()?;
+    kubernetes::set_up()?;
     vm::set_up()?;
     guest::set_up()
 }
@@ -69,6 +70,11 @@ pub(crate) fn databases() -> Result<()> {
 /// A message bus of their own, for the tests that ask systemd's stand-in.
 pub(crate) fn dbus() -> Result<()> {
     program("dbus-daemon", "dbus-daemon", "which the tests of stopping units start")
+}
+
+/// What builds an image without a daemon.
+pub(crate) fn buildah() -> Result<()> {
+    program("buildah", "buildah", "which builds the image")
 }
 
 /// What measures how exposed the unit is.

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{cargo, judge, package, root, setup, tidy, vm};
+use crate::{cargo, judge, kubernetes, package, root, setup, tidy, vm};
 
 /// Scenarios that must pass in a virtual machine. `cargo xtask vm --all` has more.
 const SCENARIOS: [&str; 3] = ["leak", "memcg", "hold"];
@@ -31,6 +31,10 @@ pub(crate) fn run() -> Result<()> {
     cargo(&["test", "--workspace", "--doc"])?;
     judge::run(&judge::JudgeArgs::quick())?;
     not_run.extend(package::check_unit()?);
+    match kubernetes::set_up() {
+        Ok(()) => kubernetes::check()?,
+        Err(error) => not_run.push(format!("the schemas of packaging/kubernetes: {error:#}")),
+    }
     match vm::set_up() {
         Ok(()) => vm::check(&SCENARIOS)?,
         Err(error) => not_run.push(format!("the virtual machine's scenarios: {error:#}")),

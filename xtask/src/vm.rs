@@ -22,6 +22,7 @@ use jettison_vm_guest::{Extra, Report, Scenario};
 use crate::{root, target_dir};
 
 use image::Image;
+pub(crate) use image::{copy, copy_libraries};
 
 /// What to run.
 #[derive(Args)]

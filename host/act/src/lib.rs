@@ -13,6 +13,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod actuator;
+mod drill;
 mod helpers;
 mod hooks;
 mod journal;

@@ -58,7 +58,7 @@ impl LiveKernel {
     }
 
     /// Field 22 of `stat`, counted from behind the last `)`, since a process chooses its own comm.
-    fn start_time(&mut self, pid: u32) -> Result<u64, Errno> {
+    pub(crate) fn start_time(&mut self, pid: u32) -> Result<u64, Errno> {
         let mut stat = [0; STAT_BYTES];
         let length = self.file(pid, "stat", false)?.read(&mut stat).map_err(errno)?;
         let stat = stat.get(..length).unwrap_or_default();

@@ -8,9 +8,10 @@ use crate::cli;
 use crate::config::{Config, PolicyConfig};
 use crate::failure::{Failure, say};
 use crate::policies::Policies;
+use crate::trust::is_root;
 
 pub(crate) fn check(args: &cli::Check) -> Result<(), Failure> {
-    let config = Config::read(args.config.as_deref()).map_err(Failure::Config)?;
+    let config = Config::read(args.config.as_deref(), is_root()).map_err(Failure::Config)?;
     for warning in &config.warnings {
         say(&format_args!("warning: {warning}"));
     }
@@ -19,8 +20,8 @@ pub(crate) fn check(args: &cli::Check) -> Result<(), Failure> {
         modules => modules.iter().map(|module| PolicyConfig::of_module(module)).collect(),
     };
     let hooks: Vec<String> = config.live.hooks.into_keys().collect();
-    let policies =
-        Policies::for_a_look(configs, config.fixed.limits, hooks, Root::live().proc.join("self/exe"), None);
+    let program = Root::live().proc.join("self/exe");
+    let policies = Policies::for_a_look(configs, config.fixed.limits, hooks, program, None, is_root());
     let mut out = std::io::stdout().lock();
     let mut err = std::io::stderr().lock();
     let mut is_good = true;

@@ -142,6 +142,9 @@ pub(crate) struct Why {
 
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
+    /// The configuration of the service [default: /etc/jettison/jettison.toml]
+    #[arg(long, value_name = "FILE", conflicts_with = "root")]
+    pub(crate) config: Option<PathBuf>,
     /// Take DIR/proc, DIR/sys and DIR/dev instead of the live ones.
     #[arg(long, value_name = "DIR")]
     pub(crate) root: Option<PathBuf>,

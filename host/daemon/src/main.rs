@@ -22,6 +22,7 @@ mod policies;
 mod reload;
 mod run;
 mod snapshot;
+mod trust;
 mod users;
 
 use std::process::ExitCode;

@@ -301,7 +301,7 @@ fn a_module_of_another_user_is_refused() {
     std::os::unix::fs::chown(site.path("next"), Some(OTHER_USER), None).unwrap();
     fs::rename(site.path("next"), site.path("site.wasm")).unwrap();
     let why = site.is_refused();
-    assert!(why.contains("belongs to user 65534: `chown root` it"), "{why}");
+    assert!(why.contains("belongs to user 65534: `chown root "), "{why}");
     site.is_live("1");
 }
 

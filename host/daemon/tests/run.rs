@@ -16,6 +16,18 @@ fn adj(pid: u32) -> i16 {
     fs::read_to_string(format!("/proc/{pid}/oom_score_adj")).unwrap().trim().parse().unwrap()
 }
 
+/// Field 12 of `stat`, and what its threads that are gone had (proc_pid_stat(5)).
+fn major_faults(daemon: &Daemon) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", daemon.child.id())).unwrap();
+    stat.rsplit(')').next().unwrap().split_whitespace().nth(9).unwrap().parse().unwrap()
+}
+
+fn has_thread(daemon: &Daemon, name: &str) -> bool {
+    let tasks = fs::read_dir(format!("/proc/{}/task", daemon.child.id())).unwrap();
+    let comm = |task: std::fs::DirEntry| fs::read_to_string(task.path().join("comm")).unwrap_or_default();
+    tasks.flatten().any(|task| comm(task).trim() == name)
+}
+
 /// A hog of 120 MiB that is steady.
 fn steady(memcg: &Memcg) -> Hog {
     let mut steady = Hog::new(memcg, false).unwrap();
@@ -48,9 +60,12 @@ fn a_leak_goes_by_sigterm_and_the_bigger_one_stays() {
     let mut steady = steady(&memcg);
     let mut daemon = Daemon::start(state.path(), &["--scope", memcg.path()]);
     daemon.says("is watching");
+    assert!(has_thread(&daemon, "reaper"), "the drill at the start needs it");
+    let faults_before = major_faults(&daemon);
     let ended = leak_beside(&mut steady, &memcg, false, || false);
     assert_eq!(ended.signal(), Some(15));
     let line = daemon.says("victim is gone");
+    assert_eq!(major_faults(&daemon), faults_before, "nothing is loaded in the crisis");
     assert!(line.contains("measured_relief_bytes") && line.contains("killed=false"), "{line}");
     let (status, said) = daemon.stop();
     assert_eq!(status, Some(0), "{said}");

@@ -148,6 +148,14 @@ impl State {
         known.map_or(predicted_bytes, |known| predicted_bytes >> known.failures.min(HALVINGS_MAX))
     }
 
+    /// A victim that was named then has had no signal: it counts neither for `cool_down_ms` nor for
+    /// `kills_per_minute_max`.
+    pub fn withdraw(&mut self, named_at_ms: u64) {
+        if let Some(at) = self.named_at_ms.iter().rposition(|&at_ms| at_ms == named_at_ms) {
+            self.named_at_ms.remove(at);
+        }
+    }
+
     /// Enters processes that the kernel let us send no signal to: they are excluded from now on.
     pub fn refuse(&mut self, members: &[ProcessId]) {
         enter(&mut self.refused, members);

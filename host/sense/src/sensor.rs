@@ -1,5 +1,7 @@
 //! The sensor: everything that stays open between two scans.
 
+mod between;
+
 use jettison_model::column::{NONE_U32, UNKNOWN_U64};
 use jettison_model::{Host, Memcgs, Needs, ProcessId, SenseFault, Snapshot};
 use rustix::param::page_size;
@@ -15,7 +17,7 @@ use crate::io::root::Root;
 use crate::io::tree::Unusable;
 use crate::last::Last;
 use crate::memcg::hierarchy::Hierarchy;
-use crate::memcg::limit_watch::{Left, LimitWatch};
+use crate::memcg::limit_watch::LimitWatch;
 use crate::memcg::paths::MemcgPaths;
 use crate::memcg::walk::MemcgWalk;
 use crate::now::Now;
@@ -79,9 +81,7 @@ impl Sensor {
         let domain = match (scope, &hierarchy) {
             (None, None) => None,
             (None, Some(hierarchy)) => Scope::limited_root(hierarchy, &mut buffer),
-            (Some(scope), None) => {
-                return Err(SenseError::NoHierarchy { scope: scope.into() });
-            }
+            (Some(scope), None) => return Err(SenseError::NoHierarchy { scope: scope.into() }),
             (Some(scope), Some(hierarchy)) => Some(Scope::find(scope, hierarchy)?),
         };
         let memcgs = match &hierarchy {
@@ -91,10 +91,8 @@ impl Sensor {
             }
             None => None,
         };
-        let limits = match &hierarchy {
-            Some(hierarchy) => Some(LimitWatch::new(hierarchy, open_root(&hierarchy.mount)?)),
-            None => None,
-        };
+        let limits = |found: &Hierarchy| Ok(LimitWatch::new(found, open_root(&found.mount)?));
+        let limits = hierarchy.as_ref().map(limits).transpose()?;
         let processes = ProcessWalk::new(root.proc.clone(), open_root(&root.proc)?);
         Ok(Self {
             root,
@@ -114,6 +112,11 @@ impl Sensor {
             newcomers_at: None,
             faults: Faults::default(),
         })
+    }
+
+    /// Keeps no file open for each process, which makes scans dearer: for a second sensor, seldom used.
+    pub fn keep_no_files(&mut self) {
+        self.processes.keep_no_files();
     }
 
     /// Takes a snapshot: refills the columns of `into`, all except its request. Never fails: a file that
@@ -184,6 +187,9 @@ impl Sensor {
             }
             Some(memcgs) => {
                 let known = self.processes.known();
+                if let Some(hierarchy) = self.hierarchy.as_ref().filter(|_| memcgs.left_out() > 0) {
+                    self.processes.strays(&mut self.buffer, hierarchy, |path| memcgs.want(path));
+                }
                 memcgs.walk(now.boot_ms, known, &mut self.buffer, &mut self.faults, &mut into.memcgs);
             }
             None if into.memcgs.is_empty() => {}
@@ -324,37 +330,6 @@ impl Sensor {
         holders(&self.root)
     }
 
-    /// Chooses the memcgs for [`Sensor::nearest_limit`]: those of `memcgs`, the table of a scan, that have a
-    /// limit of their own and for whose path `is_watched` is true.
-    pub fn watch_limits(&mut self, memcgs: &Memcgs, is_watched: impl Fn(&[u8]) -> bool) {
-        if let Some(limits) = &mut self.limits {
-            limits.set(memcgs, is_watched);
-        }
-    }
-
-    /// The paths of the watched memcgs, with their limits in bytes.
-    pub fn watched_limits(&self) -> impl Iterator<Item = (&[u8], u64)> {
-        self.limits.iter().flat_map(LimitWatch::watched)
-    }
-
-    /// The least left below the limit of any watched memcg, between ticks. Reclaimable memory is read, and
-    /// counts as left, only where `is_near` is true.
-    pub fn nearest_limit(&mut self, is_near: impl Fn(Left) -> bool) -> Option<Left> {
-        self.limits.as_mut()?.nearest(&mut self.buffer, is_near)
-    }
-
-    /// Whether a process that is neither in the last scan nor was there at the last such look lives in one of
-    /// the memcgs of whose paths `is_home` is true. Between ticks: where no task was created since, one small
-    /// file is read; else processes are listed, and of each new one its `cgroup` is read.
-    pub fn has_newcomer(&mut self, is_home: &dyn Fn(&[u8]) -> bool) -> bool {
-        let Some(hierarchy) = &self.hierarchy else { return false };
-        let tasks = self.counters.tasks(&mut self.buffer, &mut |_| ());
-        if tasks.is_some() && std::mem::replace(&mut self.newcomers_at, tasks) == tasks {
-            return false;
-        }
-        self.processes.has_newcomer(&mut self.buffer, hierarchy, is_home)
-    }
-
     /// The first few faults of the last scan; [`Sensor::faults_total`] counts all.
     #[must_use]
     pub fn faults(&self) -> &[SenseFault] {
@@ -365,6 +340,12 @@ impl Sensor {
     #[must_use]
     pub fn faults_total(&self) -> u64 {
         self.faults.total()
+    }
+
+    /// How many memcgs without a process the last scan left out, because there are very many.
+    #[must_use]
+    pub fn memcgs_left_out(&self) -> usize {
+        self.memcgs.as_ref().map_or(0, MemcgWalk::left_out)
     }
 
     /// How many processes ended during the last scan.

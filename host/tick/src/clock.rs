@@ -49,6 +49,15 @@ impl Clock {
         Ok(Alarm { timer: timerfd_create(TimerfdClockId::Boottime, flags)? })
     }
 
+    /// The same on a clock that stands still during suspension: what did not run then is not late.
+    ///
+    /// # Errors
+    /// Those of timerfd_create(2).
+    pub fn alarm_while_awake(self) -> Result<Alarm, Errno> {
+        let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
+        Ok(Alarm { timer: timerfd_create(TimerfdClockId::Monotonic, flags)? })
+    }
+
     /// Waits; only commands that answer once and end do this, the daemon waits in its loop.
     #[expect(clippy::disallowed_methods, reason = "the clock's own file")]
     pub fn wait(self, duration: Duration) {

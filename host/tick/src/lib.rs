@@ -28,6 +28,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod broken;
 pub mod clock;
 mod consult;
 mod facts;
@@ -47,6 +48,7 @@ mod tasks;
 mod ticker;
 mod underway;
 
+pub use broken::Broken;
 pub use consult::{Consult, Consulted, LogLine};
 pub use history::Past;
 pub use kernel_kill::KernelKill;

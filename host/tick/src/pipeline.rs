@@ -241,9 +241,10 @@ impl<S, P: Consult> Pipeline<S, P> {
         self.state.note(plan, self.snapshot.now_ms);
     }
 
-    /// Excludes processes that the kernel lets us send no signal to.
-    pub(crate) fn refuse(&mut self, members: &[ProcessId]) {
+    /// Excludes a victim that the kernel lets us send no signal to.
+    pub(crate) fn refuse(&mut self, members: &[ProcessId], named_at_ms: u64) {
         self.state.refuse(members);
+        self.state.withdraw(named_at_ms);
     }
 
     /// Passes over parts of a service that did not answer.

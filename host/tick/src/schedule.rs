@@ -33,6 +33,8 @@ const UNDERWAY_MS: u64 = 50;
 const FILL_FLOOR_BYTES_PER_MS: u64 = 1_000_000;
 /// Bounds of the wait between two observations.
 const WAIT_MS: std::ops::RangeInclusive<u64> = 100..=10_000;
+/// The fastest fill fades to a third within so long.
+const FADE_MS: u64 = 600_000;
 /// Memory that would be gone within so long at the present rate is watched as closely as below `warn`.
 const SOON_MS: u64 = 10_000;
 
@@ -188,12 +190,15 @@ struct Fill {
 }
 
 impl Fill {
-    /// Takes in an observation. Returns the fastest fill so far, in bytes per millisecond.
+    /// Takes in an observation. Returns the fastest fill of late, in bytes per millisecond. It fades, so that
+    /// one burst does not have a calm host looked at more often for ever.
     fn note(&mut self, now_ms: u64, available_bytes: u64) -> u64 {
         if let Some((at_ms, before)) = self.last {
-            self.now_bytes_per_ms =
-                before.saturating_sub(available_bytes) / now_ms.saturating_sub(at_ms).max(1);
-            self.fastest_bytes_per_ms = self.fastest_bytes_per_ms.max(self.now_bytes_per_ms);
+            let passed_ms = now_ms.saturating_sub(at_ms);
+            self.now_bytes_per_ms = before.saturating_sub(available_bytes) / passed_ms.max(1);
+            let faded = self.fastest_bytes_per_ms / FADE_MS * passed_ms.min(FADE_MS);
+            let kept = self.fastest_bytes_per_ms.saturating_sub(faded);
+            self.fastest_bytes_per_ms = kept.max(self.now_bytes_per_ms);
         }
         self.last = Some((now_ms, available_bytes));
         self.fastest_bytes_per_ms
@@ -224,6 +229,22 @@ mod tests {
         assert_eq!(fill.note(0, 5_000), 0);
         assert_eq!(fill.note(10, 1_000), 400);
         assert_eq!(fill.note(20, 9_000), 400);
+    }
+
+    #[test]
+    fn the_fastest_fill_fades_within_the_hour() {
+        let mut fill = Fill::default();
+        fill.note(0, 20 << 30);
+        let burst = fill.note(250, 18 << 30);
+        assert!(burst > 8 * FILL_FLOOR_BYTES_PER_MS);
+        let after_ms = |fill: &mut Fill, from_ms: u64, to_ms: u64| {
+            let mut looks = (from_ms..to_ms).step_by(1_000);
+            looks.by_ref().map(|at_ms| fill.note(at_ms, 18 << 30)).last().unwrap_or_default()
+        };
+        let soon = after_ms(&mut fill, 1_000, 60_000);
+        assert!(soon > burst / 10 * 9 - burst / 50, "{soon} of {burst}: a burst may come again");
+        assert!(after_ms(&mut fill, 60_000, 3_600_000) < FILL_FLOOR_BYTES_PER_MS);
+        assert_eq!(wait_ms(1 << 40, after_ms(&mut fill, 3_600_000, 3_700_000)), *WAIT_MS.end());
     }
 
     #[test]

@@ -178,7 +178,7 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
             let past = gone.past(now_ms, available_bytes);
             if gone.is_refused {
                 log::refused(&past);
-                self.pipeline.refuse(gone.members());
+                self.pipeline.refuse(gone.members(), gone.key().1);
             } else if past.is_unanswered {
                 log::unanswered(&past);
                 self.pipeline.give_up(gone.members());
@@ -216,6 +216,20 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
     pub fn note_tasks(&mut self, now: Now) {
         let available_bytes = self.pipeline.probe().map_or(0, |memory| memory.available_bytes);
         self.tasks.collect(Moment { now_ms: now.boot_ms, available_bytes });
+    }
+
+    /// The same without a look at what there is now.
+    pub(crate) fn restore(&mut self) -> usize {
+        self.shutdowns.resume(&mut self.actuator);
+        let reports = self.ledger.restore_all(&mut self.actuator);
+        log::held(&reports);
+        reports.len()
+    }
+
+    /// Leaves the victims under way to others: stopped ones go on, and nothing more is done to any.
+    pub fn stand_back(&mut self) {
+        self.shutdowns.resume(&mut self.actuator);
+        self.shutdowns = Shutdowns::new(self.pipeline.settings());
     }
 
     /// Reads how much memory is left.

@@ -185,11 +185,13 @@ impl Underway {
     /// Those that are excluded, never or protected by now stay out.
     ///
     /// Members that are excluded by now, because of a new guard or an `oom_score_adj` of -1000, are let off
-    /// and returned: no policy overrides an exclusion, and no signal that was sent before.
+    /// and returned: no policy overrides an exclusion, and no signal that was sent before. A zombie
+    /// stays a member: the kernel has taken it out of its cgroup, and thereby out of the scope.
     pub(crate) fn rescan(&mut self, snapshot: &Snapshot, ranking: &Ranking) -> Vec<ProcessId> {
         let processes = &snapshot.processes;
         let is_excluded = |member: &mut ProcessId| {
-            processes.row_of(*member).is_some_and(|row| processes.has(row, flags::EXCLUDED))
+            let is_excluded = |row| processes.has(row, flags::EXCLUDED) && !processes.has(row, flags::ZOMBIE);
+            processes.row_of(*member).is_some_and(is_excluded)
         };
         let let_off = self.members.extract_if(.., is_excluded).collect();
         let mut is_spared = vec![false; processes.len()];
@@ -246,4 +248,47 @@ fn memcg_of(victim: &Victim, snapshot: &Snapshot) -> Vec<u8> {
 
 fn signal_name(number: u8) -> String {
     signal::name(number).map_or_else(|| format!("signal {number}"), Into::into)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jettison_model::Addressees;
+
+    use super::*;
+
+    const SETTINGS: EscalateSettings =
+        EscalateSettings { grace_ms: 5_000, grace_max_ms: 60_000, critical_grace_ms: 500 };
+
+    /// A victim of one process, excluded since, and how many members are left of it.
+    fn members_left(bits: u32) -> usize {
+        let root = ProcessId { pid: 10, start_time: 7 };
+        let mut snapshot = Snapshot::default();
+        let table = &mut snapshot.processes;
+        (table.pids, table.start_times) = (Arc::new(vec![10]), Arc::new(vec![7]));
+        table.flags = Arc::new(vec![flags::EXCLUDED | bits]);
+        let victim = Victim {
+            unit: Unit::Process,
+            root,
+            addressees: Addressees::These(vec![root]),
+            comm: Vec::new(),
+            members: vec![root],
+            predicted_relief_bytes: 1 << 20,
+            shutdown: vec![Step::Signal { number: signal::SIGTERM, wait_ms: 5_000 }],
+            policy: String::new(),
+            reason: String::new(),
+            service: None,
+        };
+        let mut underway = Underway::new(victim, &SETTINGS, &snapshot);
+        let let_off = underway.rescan(&snapshot, &Ranking::default());
+        assert_eq!(let_off.len() + underway.members.len(), 1);
+        underway.members.len()
+    }
+
+    #[test]
+    fn what_is_excluded_by_now_is_let_off_but_not_a_zombie() {
+        assert_eq!(members_left(flags::OUT_OF_SCOPE), 0);
+        assert_eq!(members_left(flags::OUT_OF_SCOPE | flags::ZOMBIE), 1);
+    }
 }

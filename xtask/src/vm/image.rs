@@ -99,14 +99,14 @@ fn libraries(program: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// The libraries that a program names, at the same place in the image.
-pub(super) fn copy_libraries(program: &Path, tree: &Path) -> Result<()> {
+pub(crate) fn copy_libraries(program: &Path, tree: &Path) -> Result<()> {
     for library in libraries(program)? {
         copy(&library, &tree.join(library.strip_prefix("/")?))?;
     }
     Ok(())
 }
 
-pub(super) fn copy(from: &Path, to: &Path) -> Result<()> {
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
     if let Some(parent) = to.parent() {
         fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
     }

@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use jettison_act::HookCommand;
 use tracing::warn;
 
 use super::meant::Config;
 use super::reader::Problem;
 use super::sections;
-use crate::bounded::read_text;
+use crate::bounded::{Unread, read_text};
+use crate::trust::distrust_path;
 
 /// Where the configuration is looked for.
 pub(crate) const DEFAULT_PATH: &str = "/etc/jettison/jettison.toml";
@@ -17,22 +19,27 @@ const BYTES_MAX: u64 = 1 << 20;
 
 impl Config {
     /// Reads a file and the drop-ins in `policies.d` beside it. Without `path` the default place is read if
-    /// there is something, and the defaults hold if there is not.
+    /// there is something, and the defaults hold if there is not. With `is_wary` what others could have
+    /// written is a problem, as are such programs of hooks.
     ///
     /// # Errors
     /// All problems of all files.
-    pub(crate) fn read(path: Option<&Path>) -> Result<Self, Vec<Problem>> {
+    pub(crate) fn read(path: Option<&Path>, is_wary: bool) -> Result<Self, Vec<Problem>> {
         let file = path.unwrap_or(Path::new(DEFAULT_PATH));
-        let mut config = match read_text(file, BYTES_MAX) {
+        let mut config = match read_text(file, BYTES_MAX, is_wary) {
             Ok(text) => Self::parse(file, &text),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && path.is_none() => {
-                Ok(Self::default())
-            }
-            Err(error) => Err(vec![unreadable(file, &error)]),
+            Err(unread) if unread.is_absent() && path.is_none() => Ok(Self::default()),
+            Err(unread) => Err(vec![unreadable(file, &unread)]),
         };
+        if let Ok(read) = &config
+            && is_wary
+        {
+            let problems = read.distrusted_hooks(file);
+            config = if problems.is_empty() { config } else { Err(problems) };
+        }
         for drop_in in drop_ins(file) {
-            let read = read_text(&drop_in, BYTES_MAX)
-                .map_err(|error| vec![unreadable(&drop_in, &error)])
+            let read = read_text(&drop_in, BYTES_MAX, is_wary)
+                .map_err(|unread| vec![unreadable(&drop_in, &unread)])
                 .and_then(|text| sections::drop_in(&drop_in, &text));
             match (&mut config, read) {
                 (Ok(config), Ok(policy)) if config.policies.iter().any(|other| other.name == policy.name) => {
@@ -47,6 +54,16 @@ impl Config {
             }
         }
         config
+    }
+
+    /// Hooks run as root, so their programs are trusted as the configuration is.
+    fn distrusted_hooks(&self, file: &Path) -> Vec<Problem> {
+        let why = |(name, hook): (&String, &HookCommand)| {
+            let why = distrust_path(&hook.program)?;
+            let message = format!("hook {name} is not trusted: {why}");
+            Some(Problem { file: file.into(), line: 0, message })
+        };
+        self.live.hooks.iter().filter_map(why).collect()
     }
 
     /// Logs the warnings.
@@ -65,8 +82,8 @@ impl Config {
     }
 }
 
-fn unreadable(file: &Path, error: &std::io::Error) -> Problem {
-    Problem { file: file.into(), line: 0, message: format!("cannot be read: {error}") }
+fn unreadable(file: &Path, unread: &Unread) -> Problem {
+    Problem { file: file.into(), line: 0, message: unread.to_string() }
 }
 
 /// `policies.d/*.toml` beside the configuration, by name.

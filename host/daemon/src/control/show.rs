@@ -47,8 +47,18 @@ fn status(out: &mut impl Write, status: &Status) -> Result<()> {
     )?;
     let log = if status.has_kernel_log { "the kernel's log" } else { "no kernel log" };
     writeln!(out, "triggers  {} PSI, {} memcgs, {log}", status.psi_triggers, status.memcg_triggers)?;
+    if status.memcgs_left_out > 0 {
+        let count = status.memcgs_left_out;
+        writeln!(out, "memcgs    {count} without a process are left out, and read in turn")?;
+    }
     if status.kernel_kills > 0 {
         writeln!(out, "kernel    its OOM killer took {} processes since the start", status.kernel_kills)?;
+    }
+    match status.takeovers {
+        Some(0) => {}
+        Some(takeovers) => writeln!(out, "watchdog  acted {takeovers} times, because the loop hung")?,
+        None if status.mode == "dry-run" => {}
+        None => writeln!(out, "watchdog  none: nothing acts if the loop hangs")?,
     }
     if status.log_lines_lost > 0 {
         writeln!(out, "log       {} lines were lost: it is not read", status.log_lines_lost)?;

@@ -64,6 +64,9 @@ pub(crate) struct Status {
     pub(crate) tick_us: Quantiles,
     /// How late the loop's timer came at worst since the start.
     pub(crate) late_ms_max: u64,
+    /// How often the watchdog acted since the start, because the loop hung; null without a watchdog.
+    #[serde(default)]
+    pub(crate) takeovers: Option<u64>,
     /// Lines of the log that could not be written, since the start.
     #[serde(default)]
     pub(crate) log_lines_lost: u64,
@@ -78,6 +81,9 @@ pub(crate) struct Status {
     /// Memcgs that wake us when something happens in them.
     #[serde(default)]
     pub(crate) memcg_triggers: usize,
+    /// Memcgs without a process that the last look left out, because there are very many.
+    #[serde(default)]
+    pub(crate) memcgs_left_out: usize,
     /// Whether the kernel's log tells which processes its OOM killer takes.
     #[serde(default)]
     pub(crate) has_kernel_log: bool,

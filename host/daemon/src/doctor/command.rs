@@ -3,12 +3,16 @@
 use jettison_sense::{Root, Survey};
 
 use super::report::Report;
+use super::service;
 use crate::cli;
 use crate::failure::Failure;
 
 pub(crate) fn doctor(args: &cli::Doctor) -> Result<(), Failure> {
     let root = args.root.as_ref().map_or_else(Root::live, |directory| Root::below(directory));
-    let report = Report::of(&Survey::of(&root));
+    let mut report = Report::of(&Survey::of(&root));
+    if root.is_live() {
+        report.add([service::trust(args.config.as_deref())]);
+    }
     let mut out = std::io::stdout().lock();
     let written = if args.json { report.write_json(&mut out) } else { report.write_text(&mut out) };
     match written {

@@ -5,5 +5,6 @@ mod checks;
 mod command;
 mod kernel;
 mod report;
+mod service;
 
 pub(crate) use command::doctor;

@@ -43,6 +43,10 @@ impl Report {
         Self { checks: checks.map(|check| check(survey)).chain(checks::files(survey)).collect() }
     }
 
+    pub(super) fn add(&mut self, checks: impl IntoIterator<Item = Check>) {
+        self.checks.extend(checks);
+    }
+
     /// The names of what enforcing cannot do without.
     pub(super) fn blocking(&self) -> Vec<&'static str> {
         let blocking = self.checks.iter().filter(|check| check.status == Status::Blocking);

@@ -18,7 +18,7 @@ use crate::snapshot;
 use crate::users::Users;
 
 pub(crate) fn explain(args: &cli::Explain) -> Result<(), Failure> {
-    let config = Config::read(args.config.as_deref()).map_err(Failure::Config)?;
+    let config = Config::read(args.config.as_deref(), false).map_err(Failure::Config)?;
     let explained = match &args.snapshot {
         Some(file) => of_file(file, args, config),
         None => of_machine(args, config),
@@ -77,7 +77,8 @@ fn policies(args: &cli::Explain, config: Config) -> (Policies, Live) {
     };
     let hooks: Vec<String> = config.live.hooks.keys().cloned().collect();
     let program = Root::live().proc.join("self/exe");
-    (Policies::for_a_look(configs, config.fixed.limits, hooks, program, args.cache.as_deref()), config.live)
+    let cache = args.cache.as_deref();
+    (Policies::for_a_look(configs, config.fixed.limits, hooks, program, cache, false), config.live)
 }
 
 fn explained<S>(

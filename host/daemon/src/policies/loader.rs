@@ -1,6 +1,5 @@
 //! From a configured source to a policy that can be consulted.
 
-use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,8 +7,7 @@ use jettison_model::limits::MODULE_BYTES_MAX;
 use jettison_model::{Cause, Fault, Snapshot, column};
 use jettison_policy::{Compiled, Compiler, Engine, Limits, Policy};
 
-use super::trust::distrust;
-use crate::bounded;
+use crate::bounded::{self, Unread};
 use crate::config::{Grants, PolicyConfig, Source};
 
 /// Loads policies. Cloning shares the engine that runs them.
@@ -32,13 +30,20 @@ impl Loader {
 
     /// Loads one.
     pub(crate) fn load(&self, config: &PolicyConfig) -> Result<Policy, Fault> {
-        self.ready(config, &self.compiled(config)?)
+        let module = self.module(&config.source)?;
+        self.ready(config, &self.compiler.compile(&module)?)
     }
 
-    /// Loads one that is to replace another: first on an engine of its own, where it is consulted on a
-    /// made-up snapshot and on `live`, so that whatever it does there disturbs no tick.
-    pub(crate) fn load_on_trial(&self, config: &PolicyConfig, live: &Snapshot) -> Result<Policy, Fault> {
-        let compiled = self.compiled(config)?;
+    /// Loads one that is to replace another, from its module as it was read: first on an engine of its own,
+    /// where it is consulted on a made-up snapshot and on `live`, so that whatever it does there disturbs no
+    /// tick.
+    pub(crate) fn load_on_trial(
+        &self,
+        config: &PolicyConfig,
+        module: &[u8],
+        live: &Snapshot,
+    ) -> Result<Policy, Fault> {
+        let compiled = self.compiler.compile(module)?;
         let aside = Self { engine: Engine::new(self.limits), ..self.clone() };
         let candidate = aside.ready(config, &compiled)?;
         for snapshot in [&canned(), live] {
@@ -58,7 +63,7 @@ impl Loader {
         self.compiler.cache_problem()
     }
 
-    /// The module's file, as it is now.
+    /// The module's file, as it is now: opened, trusted and read once, so that it is one file throughout.
     pub(crate) fn module(&self, source: &Source) -> Result<Vec<u8>, Fault> {
         match source {
             Source::Builtin(name) => match jettison_policy::builtin(name) {
@@ -73,21 +78,11 @@ impl Loader {
     }
 
     fn file(&self, path: &Path) -> Result<Vec<u8>, Fault> {
-        let unread = |error: Error| missing(error.to_string());
-        let module = bounded::read(path, MODULE_BYTES_MAX).map_err(|error| match error.kind() {
-            ErrorKind::FileTooLarge => Fault::Compile { detail: error.to_string() },
-            _ => unread(error),
-        })?;
-        if self.is_wary
-            && let Some(why) = distrust(path).map_err(unread)?
-        {
-            return Err(Fault::Distrusted { why });
-        }
-        Ok(module)
-    }
-
-    fn compiled(&self, config: &PolicyConfig) -> Result<Compiled, Fault> {
-        self.compiler.compile(&self.module(&config.source)?)
+        bounded::read(path, MODULE_BYTES_MAX, self.is_wary).map_err(|unread| match unread {
+            Unread::TooLarge(detail) => Fault::Compile { detail },
+            Unread::Failed(error) => missing(error.to_string()),
+            Unread::Distrusted(why) => Fault::Distrusted { why },
+        })
     }
 
     fn ready(&self, config: &PolicyConfig, compiled: &Compiled) -> Result<Policy, Fault> {

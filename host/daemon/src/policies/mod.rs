@@ -7,7 +7,6 @@
 
 mod loader;
 mod stats;
-mod trust;
 
 use std::path::{Path, PathBuf};
 
@@ -87,15 +86,16 @@ impl Policies {
         Self { loader, loaded, quarantine_faults: u32::MAX }
     }
 
-    /// For commands that answer once. Their caller has named the modules, or root's configuration has.
+    /// For commands that answer once. With `is_wary` they refuse what `run` would.
     pub(crate) fn for_a_look(
         configs: Vec<PolicyConfig>,
         limits: Limits,
         hooks: Vec<String>,
         program: PathBuf,
         cache: Option<&Path>,
+        is_wary: bool,
     ) -> Self {
-        let loader = Loader::new(program, limits, hooks, false);
+        let loader = Loader::new(program, limits, hooks, is_wary);
         Self::load(
             configs,
             match cache {

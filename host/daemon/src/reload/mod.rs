@@ -16,6 +16,7 @@ use jettison_policy::{Policy, digest};
 use crate::config::{Config, PolicyConfig, Problem};
 use crate::control::QuarantinedModule;
 use crate::policies::{Loaded, Loader, Policies};
+use crate::trust::is_root;
 
 pub(crate) use sources::{Prints, Sources};
 pub(crate) use watch::Watcher;
@@ -102,7 +103,7 @@ impl Job {
     /// changed for the better is no reason to refuse the rest.
     pub(crate) fn run(mut self) -> Prepared {
         let told = |problems: Vec<Problem>| Refusal::of(problems.iter().map(ToString::to_string).collect());
-        let mut config = Config::read(self.config_path.as_deref()).map_err(told)?;
+        let mut config = Config::read(self.config_path.as_deref(), is_root()).map_err(told)?;
         config.warn();
         let hooks: Vec<String> = config.live.hooks.keys().cloned().collect();
         self.loader.hooks.clone_from(&hooks);
@@ -122,19 +123,20 @@ impl Job {
         let is_same = |running: &Running| self.loader.hooks == self.hooks_before && running.is_same(&config);
         let same = running.filter(|running| is_same(running));
         let failed = |fault| format!("policy {}: {}: {fault}", config.name, config.source);
-        if let Some(digest_before) = same.and_then(|running| running.digest.as_ref()) {
-            let module = self.loader.module(&config.source).map_err(failed)?;
-            if digest(&module) == *digest_before {
-                return Ok(Next::Keep(config));
-            }
+        let was_faulted = same.is_some_and(|running| !running.is_good);
+        let module = match self.loader.module(&config.source) {
+            Ok(module) => module,
+            Err(_) if was_faulted => return Ok(Next::Keep(config)),
+            Err(fault) => return Err(failed(fault)),
+        };
+        if same.is_some_and(|running| running.digest.as_ref() == Some(&digest(&module))) {
+            return Ok(Next::Keep(config));
         }
-        match self.loader.load_on_trial(&config, &self.live) {
+        match self.loader.load_on_trial(&config, &module, &self.live) {
             Ok(policy) => Ok(Next::New(config, Box::new(policy))),
-            Err(_) if same.is_some_and(|running| !running.is_good) => Ok(Next::Keep(config)),
+            Err(_) if was_faulted => Ok(Next::Keep(config)),
             Err(fault) => {
-                if has_misbehaved(&fault)
-                    && let Ok(module) = self.loader.module(&config.source)
-                {
+                if has_misbehaved(&fault) {
                     let (policy, digest) = (config.name.clone(), digest(&module));
                     quarantined.push(QuarantinedModule { policy, digest, why: fault.to_string() });
                 }

@@ -3,6 +3,7 @@
 use jettison_model::Fault;
 
 use super::daemon::{Daemon, mode};
+use super::watchdog::Watchdog;
 use crate::control::{Answer, Ask, Asked, Held, History, Past, PolicyStatus, Status, Why};
 use crate::explain;
 use crate::policies::Loaded;
@@ -44,6 +45,7 @@ impl Daemon<'_> {
             ticks: ticker.ticks(),
             tick_us: ticker.tick_us().quantiles().into(),
             late_ms_max: self.late_ms_max,
+            takeovers: self.watchdog.as_ref().map(Watchdog::takeovers),
             log_lines_lost: self.log.lines_lost(),
             cause: ticker.pipeline().snapshot().request.cause.as_str().into(),
             memory_total_bytes: total,
@@ -53,6 +55,7 @@ impl Daemon<'_> {
             critical_bytes: thresholds.critical.of(total),
             psi_triggers: self.triggers.psi_triggers(),
             memcg_triggers: self.triggers.memcgs(),
+            memcgs_left_out: ticker.pipeline().sensor().memcgs_left_out(),
             has_kernel_log: self.triggers.has_kernel_log(),
             kernel_kills: ticker.kernel_kills(),
             policies: ticker.pipeline().policies().loaded.iter().map(|loaded| self.policy(loaded)).collect(),

@@ -6,9 +6,9 @@ use jettison_act::LiveKernel;
 use jettison_model::text::Escaped;
 use jettison_model::{Cause, ProcessId};
 use jettison_sense::Sensor;
-use jettison_tick::Ticker;
 use jettison_tick::clock::Clock;
-use tracing::{info, warn};
+use jettison_tick::{Broken, Ticker};
+use tracing::{error, info, warn};
 
 use super::events::{Event, Events, Watch};
 use super::log::Log;
@@ -16,11 +16,16 @@ use super::manager::{Manager, Status};
 use super::reloading::Reloading;
 use super::triggers::Triggers;
 use super::usual::UsualFile;
+use super::watchdog::Watchdog;
+use crate::failure::Failure;
 use crate::layout::bytes;
 use crate::policies::Policies;
 
 /// Pidfds awaited for each victim. The exits of other members are found by the next tick.
 const WATCHES_PER_VICTIM: usize = 16;
+
+/// Putting values back is no stall.
+const FAREWELL_MS: u64 = 60_000;
 
 type LiveTicker = Ticker<Sensor, Policies, LiveKernel>;
 
@@ -34,8 +39,12 @@ pub(super) struct Daemon<'l> {
     pub(super) started_at_ms: u64,
     /// How late the loop's timer came at worst: the host stalled, or the loop was blocked.
     pub(super) late_ms_max: u64,
+    /// At the last tick.
+    memcgs_left_out: usize,
     pub(super) triggers: Triggers,
     usual: UsualFile,
+    /// Acts while the loop hangs. None in a dry run.
+    pub(super) watchdog: Option<Watchdog>,
     pub(super) log: &'l Log,
     /// Members of victims whose exit wakes the loop.
     watches: BTreeMap<ProcessId, Watch>,
@@ -47,6 +56,7 @@ impl<'l> Daemon<'l> {
         events: Events,
         reloading: Reloading,
         usual: UsualFile,
+        watchdog: Option<Watchdog>,
         log: &'l Log,
     ) -> Self {
         let own_pid = ticker.pipeline().settings().own_pid;
@@ -63,15 +73,20 @@ impl<'l> Daemon<'l> {
             manager: Manager::of_environment(own_pid),
             started_at_ms: Clock.now().wall_ms,
             late_ms_max: 0,
+            memcgs_left_out: 0,
             triggers,
             usual,
+            watchdog,
             log,
             watches: BTreeMap::new(),
         }
     }
 
     /// Runs until SIGTERM or SIGINT. Then every held value is put back.
-    pub(super) async fn run(mut self) {
+    ///
+    /// # Errors
+    /// A tick that has panicked; the values are put back then, too.
+    pub(super) async fn run(mut self) -> Result<(), Failure> {
         self.announce();
         self.ticker.scan(Clock.now());
         self.watch_memcgs();
@@ -80,7 +95,9 @@ impl<'l> Daemon<'l> {
             let asked_at_ms = Clock.now().boot_ms;
             self.manager.beat(asked_at_ms);
             let wait_ms = self.ticker.wait_ms(asked_at_ms).min(self.manager.wait_ms(asked_at_ms));
+            self.expect_within(wait_ms);
             let event = self.events.next(wait_ms).await;
+            self.expect_within(0);
             let now_ms = Clock.now().boot_ms;
             match event {
                 Event::Stop => break,
@@ -98,17 +115,26 @@ impl<'l> Daemon<'l> {
                 Event::Memcg | Event::Exited => {}
             }
             if self.ticker.is_tick_due(Clock.now().boot_ms) {
-                self.ticker.tick(Clock.now());
+                self.ticker.tick_or_finish(Clock.now()).map_err(|broken| broke(&broken))?;
                 self.watch_victims();
                 self.watch_memcgs();
                 self.store_usual_if_due(Clock.now().boot_ms);
             }
             self.tell_manager();
         }
+        self.expect_within(FAREWELL_MS);
         self.manager.stopping();
         self.store_usual(Clock.now().boot_ms);
         let restored = self.ticker.finish(Clock.now());
         info!(restored, "stopped");
+        Ok(())
+    }
+
+    /// The loop will be heard of again within this time.
+    fn expect_within(&self, ms: u64) {
+        if let Some(watchdog) = &self.watchdog {
+            watchdog.expect_within(ms);
+        }
     }
 
     fn tell_manager(&mut self) {
@@ -150,6 +176,11 @@ impl<'l> Daemon<'l> {
     }
 
     fn watch_memcgs(&mut self) {
+        let left_out = self.ticker.pipeline().sensor().memcgs_left_out();
+        if (left_out > 0) != (self.memcgs_left_out > 0) {
+            info!(left_out, "memcgs without a process that are left out, because there are very many");
+        }
+        self.memcgs_left_out = left_out;
         let pipeline = self.ticker.pipeline();
         self.triggers.arm_again(pipeline.sensor(), &self.events);
         self.triggers.watch_limits(pipeline.sensor(), &pipeline.settings().thresholds, &self.events);
@@ -165,6 +196,16 @@ impl<'l> Daemon<'l> {
             "jettison is watching"
         );
     }
+}
+
+/// The service manager starts the daemon again.
+fn broke(Broken { what, restored }: &Broken) -> Failure {
+    let values = match restored {
+        Some(count) => format!("{count} oom_score_adj values are put back"),
+        None => "the next daemon puts oom_score_adj values back".into(),
+    };
+    error!(what, "a tick panicked, which is a defect of jettison: it ends");
+    Failure::Failed(format!("a tick panicked, which is a defect of jettison: {what}; {values}"))
 }
 
 pub(super) fn mode(ticker: &LiveTicker) -> &'static str {

@@ -11,5 +11,6 @@ mod start;
 mod swap;
 mod triggers;
 mod usual;
+mod watchdog;
 
 pub(crate) use start::run;

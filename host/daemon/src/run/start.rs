@@ -3,11 +3,12 @@
 use std::fs::File;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
+use std::process::Command;
 
 use jettison_act::{Actuator, Ledger, LiveHelpers, LiveKernel, ManagerAddress, Places, Recovered};
 use jettison_sense::{Root, Sensor};
-use jettison_tick::Ticker;
 use jettison_tick::clock::Clock;
+use jettison_tick::{Live, Ticker};
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use tracing::{info, warn};
@@ -18,16 +19,18 @@ use super::log::Log;
 use super::protect::{protect_ourselves, raise_limit_of_files};
 use super::reloading::{AtStart, Reloading};
 use super::usual::UsualFile;
+use super::watchdog::Watchdog;
 use crate::cli;
-use crate::config::{Config, Mode, Overrides, Own};
+use crate::config::{Config, Fixed, Mode, Overrides, Own};
 use crate::control;
 use crate::failure::Failure;
 use crate::policies::{Loader, Policies};
 use crate::reload::Watcher;
+use crate::trust::is_root;
 
 pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
     let log = Log::start().map_err(|error| Failure::Failed(format!("the log cannot be started: {error}")))?;
-    let mut config = Config::read(args.config.as_deref()).map_err(Failure::Config)?;
+    let mut config = Config::read(args.config.as_deref(), is_root()).map_err(Failure::Config)?;
     config.warn();
     let overrides = Overrides { is_dry: args.dry_run, scope: args.scope.clone() };
     let fixed = config.fixed.overridden(&overrides);
@@ -63,7 +66,12 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
         protect_ourselves(&root.proc);
     }
     let live = fixed.applied_to(config.live, own);
-    let actuator = Actuator::new(kernel, own.pid, is_dry);
+    let watchdog = watchdog(root.clone(), &fixed, &live);
+    let mut actuator = Actuator::new(kernel, own.pid, is_dry);
+    let mut waits = Command::new(root.proc.join("self/exe"));
+    if let Err(error) = actuator.drill(waits.arg("compile-module")) {
+        warn!(%error, "the drill on a process of our own failed: what it touches may have to be loaded in the crisis");
+    }
     block_on(async {
         let events =
             Events::new().map_err(|error| Failure::Failed(format!("signals cannot be awaited: {error}")))?;
@@ -78,12 +86,19 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
         let usual = UsualFile::new(keep_dir, Clock.now().boot_ms);
         let mut ticker = Ticker::new(sensor, policies, ledger, actuator, Box::new(helpers), live, is_dry);
         ticker.set_usual(usual.read());
-        Daemon::new(ticker, events, reloading, usual, &log).run().await;
+        let ended = Daemon::new(ticker, events, reloading, usual, watchdog, &log).run().await;
         // If it cannot be removed, the next daemon removes it.
         std::fs::remove_file(&socket).ok();
-        Ok(())
+        ended
     })
     .map_err(|error| Failure::Failed(format!("the event loop cannot be started: {error}")))?
+}
+
+/// What acts while the loop hangs. In a dry run nothing does.
+fn watchdog(root: Root, fixed: &Fixed, live: &Live) -> Option<Watchdog> {
+    let started =
+        (fixed.mode == Mode::Enforce).then(|| Watchdog::start(root, fixed.scope.as_deref(), live))?;
+    started.map_err(|error| warn!(%error, "there is no watchdog: nothing acts while the loop hangs")).ok()
 }
 
 /// Where units are stopped.

@@ -85,7 +85,11 @@ impl Daemon<'_> {
         let needs_restart = fixed.changes(&config.fixed.overridden(overrides));
         let settings = self.ticker.pipeline().settings();
         let own = Own { pid: settings.own_pid, signals_only_uid: settings.signals_only_uid };
-        self.ticker.configure(fixed.applied_to(config.live, own));
+        let live = fixed.applied_to(config.live, own);
+        if let Some(watchdog) = &self.watchdog {
+            watchdog.configure(&live);
+        }
+        self.ticker.configure(live);
         let running = self.ticker.policies_mut();
         running.quarantine_faults = config.quarantine_faults;
         running.swap(policies, hooks, Clock.now().wall_ms);

@@ -29,6 +29,15 @@ impl Listing {
         directory: BorrowedFd<'_>,
         mut each: impl FnMut(&CStr, FileType),
     ) -> Result<(), Errno> {
+        self.with_inodes(directory, |name, file_type, _| each(name, file_type))
+    }
+
+    /// The same with the inodes of the entries.
+    pub(crate) fn with_inodes(
+        &mut self,
+        directory: BorrowedFd<'_>,
+        mut each: impl FnMut(&CStr, FileType, u64),
+    ) -> Result<(), Errno> {
         call(|| seek(directory, SeekFrom::Start(0)))?;
         let mut entries = RawDir::new(directory, self.memory.spare_capacity_mut());
         loop {
@@ -40,7 +49,7 @@ impl Listing {
             }
             match entries.next() {
                 Some(Ok(entry)) if !matches!(entry.file_name().to_bytes(), b"." | b"..") => {
-                    each(entry.file_name(), entry.file_type());
+                    each(entry.file_name(), entry.file_type(), entry.ino());
                 }
                 Some(Ok(_) | Err(Errno::INTR)) => {}
                 Some(Err(errno)) => return Err(errno),

@@ -15,12 +15,17 @@ use crate::io::error::Faults;
 use crate::io::file::{Buffer, call, is_gone, open_directory};
 use crate::io::listing::Listing;
 use crate::memcg::hierarchy::Hierarchy;
+use crate::memcg::leaves::Leaves;
 use crate::memcg::members::Members;
 use crate::memcg::owners::Owners;
 use crate::memcg::paths::{MemcgPaths, Paths, parent};
 use crate::memcg::row::{MemcgFiles, MemcgFill};
 use crate::memcg::trends::MemcgTrends;
+use crate::parse::cgroup::is_within;
 use crate::parse::version::Version;
+
+/// Links of a directory without subdirectories. A file system that does not count them has 1.
+const LINKS_OF_A_LEAF: u64 = 2;
 
 /// What outlives a scan.
 #[derive(Debug)]
@@ -32,6 +37,7 @@ pub(crate) struct MemcgWalk {
     domain: CString,
     listing: Listing,
     found: Paths,
+    leaves: Leaves,
     members: Members,
     trends: MemcgTrends,
     owners: Owners,
@@ -47,6 +53,7 @@ impl MemcgWalk {
             domain,
             listing: Listing::new(),
             found: Paths::default(),
+            leaves: Leaves::default(),
             members: Members::default(),
             trends: MemcgTrends::default(),
             owners: Owners::default(),
@@ -56,6 +63,25 @@ impl MemcgWalk {
     /// Which memcg each process is in, as far as the last walk read the lists.
     pub(crate) fn members(&self) -> &Members {
         &self.members
+    }
+
+    /// How many memcgs without a process the last walk left out.
+    pub(crate) fn left_out(&self) -> usize {
+        self.leaves.left_out()
+    }
+
+    /// A process lives in this memcg, so that the next walk reads it and all above it, if it is left out.
+    pub(crate) fn want(&mut self, path: &[u8]) {
+        let ends = path.iter().enumerate().skip(1).filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+        for end in ends.chain([path.len()]) {
+            let relative =
+                path.get(1..end).and_then(|below| CString::new(below).ok()).filter(|below| !below.is_empty());
+            let Some(relative) = relative else { continue };
+            // One that is gone has nothing to read.
+            if let Ok(stat) = call(|| statat(&self.directory, &relative, AtFlags::empty())) {
+                self.leaves.want(stat.st_ino);
+            }
+        }
     }
 
     /// Fills the table. `now_ms` is of the boot clock. The lists of members are read if there are fewer
@@ -74,7 +100,9 @@ impl MemcgWalk {
         // A domain that has been removed has no owner.
         let owner = call(|| statat(&self.directory, &self.domain, AtFlags::empty()));
         let owner = owner.ok().map(|stat| stat.st_uid);
-        let reads_members = self.found.ranges.len() < known;
+        let memcgs = self.found.ranges.len();
+        // Where leaves are many, the lists tell which are empty.
+        let (are_listed, are_many) = (memcgs < known, self.leaves.are_many(memcgs));
         let mut fill = MemcgFill::of(into);
         for place in &self.found.ranges {
             let path = self.found.path(place);
@@ -89,11 +117,15 @@ impl MemcgWalk {
                         honours_xattrs: stat.st_uid == 0 || Some(stat.st_uid) == owner,
                     };
                     // A list that cannot be read is no fault: its processes have a `cgroup` file each.
-                    if reads_members
+                    let mut is_empty = false;
+                    let is_leaf = stat.st_nlink == LINKS_OF_A_LEAF;
+                    if (are_listed || are_many && is_leaf)
                         && let Ok(list) = files.buffer.read_list(files.directory, c"cgroup.procs")
                     {
+                        is_empty = is_leaf && list.is_empty();
                         self.members.add(fill.len(), list);
                     }
+                    self.leaves.note(stat.st_ino, is_empty);
                     let row = files.row(self.version);
                     fill.push(path, &row, self.trends.rates(stat.st_ino, row.found()));
                 }
@@ -104,6 +136,7 @@ impl MemcgWalk {
                 }
             }
         }
+        self.leaves.end();
         self.members.sort();
         self.trends.end();
         self.owners.fill(into);
@@ -119,6 +152,7 @@ impl MemcgWalk {
 
     /// Finds all directories, then puts them in order: `/a-b` comes between `/a` and `/a/c`.
     fn list(&mut self, faults: &mut Faults) {
+        self.leaves.begin();
         self.found.clear();
         self.found.push(None, b"");
         let mut next = 0;
@@ -142,16 +176,22 @@ impl MemcgWalk {
     /// A directory without subdirectories has two links, and stat(2) costs a fraction of a listing. Most
     /// memcgs have none.
     fn list_below(&mut self, place: &Range<usize>) -> Result<(), Errno> {
-        const LINKS_OF_A_LEAF: u64 = 2;
         let at = self.directory.as_fd();
         let path = self.found.c_path(place);
         if call(|| statat(at, path, AtFlags::empty()))?.st_nlink == LINKS_OF_A_LEAF {
             return Ok(());
         }
         let directory = open_directory(at, path)?;
-        let found = &mut self.found;
-        self.listing.of(directory.as_fd(), |name, file_type| {
-            if found.ranges.len() < MEMCGS_MAX && is_directory(directory.as_fd(), name, file_type) {
+        let (found, leaves) = (&mut self.found, &mut self.leaves);
+        let is_in_domain = self.domain.as_c_str() != c"." && {
+            let domain = [b"/", self.domain.to_bytes()].concat();
+            is_within(found.path(place), &domain)
+        };
+        self.listing.with_inodes(directory.as_fd(), |name, file_type, inode| {
+            if found.ranges.len() < MEMCGS_MAX
+                && is_directory(directory.as_fd(), name, file_type)
+                && leaves.is_due(inode, is_in_domain)
+            {
                 found.push(Some(place), name.to_bytes());
             }
         })

@@ -10,6 +10,8 @@ use std::fs::read_link;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use jettison_model::column::NONE_U32;
+use jettison_model::snapshot::flags;
 use rustix::fs::{PROC_SUPER_MAGIC, fstatfs};
 use rustix::process::{Resource, getrlimit};
 
@@ -54,6 +56,19 @@ impl KnownProcesses {
         let most =
             if is_procfs && has_our_pids { usize::try_from(files / 2).unwrap_or(usize::MAX) } else { 0 };
         Self { most, last: Vec::new(), next: Vec::new(), open: 0, cursor: 0 }
+    }
+
+    /// None is kept from now on.
+    pub(crate) fn keep_none(&mut self) {
+        self.most = 0;
+    }
+
+    /// Whether a process was not in the last scan, or was in no known memcg. Kernel threads are in none.
+    pub(crate) fn is_stray(&self, pid: u32) -> bool {
+        let pid_of = |slot: &Option<KnownProcess>| slot.as_ref().map_or(0, |found| found.row.id.pid);
+        let at = self.last.binary_search_by_key(&pid, pid_of).ok();
+        let row = at.and_then(|at| self.last.get(at)?.as_ref()).map(|found| &found.row);
+        row.is_none_or(|row| row.memcg == NONE_U32 && row.flags & flags::KERNEL_THREAD == 0)
     }
 
     /// How many there were in the last scan.

@@ -32,7 +32,7 @@ impl Place {
         let Some(path) = terms.hierarchy.and_then(|hierarchy| hierarchy.below_mount(path)) else {
             return Ok(Self::unknown(terms));
         };
-        let is_in_scope = terms.scope.is_none_or(|scope| is_within(path, scope));
-        Ok(Self { memcg: terms.memcgs.row_of(path), is_in_scope })
+        let is_in_scope = terms.scope.is_none_or(|scope| is_within(&path, scope));
+        Ok(Self { memcg: terms.memcgs.row_of(&path), is_in_scope })
     }
 }

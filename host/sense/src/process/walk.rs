@@ -100,6 +100,11 @@ impl ProcessWalk {
         self.known.len()
     }
 
+    /// Forgets processes from one scan to the next.
+    pub(crate) fn keep_no_files(&mut self) {
+        self.known.keep_none();
+    }
+
     /// Whether unread rows can be kept: where an open file identifies a process, and pids are of our
     /// namespace.
     pub(crate) fn can_focus(&self) -> bool {
@@ -248,8 +253,21 @@ impl ProcessWalk {
                 let name = NameBelow::of(pid, c"cgroup");
                 let text = buffer.read_file(self.directory.as_fd(), name.as_c_str());
                 let path = text.ok().and_then(|text| memcg_path(text, hierarchy.version));
-                path.and_then(|path| hierarchy.below_mount(path)).is_some_and(is_home)
+                path.and_then(|path| hierarchy.below_mount(path)).is_some_and(|path| is_home(&path))
             })
+    }
+
+    /// Calls `each` with the memcg of every listed process that is new, or that had no row of a memcg in the
+    /// last scan, as its own `cgroup` has it.
+    pub(crate) fn strays(&self, buffer: &mut Buffer, hierarchy: &Hierarchy, mut each: impl FnMut(&[u8])) {
+        for &pid in self.pids.iter().filter(|pid| self.known.is_stray(**pid)) {
+            let name = NameBelow::of(pid, c"cgroup");
+            let text = buffer.read_file(self.directory.as_fd(), name.as_c_str());
+            let path = text.ok().and_then(|text| memcg_path(text, hierarchy.version));
+            if let Some(path) = path.and_then(|path| hierarchy.below_mount(path)) {
+                each(&path);
+            }
+        }
     }
 
     /// Lists the pids. Where the kernel refuses that, for want of memory for instance, those of the last list

@@ -112,6 +112,9 @@ impl Checks {
             Cause::MemcgLimit => machine.sensed_left_bytes * 100 <= LIMIT_BYTES * 3,
             _ => request.cause == Cause::Critical,
         };
+        // One that had no signal counts for neither.
+        let is_refused = |at: u64| ticker.history().any(|past| past.is_refused && past.at_ms == at);
+        self.named_at_ms.retain(|&at| !is_refused(at));
         if !is_critical {
             let since = |&at: &u64| now_ms - at;
             let is_cool =

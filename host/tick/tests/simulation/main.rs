@@ -9,6 +9,7 @@
 //! Every episode has a seed of its own, printed when it fails; `JETTISON_SEED=N` runs that one alone, and
 //! `JETTISON_EPISODES=N` more or fewer of them.
 
+mod broken;
 mod calls;
 mod checks;
 mod dice;

@@ -93,12 +93,18 @@ fn a_victim_that_may_not_be_signalled_is_given_up_at_once_and_the_next_one_goes(
         machine.add(11, 1, b"worker", 250 * MIB);
         lock(machine.add(12, 1, b"locked", 380 * MIB));
     });
-    course.run(500);
+    course.run(50);
     let [refused] = &course.past()[..] else { panic!("{:?}", course.past()) };
     assert_eq!((refused.pid, refused.took_ms), (10, 0));
     assert!(refused.is_refused && !refused.was_killed, "{refused:?}");
     assert_eq!(refused.steps, ["SIGTERM failed"]);
-    assert!(course.ticker.underway().is_empty());
+    assert!(course.ticker.underway().iter().all(|victim| victim.key().0.pid == 11));
+    course.run(500);
+    assert_eq!(
+        course.signals_to(11),
+        [What::Signal(SIGTERM)],
+        "it has cost no time: no signal, no cool-down"
+    );
     course.run(120_000);
     assert_eq!(course.pids(), [10, 11], "the next plan takes the next one");
     assert!(!course.past()[1].is_refused);
