@@ -40,7 +40,12 @@ pub(crate) fn run(target_dir: &Path) -> Result<()> {
         cargo(&["bench", "--package", package, "--bench", bench])?;
     }
     if rustix::process::geteuid().is_root() {
-        let root_benches = [("jettison-act", "mrelease"), ("jettison-sense", "scan"), ("jettison", "armed")];
+        let root_benches = [
+            ("jettison-act", "mrelease"),
+            ("jettison-sense", "scan"),
+            ("jettison", "armed"),
+            ("jettison", "journal"),
+        ];
         for (package, bench) in root_benches {
             cargo(&["bench", "--package", package, "--bench", bench])?;
         }
