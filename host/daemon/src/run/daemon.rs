@@ -16,13 +16,15 @@ use super::manager::{Manager, Status};
 use super::reloading::Reloading;
 use super::triggers::Triggers;
 use super::usual::UsualFile;
+use crate::journal::Recorder;
 use crate::layout::bytes;
+use crate::metrics::{Metrics, Textfile};
 use crate::policies::Policies;
 
 /// Pidfds awaited for each victim. The exits of other members are found by the next tick.
 const WATCHES_PER_VICTIM: usize = 16;
 
-type LiveTicker = Ticker<Sensor, Policies, LiveKernel>;
+pub(super) type LiveTicker = Ticker<Sensor, Policies, LiveKernel>;
 
 /// The daemon between two events.
 pub(super) struct Daemon<'l> {
@@ -36,6 +38,9 @@ pub(super) struct Daemon<'l> {
     pub(super) late_ms_max: u64,
     pub(super) triggers: Triggers,
     usual: UsualFile,
+    pub(super) recorder: Recorder,
+    pub(super) metrics: Metrics,
+    pub(super) textfile: Option<Textfile>,
     pub(super) log: &'l Log,
     /// Members of victims whose exit wakes the loop.
     watches: BTreeMap<ProcessId, Watch>,
@@ -47,6 +52,7 @@ impl<'l> Daemon<'l> {
         events: Events,
         reloading: Reloading,
         usual: UsualFile,
+        recorder: Recorder,
         log: &'l Log,
     ) -> Self {
         let own_pid = ticker.pipeline().settings().own_pid;
@@ -56,6 +62,7 @@ impl<'l> Daemon<'l> {
             ticker.task_ended(),
             &events,
         );
+        let textfile = Textfile::of(reloading.at_start.fixed.evidence.metrics_textfile.clone());
         Self {
             ticker,
             events,
@@ -65,6 +72,9 @@ impl<'l> Daemon<'l> {
             late_ms_max: 0,
             triggers,
             usual,
+            recorder,
+            metrics: Metrics::default(),
+            textfile,
             log,
             watches: BTreeMap::new(),
         }
@@ -73,6 +83,7 @@ impl<'l> Daemon<'l> {
     /// Runs until SIGTERM or SIGINT. Then every held value is put back.
     pub(super) async fn run(mut self) {
         self.announce();
+        self.record_setup();
         self.ticker.scan(Clock.now());
         self.watch_memcgs();
         self.manager.ready(standing(&self.ticker), Clock.now().boot_ms);
@@ -98,10 +109,13 @@ impl<'l> Daemon<'l> {
             }
             if self.ticker.is_tick_due(Clock.now().boot_ms) {
                 self.ticker.tick(Clock.now());
+                self.record_tick();
                 self.watch_victims();
                 self.watch_memcgs();
                 self.store_usual_if_due(Clock.now().boot_ms);
             }
+            self.record_ends();
+            self.write_metrics();
             self.tell_manager();
         }
         self.manager.stopping();

@@ -12,16 +12,17 @@ use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use tracing::{info, warn};
 
-use super::daemon::Daemon;
+use super::daemon::{Daemon, LiveTicker};
 use super::events::{Events, block_on};
 use super::log::Log;
 use super::protect::{protect_ourselves, raise_limit_of_files};
 use super::reloading::{AtStart, Reloading};
 use super::usual::UsualFile;
 use crate::cli;
-use crate::config::{Config, Mode, Overrides, Own};
+use crate::config::{Config, Evidence, Mode, Overrides, Own};
 use crate::control;
 use crate::failure::Failure;
+use crate::journal::Recorder;
 use crate::policies::{Loader, Policies};
 use crate::reload::Watcher;
 
@@ -71,12 +72,24 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
         let usual = UsualFile::new(keep_dir, Clock.now().boot_ms);
         let mut ticker = Ticker::new(sensor, policies, ledger, actuator, Box::new(helpers), live, is_dry);
         ticker.set_usual(usual.read());
-        Daemon::new(ticker, events, reloading, usual, &log).run().await;
+        let recorder = recorder(&mut ticker, &reloading.at_start.fixed.evidence, keep_dir);
+        Daemon::new(ticker, events, reloading, usual, recorder, &log).run().await;
         // If it cannot be removed, the next daemon removes it.
         std::fs::remove_file(&socket).ok();
         Ok(())
     })
     .map_err(|error| Failure::Failed(format!("the event loop cannot be started: {error}")))?
+}
+
+/// Begins the journal, and remembers what daemons before us have recorded.
+fn recorder(ticker: &mut LiveTicker, evidence: &Evidence, keep_dir: &Path) -> Recorder {
+    let directory = evidence.journal_directory.clone().unwrap_or_else(|| keep_dir.join("journal"));
+    let recorder = Recorder::start(directory, evidence.journal_max_mib);
+    if recorder.is_on() {
+        ticker.set_history(recorder.pasts());
+        ticker.be_recorded();
+    }
+    recorder
 }
 
 /// Where units are stopped.
