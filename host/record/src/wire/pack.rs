@@ -8,6 +8,8 @@
 //! any other                   2 + (value >> shift)
 //! ```
 //!
+//! The largest signed number has no code beside others, and is unknown: no rate comes near it.
+//!
 //! `shift` is what all values of the column have in zero bits at the end: 12 for memory in pages. A signed
 //! value is folded first: 0, -1, 1, -2 are 0, 1, 2, 3. With [`ASCENDING`] in place of a shift each value is
 //! that much larger than the one before.
@@ -161,7 +163,7 @@ pub(super) fn numbers<T: Number>(column: &[T], into: &mut Vec<u8>) {
         } else if is_word(value) {
             1
         } else {
-            2 + (value.fold() >> shift)
+            (value.fold() >> shift).checked_add(2).unwrap_or(0)
         };
         varint(code, into);
     }
@@ -236,8 +238,10 @@ mod tests {
         assert_eq!(back(&[UNKNOWN_U64; 3]).1, [UNKNOWN_U64; 3]);
         let narrow = [NONE_U32, 0, NONE_U32 - 1, 1];
         assert_eq!(back(&narrow).1, narrow);
-        let signed = [i64::MIN, i64::MAX, i64::MIN + 1, -1, 0, 1, -4096];
+        let signed = [i64::MIN, i64::MAX - 1, i64::MIN + 2, -1, 0, 1, -4096];
         assert_eq!(back(&signed).1, signed);
+        let extremes = [i64::MAX, i64::MIN + 1];
+        assert_eq!(back(&extremes).1, [UNKNOWN_S64, i64::MIN + 1], "larger than any rate");
         assert_eq!(back(&[UNKNOWN_S16, -1000, 1000, 0]).1, [UNKNOWN_S16, -1000, 1000, 0]);
         assert!(back::<u64>(&[]).1.is_empty());
     }
