@@ -11,6 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("jettison-policy", &["jettison-model"]),
     ("jettison-decide", &["jettison-model"]),
     ("jettison-act", &["jettison-model"]),
+    ("jettison-record", &["jettison-decide", "jettison-model"]),
     ("jettison-tick", &["jettison-act", "jettison-decide", "jettison-model", "jettison-sense"]),
     (
         "jettison",
@@ -19,6 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "jettison-decide",
             "jettison-model",
             "jettison-policy",
+            "jettison-record",
             "jettison-sense",
             "jettison-tick",
         ],

@@ -45,6 +45,7 @@ pub(crate) fn run(target_dir: &Path) -> Result<()> {
             ("jettison-sense", "scan"),
             ("jettison-sense", "leaves"),
             ("jettison", "armed"),
+            ("jettison", "journal"),
         ];
         for (package, bench) in root_benches {
             cargo(&["bench", "--package", package, "--bench", bench])?;

@@ -30,7 +30,15 @@ pub(crate) enum Command {
     /// Have the running daemon read its configuration and policies again.
     Reload(Reload),
     /// Show the last victims: which, why, how, and what their end gave back.
-    History(Asks),
+    History(History),
+    /// Print the daemon's figures in Prometheus' text format.
+    Metrics(OfDaemon),
+    /// Decide again what a journal has recorded, and say what differs; or what another policy would do.
+    Replay(Replay),
+    /// Say which victims of a journal would be others with a new module; exit 1 if any.
+    Diff(Diff),
+    /// Make one page with plots of a journal.
+    Report(Report),
     /// Say what the last tick thought of a process.
     Why(Why),
     /// Show what this host offers and lacks, and what to do. Changes nothing.
@@ -120,6 +128,74 @@ pub(crate) struct Asks {
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Where the daemon is.
+#[derive(Debug, Args)]
+pub(crate) struct OfDaemon {
+    /// The daemon's state directory.
+    #[arg(long, value_name = "DIR", default_value = "/run/jettison")]
+    pub(crate) state_dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct History {
+    #[command(flatten)]
+    pub(crate) asks: Asks,
+    /// Read the journal for those of the last 90s, 30m, 1h or 2d, with what would have saved each.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// The journal to read [default: the running daemon's]
+    #[arg(long, value_name = "DIR", requires = "since")]
+    pub(crate) journal: Option<PathBuf>,
+    /// Show what a dry run would have shut down.
+    #[arg(long)]
+    pub(crate) dry: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// Directories of journals, or their files.
+    #[arg(value_name = "JOURNAL", required = true)]
+    pub(crate) journals: Vec<PathBuf>,
+    /// Ask this module instead of the recorded policies; may be given more than once.
+    #[arg(long, value_name = "MODULE")]
+    pub(crate) policy: Vec<String>,
+    /// Keep compiled policies here, so that the next call compiles nothing.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    /// The module as it is, or `builtin:NAME`.
+    #[arg(value_name = "OLD")]
+    pub(crate) old: String,
+    /// The module that is to replace it.
+    #[arg(value_name = "NEW")]
+    pub(crate) new: String,
+    /// Directories of journals, or their files.
+    #[arg(value_name = "JOURNAL", required = true)]
+    pub(crate) journals: Vec<PathBuf>,
+    /// Keep compiled policies here, so that the next call compiles nothing.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// Directories of journals, or their files.
+    #[arg(value_name = "JOURNAL", required = true)]
+    pub(crate) journals: Vec<PathBuf>,
+    /// The page; made readable for its owner only.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -17,7 +17,9 @@ mod control;
 mod doctor;
 mod explain;
 mod failure;
+mod journal;
 mod layout;
+mod metrics;
 mod policies;
 mod reload;
 mod run;
@@ -40,7 +42,11 @@ fn main() -> ExitCode {
         Command::Snapshot(args) => snapshot::snapshot(&args),
         Command::Check(args) => check::check(&args),
         Command::Status(args) => control::client::ask(&args.state_dir, Ask::Status, args.json),
-        Command::History(args) => control::client::ask(&args.state_dir, Ask::History, args.json),
+        Command::History(args) => control::history(&args),
+        Command::Metrics(args) => control::client::ask(&args.state_dir, Ask::Metrics, false),
+        Command::Replay(args) => journal::replay(&args),
+        Command::Diff(args) => journal::diff(&args),
+        Command::Report(args) => journal::report(&args),
         Command::Reload(args) => {
             control::client::ask(&args.asks.state_dir, Ask::Reload { lift: args.lift }, args.asks.json)
         }

@@ -45,6 +45,19 @@ fn ourselves(snapshot: &Snapshot, own_pid: u32) -> Vec<usize> {
     rows
 }
 
+/// The name of the daemon's process.
+const OUR_NAME: &[u8] = b"jettison";
+
+/// Another daemon of ours, such as one for a scope or one that is tried in a dry run. A user's own process
+/// does not become one by its name.
+fn is_another_daemon(snapshot: &Snapshot, row: usize, settings: &Settings) -> bool {
+    let processes = &snapshot.processes;
+    let is_trusted = |uid: u32| uid == 0 || settings.own_uid == Some(uid);
+    settings.own_uid.is_some()
+        && processes.comms.get(row) == OUR_NAME
+        && processes.uid(row).is_some_and(is_trusted)
+}
+
 /// `cmdline` is memory to use again.
 fn exclusion(
     snapshot: &Snapshot,
@@ -59,7 +72,7 @@ fn exclusion(
         Some(Exclusion::Init)
     } else if processes.has(row, flags::KERNEL_THREAD) {
         Some(Exclusion::KernelThread)
-    } else if ours.contains(&row) {
+    } else if ours.contains(&row) || is_another_daemon(snapshot, row, settings) {
         Some(Exclusion::Itself)
     } else if processes.oom_score_adj(row) == -1000 {
         Some(Exclusion::Unkillable)

@@ -29,6 +29,12 @@ impl Pattern {
         })
     }
 
+    /// As it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
     /// Whether it is found in a text.
     #[must_use]
     pub fn is_in(&self, text: &[u8]) -> bool {
@@ -38,7 +44,7 @@ impl Pattern {
 
 impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
-        self.0.as_str() == other.0.as_str()
+        self.as_str() == other.as_str()
     }
 }
 

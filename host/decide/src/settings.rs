@@ -150,6 +150,8 @@ pub struct Settings {
     pub never: Vec<Rule>,
     /// The daemon's own process.
     pub own_pid: u32,
+    /// Its effective user: other daemons of ours run as this one or as root. `None` where no process is ours.
+    pub own_uid: Option<u32>,
     /// The only user whose processes the daemon may signal (kill(2)); `None` where it has CAP_KILL.
     pub signals_only_uid: Option<u32>,
 }
@@ -195,6 +197,7 @@ impl Default for Settings {
             reclaim: Reclaim::default(),
             never: Vec::new(),
             own_pid: 0,
+            own_uid: None,
             signals_only_uid: None,
         }
     }

@@ -41,6 +41,19 @@ fn exclusions_have_their_reasons() {
 }
 
 #[test]
+fn other_daemons_of_ours_are_excluded_and_namesakes_of_other_users_are_not() {
+    let rows = [process(1).named("jettison"), process(1).named("jettison2")];
+    let machine = machine(&["/"], &rows);
+    let excluded = |own_uid| {
+        let settings = Settings { own_uid, ..Settings::default() };
+        jettison_decide::exclusions(&machine, &settings, &[])
+    };
+    assert_eq!(excluded(Some(1000)), [(0, Exclusion::Itself)]);
+    assert_eq!(excluded(Some(7)), [], "the user 1000 is neither root nor us");
+    assert_eq!(excluded(None), []);
+}
+
+#[test]
 fn a_rule_matches_when_all_that_it_names_matches() {
     let rows = [process(1).named("java").inside(0), process(1).named("java")];
     let rule = Rule { comm: Some("java".into()), unit: Some("a".into()), uid: Some(1000), ..Rule::default() };

@@ -3,6 +3,8 @@
 use jettison_model::column::row;
 use jettison_model::{Idle, Snapshot, Victim};
 
+use crate::history::Past;
+
 /// Names and values.
 pub(crate) type Facts = Vec<(&'static str, Vec<u8>)>;
 
@@ -44,6 +46,38 @@ pub(crate) fn of_victim(snapshot: &Snapshot, victim: &Victim, members: usize) ->
         ("JETTISON_POLICY", victim.policy.clone().into_bytes()),
         ("JETTISON_REASON", victim.reason.clone().into_bytes()),
         ("JETTISON_PREDICTED_RELIEF_BYTES", number(victim.predicted_relief_bytes)),
+    ]);
+    facts
+}
+
+/// The same with a victim that is gone, or a process that the kernel's OOM killer took.
+pub(crate) fn of_past(snapshot: &Snapshot, past: &Past) -> Facts {
+    let outcome = match (past.is_refused, past.is_unanswered, past.was_killed) {
+        (true, _, _) => "refused",
+        (_, true, _) => "unanswered",
+        (_, _, true) => "killed",
+        _ => "ended",
+    };
+    let mut facts = of_host(snapshot);
+    // Why it was named, and not why the tick of its end happened.
+    facts.retain(|(name, _)| *name != "JETTISON_CAUSE");
+    facts.extend([
+        ("JETTISON_CAUSE", past.cause.as_str().into()),
+        ("JETTISON_BY", past.by.as_str().into()),
+        ("JETTISON_OUTCOME", outcome.into()),
+        ("JETTISON_PID", number(u64::from(past.pid))),
+        ("JETTISON_COMM", past.comm.clone().into_bytes()),
+        ("JETTISON_UID", past.uid.map_or_else(Vec::new, |uid| number(uid.into()))),
+        ("JETTISON_TARGET", past.target.into()),
+        ("JETTISON_MEMBERS", number(past.members as u64)),
+        ("JETTISON_MEMCG", past.place.memcg.clone()),
+        ("JETTISON_SYSTEMD_UNIT", past.place.service_unit.clone()),
+        ("JETTISON_CONTAINER", past.place.container.clone()),
+        ("JETTISON_POLICY", past.policy.clone().into_bytes()),
+        ("JETTISON_REASON", past.reason.clone().into_bytes()),
+        ("JETTISON_PREDICTED_RELIEF_BYTES", number(past.predicted_relief_bytes)),
+        ("JETTISON_MEASURED_RELIEF_BYTES", number(past.measured_relief_bytes)),
+        ("JETTISON_TOOK_MS", number(past.took_ms)),
     ]);
     facts
 }

@@ -2,24 +2,85 @@
 
 use std::collections::VecDeque;
 
-use jettison_model::Cause;
+use jettison_model::column::row as row_of;
+use jettison_model::{Cause, Snapshot, TextColumn};
 
 /// Victims that are remembered.
 const LENGTH_MAX: usize = 64;
+
+/// What shut a process down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum By {
+    /// We did, or gave it up.
+    #[default]
+    Jettison,
+    /// The kernel's OOM killer was faster.
+    Kernel,
+    /// A dry run would have.
+    DryRun,
+}
+
+impl By {
+    /// The word used in JSON, in the journal and in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Jettison => "jettison",
+            Self::Kernel => "kernel",
+            Self::DryRun => "dry-run",
+        }
+    }
+}
+
+/// Where a process lived, and what it was started as. Names are bytes, and empty where there is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Its memcg.
+    pub memcg: Vec<u8>,
+    /// The systemd unit of that.
+    pub service_unit: Vec<u8>,
+    /// The id of its container.
+    pub container: Vec<u8>,
+    /// The uid of its pod.
+    pub pod: Vec<u8>,
+    /// Its arguments with a NUL after each, where a policy has them sensed.
+    pub cmdline: Option<Vec<u8>>,
+}
+
+impl Place {
+    /// Of a process of the snapshot.
+    pub(crate) fn of(snapshot: &Snapshot, row: usize) -> Self {
+        let (processes, memcgs) = (&snapshot.processes, &snapshot.memcgs);
+        let memcg = processes.memcgs.get(row).copied().and_then(row_of);
+        let name = |column: &TextColumn| memcg.map_or_else(Vec::new, |memcg| column.get(memcg).to_vec());
+        let cmdline = processes.cmdlines.get(row);
+        Self {
+            memcg: name(&memcgs.paths),
+            service_unit: name(&memcgs.units),
+            container: name(&memcgs.container_ids),
+            pod: name(&memcgs.pod_uids),
+            cmdline: (!cmdline.is_empty()).then(|| cmdline.to_vec()),
+        }
+    }
+}
 
 /// A victim that is gone or was given up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Past {
     /// When it was named, in milliseconds since 1970.
     pub at_ms: u64,
-    /// Whether the kernel's OOM killer ended it.
-    pub is_by_kernel: bool,
+    /// What ended it.
+    pub by: By,
     /// Its root.
     pub pid: u32,
+    /// When the root was started, in clock ticks since boot; 0 if that is not known.
+    pub start_time: u64,
     /// The root's name.
     pub comm: String,
     /// The root's effective user when it was named, if that was known.
     pub uid: Option<u32>,
+    /// Where the root lived when it was named.
+    pub place: Place,
     /// Why the tick happened.
     pub cause: Cause,
     /// `process`, `tree` or `memcg`.
@@ -49,17 +110,33 @@ pub struct Past {
 
 /// The last victims, the latest last.
 #[derive(Debug, Default)]
-pub(crate) struct History(VecDeque<Past>);
+pub(crate) struct History {
+    last: VecDeque<Past>,
+    /// Since the start.
+    total: u64,
+}
 
 impl History {
     pub(crate) fn push(&mut self, past: Past) {
-        if self.0.len() == LENGTH_MAX {
-            self.0.pop_front();
+        self.remember(past);
+        self.total += 1;
+    }
+
+    /// One of a daemon before us, which is no news.
+    pub(crate) fn remember(&mut self, past: Past) {
+        if self.last.len() == LENGTH_MAX {
+            self.last.pop_front();
         }
-        self.0.push_back(past);
+        self.last.push_back(past);
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Past> {
-        self.0.iter()
+        self.last.iter()
+    }
+
+    /// Those since there were so many, as far as they are remembered; and how many there are now.
+    pub(crate) fn since(&self, total: u64) -> (u64, impl Iterator<Item = &Past>) {
+        let new = usize::try_from(self.total - total.min(self.total)).unwrap_or(usize::MAX);
+        (self.total, self.last.iter().skip(self.last.len().saturating_sub(new)))
     }
 }

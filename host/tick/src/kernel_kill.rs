@@ -7,7 +7,7 @@ use jettison_model::text::Escaped;
 use jettison_sense::Now;
 use tracing::{debug, warn};
 
-use crate::history::Past;
+use crate::history::{By, Past, Place};
 
 /// A process that the kernel's OOM killer took.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,10 +39,12 @@ impl KernelKill {
         warn!(pid, comm = %Escaped(&comm), anon_rss_bytes, is_memcg, "the kernel's OOM killer took a process");
         Some(Past {
             at_ms: now.wall_ms,
-            is_by_kernel: true,
+            by: By::Kernel,
             pid,
+            start_time: row.and_then(|row| processes.id(row)).map_or(0, |id| id.start_time),
             comm: String::from_utf8_lossy(&comm).into_owned(),
             uid: row.and_then(|row| processes.uid(row)).or(uid),
+            place: row.map(|row| Place::of(snapshot, row)).unwrap_or_default(),
             cause: snapshot.request.cause,
             target: "process",
             members: 1,

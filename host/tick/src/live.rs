@@ -16,6 +16,10 @@ pub struct Live {
     pub hooks: BTreeMap<String, HookCommand>,
     /// `notify.warn`: hooks that run once when memory gets short.
     pub notify_warn: Vec<String>,
+    /// `notify.ended`: hooks that run when a victim is gone or was given up.
+    pub notify_ended: Vec<String>,
+    /// `notify.kernel`: hooks that run when the kernel's OOM killer took a process.
+    pub notify_kernel: Vec<String>,
     /// `notify.nobody`: hooks that run once when it is short and no unit is worth ending.
     pub notify_worthless: Vec<String>,
 }
@@ -27,6 +31,8 @@ impl Default for Live {
             interval_ms: 10_000,
             hooks: BTreeMap::new(),
             notify_warn: Vec::new(),
+            notify_ended: Vec::new(),
+            notify_kernel: Vec::new(),
             notify_worthless: Vec::new(),
         }
     }

@@ -7,6 +7,7 @@ use jettison_model::{Cause, Idle, Snapshot};
 use tracing::info;
 
 use crate::facts::{self, Facts};
+use crate::history::{By, Past};
 use crate::tasks::{Moment, Tasks};
 
 /// A time in which memory is short.
@@ -69,13 +70,33 @@ impl Notification {
 pub(crate) struct Notifier {
     episode: Episode,
     told: Told,
-    warn: Vec<String>,
-    worthless: Vec<String>,
+    hooks: NotifiedHooks,
+}
+
+/// The lists of `[notify]`.
+#[derive(Debug, Default)]
+pub(crate) struct NotifiedHooks {
+    pub(crate) warn: Vec<String>,
+    pub(crate) worthless: Vec<String>,
+    pub(crate) ended: Vec<String>,
+    pub(crate) kernel: Vec<String>,
 }
 
 impl Notifier {
-    pub(crate) fn configure(&mut self, warn: Vec<String>, worthless: Vec<String>) {
-        (self.warn, self.worthless) = (warn, worthless);
+    pub(crate) fn configure(&mut self, hooks: NotifiedHooks) {
+        self.hooks = hooks;
+    }
+
+    /// The hooks that are told of a victim's end, or of a process that the kernel took.
+    pub(crate) fn ended(&self, snapshot: &Snapshot, past: &Past) -> Vec<Notification> {
+        let (hooks, why) = match past.by {
+            By::Jettison | By::DryRun => (&self.hooks.ended, "a victim is gone"),
+            By::Kernel => (&self.hooks.kernel, "the kernel's OOM killer took a process"),
+        };
+        if hooks.is_empty() {
+            return Vec::new();
+        }
+        all(hooks, why, &facts::of_past(snapshot, past))
     }
 
     /// The hooks of `warn` if an episode begins with this tick, and those of `nobody` if this is the first
@@ -90,12 +111,12 @@ impl Notifier {
         let level = gate::level(host.memory_total_bytes, host.memory_available_bytes, thresholds);
         let mut due = Vec::new();
         if self.episode.tick(level, cause) {
-            due.extend(all(&self.warn, "memory is short", &facts::of_host(snapshot)));
+            due.extend(all(&self.hooks.warn, "memory is short", &facts::of_host(snapshot)));
         }
         let is_news = self.told.tick(idle, cause);
         if let Some(idle) = idle.filter(|_| is_news) {
             let facts = facts::of_idle(snapshot, idle).unwrap_or_default();
-            due.extend(all(&self.worthless, "nothing is worth ending", &facts));
+            due.extend(all(&self.hooks.worthless, "nothing is worth ending", &facts));
         }
         due
     }
@@ -146,7 +167,7 @@ mod tests {
     #[test]
     fn the_hooks_are_told_what_was_needed_and_what_was_within_reach() {
         let mut notifier = Notifier::default();
-        notifier.configure(Vec::new(), vec!["mail".into()]);
+        notifier.configure(NotifiedHooks { worthless: vec!["mail".into()], ..NotifiedHooks::default() });
         let mut snapshot = Snapshot::default();
         snapshot.request.cause = Cause::Pressure;
         let idle = Idle::NotWorthIt { reachable_bytes: 7, needed_bytes: 300 << 20, protected_bytes: 0 };

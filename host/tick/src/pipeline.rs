@@ -1,6 +1,7 @@
 //! Sense, gate, consult, decide: the part of a tick that changes nothing, shared by `run` and `explain`.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use jettison_decide::{InFlight, Passed, Settings, Signals, State, exclusions, gate, mark, passed, plan};
 use jettison_model::column::{NONE_U32, row};
@@ -56,6 +57,8 @@ pub struct Pipeline<S, P> {
     state: State,
     usual: Usual,
     whole: Option<Whole>,
+    /// Decisions carry what they were made from.
+    is_recorded: bool,
 }
 
 /// One decision, with all that explains it.
@@ -66,7 +69,7 @@ pub struct Decision {
     /// The order that the plan follows.
     pub ranking: Ranking,
     /// What each policy answered, in the order of the configuration.
-    pub votes: Vec<Vote>,
+    pub votes: Arc<Vec<Vote>>,
     /// What each answer cost.
     pub consulted: Vec<Consulted>,
     /// The victims that were under way before.
@@ -75,6 +78,17 @@ pub struct Decision {
     pub consult_us: u64,
     /// Microseconds of tally and plan.
     pub decide_us: u64,
+    /// If it is recorded.
+    pub made_from: Option<Box<MadeFrom>>,
+}
+
+/// What a decision was made from beside votes and settings, for the journal.
+#[derive(Clone, Debug)]
+pub struct MadeFrom {
+    /// As the policies saw it. Its columns are shared, so it should not be kept until the next tick.
+    pub snapshot: Snapshot,
+    /// Before the decision.
+    pub state: State,
 }
 
 impl<S: Sense, P: Consult> Pipeline<S, P> {
@@ -169,6 +183,7 @@ impl<S, P: Consult> Pipeline<S, P> {
             state: State::default(),
             usual: Usual::default(),
             whole: None,
+            is_recorded: false,
         }
     }
 
@@ -194,6 +209,9 @@ impl<S, P: Consult> Pipeline<S, P> {
         let consult_us = stopwatch.us();
         let stopwatch = Clock.stopwatch();
         let state = std::mem::take(&mut self.state);
+        let made_from = self
+            .is_recorded
+            .then(|| Box::new(MadeFrom { snapshot: self.snapshot.clone(), state: state.clone() }));
         let has_shadows = votes.iter().any(|vote| vote.shadow);
         let before = has_shadows.then(|| (excluded.clone(), state.clone()));
         let (plan, ranking, state) =
@@ -204,7 +222,8 @@ impl<S, P: Consult> Pipeline<S, P> {
             self.compare_shadows(&excluded, (&in_flight, &state), &votes, &plan);
         }
         let decide_us = stopwatch.us();
-        Decision { plan, ranking, votes, consulted, in_flight, consult_us, decide_us }
+        let votes = Arc::new(votes);
+        Decision { plan, ranking, votes, consulted, in_flight, consult_us, decide_us, made_from }
     }
 
     /// Lets other memcgs at their limits come first for a while if this one has no victim.
@@ -234,6 +253,11 @@ impl<S, P: Consult> Pipeline<S, P> {
                 self.policies.would_differ(at);
             }
         }
+    }
+
+    /// From now on decisions carry what they were made from.
+    pub(crate) fn be_recorded(&mut self) {
+        self.is_recorded = true;
     }
 
     /// Counts the victims of a plan that is being carried out: they bound the next ones.

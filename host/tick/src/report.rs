@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jettison_model::column::UNKNOWN_U64;
-use jettison_model::{Cause, Idle, ProcessId, Snapshot, Victim};
+use jettison_model::{Cause, Idle, Snapshot};
 use jettison_sense::survey::Holder;
 use tracing::{error, info};
 
@@ -21,19 +21,9 @@ pub(crate) struct Reporter {
     last_hopeless: Option<Idle>,
     /// In this episode of short memory.
     has_said_unexplained: bool,
-    /// Roots of the victims that the last dry run named.
-    dry_named: Vec<ProcessId>,
 }
 
 impl Reporter {
-    /// Logs the victims that a dry run would shut down, each once.
-    pub(crate) fn dry_victims(&mut self, snapshot: &Snapshot, victims: &[Victim]) {
-        for victim in victims.iter().filter(|victim| !self.dry_named.contains(&victim.root)) {
-            log::victim(snapshot, victim, true);
-        }
-        self.dry_named = victims.iter().map(|victim| victim.root).collect();
-    }
-
     /// Logs, once in each episode of short memory, what holds the memory that no process has taken, if that
     /// is half of what is missing or more.
     pub(crate) fn unexplained(&mut self, snapshot: &Snapshot, holders: impl FnOnce() -> Vec<Holder>) {

@@ -18,6 +18,12 @@ impl Samples {
         self.0.push_back(value);
     }
 
+    /// The latest.
+    #[must_use]
+    pub fn last(&self) -> Option<u64> {
+        self.0.back().copied()
+    }
+
     /// Median and 99th percentile; 0 without a value.
     #[must_use]
     pub fn quantiles(&self) -> (u64, u64) {

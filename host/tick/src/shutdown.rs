@@ -37,6 +37,10 @@ impl Shutdowns {
         self.caps = caps(settings);
     }
 
+    pub(crate) fn caps(&self) -> EscalateSettings {
+        self.caps
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.underway.is_empty()
     }
@@ -55,10 +59,10 @@ impl Shutdowns {
     }
 
     /// Takes over the victims of a plan.
-    pub(crate) fn begin(&mut self, plan: &mut Plan, snapshot: &Snapshot) {
-        for victim in std::mem::take(&mut plan.victims) {
-            log::victim(snapshot, &victim, false);
-            self.underway.push(Underway::new(victim, &self.caps, snapshot));
+    pub(crate) fn begin(&mut self, plan: &Plan, snapshot: &Snapshot) {
+        for victim in &plan.victims {
+            log::victim(snapshot, victim, false);
+            self.underway.push(Underway::new(victim.clone(), &self.caps, snapshot));
         }
     }
 

@@ -4,7 +4,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use jettison_act::{Actuator, Helpers, Kernel, Ledger};
-use jettison_decide::Signals;
+use jettison_decide::{InFlight, Signals};
 use jettison_model::{Hold, ProcessId};
 use jettison_sense::{Memory, Now, Usual};
 
@@ -16,8 +16,9 @@ use crate::homes::Homes;
 use crate::kernel_kill::KernelKill;
 use crate::live::Live;
 use crate::log;
-use crate::notify::Notifier;
-use crate::pipeline::{Decision, Pipeline};
+use crate::notify::{NotifiedHooks, Notifier};
+use crate::pipeline::{Decision, MadeFrom, Pipeline};
+use crate::rehearsal::Rehearsal;
 use crate::report::Reporter;
 use crate::samples::Samples;
 use crate::schedule::{Observation, Pressing, Schedule};
@@ -33,6 +34,7 @@ pub struct Ticker<S, P, K: Kernel> {
     pipeline: Pipeline<S, P>,
     notifier: Notifier,
     shutdowns: Shutdowns,
+    rehearsal: Rehearsal,
     ledger: Ledger,
     actuator: Actuator<K>,
     tasks: Tasks,
@@ -68,6 +70,7 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
             shutdowns: Shutdowns::new(&live.settings),
             pipeline: Pipeline::new(sensor, policies, live.settings.clone()),
             notifier: Notifier::default(),
+            rehearsal: Rehearsal::default(),
             ledger,
             actuator,
             tasks: Tasks::new(helpers),
@@ -88,9 +91,17 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
 
     /// Takes over a configuration. The next tick is due now, so that held values follow at once.
     pub fn configure(&mut self, live: Live) {
-        let Live { settings, interval_ms, hooks, notify_warn, notify_worthless } = live;
+        let Live {
+            settings,
+            interval_ms,
+            hooks,
+            notify_warn: warn,
+            notify_worthless: worthless,
+            notify_ended: ended,
+            notify_kernel: kernel,
+        } = live;
         self.schedule.configure(interval_ms);
-        self.notifier.configure(notify_warn, notify_worthless);
+        self.notifier.configure(NotifiedHooks { warn, worthless, ended, kernel });
         self.tasks.helpers_mut().set_hooks(hooks);
         self.shutdowns.configure(&settings);
         self.pipeline.configure(settings);
@@ -125,13 +136,14 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
     pub fn tick(&mut self, now: Now) {
         let stopwatch = Clock.stopwatch();
         let depth = self.schedule.depth(!self.shutdowns.is_empty());
-        let in_flight = self.shutdowns.in_flight();
+        let in_flight = self.in_flight();
         self.pipeline.look(now, depth, &in_flight, &self.signals);
+        let in_flight = self.assume_gone(in_flight);
         // The column of `oom_score_adj` gets the values from before ours.
         self.ledger.originals(self.pipeline.snapshot_mut());
-        let mut decision = self.pipeline.decide(in_flight);
+        let decision = self.pipeline.decide(in_flight);
         self.notify(&decision);
-        self.name_victims(&mut decision);
+        self.name_victims(&decision);
         self.shut_down(&decision);
         let reports = self.ledger.reconcile(&decision.plan.holds, &mut self.actuator);
         log::held(&reports);
@@ -142,7 +154,24 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
         self.schedule.has_ticked(now.boot_ms);
         self.ticks += 1;
         self.tick_us.push(stopwatch.us());
+        self.rehearsal.restore(self.pipeline.snapshot_mut());
         self.last = Some(decision);
+    }
+
+    fn in_flight(&self) -> Vec<InFlight> {
+        if self.is_dry { self.rehearsal.in_flight() } else { self.shutdowns.in_flight() }
+    }
+
+    /// A dry run decides as if its victims had gone.
+    fn assume_gone(&mut self, in_flight: Vec<InFlight>) -> Vec<InFlight> {
+        if !self.is_dry {
+            return in_flight;
+        }
+        let settings = self.pipeline.settings().clone();
+        if self.rehearsal.assume(self.pipeline.snapshot_mut(), &settings) {
+            self.pipeline.gate(&self.signals);
+        }
+        self.rehearsal.in_flight()
     }
 
     /// Tells the configured hooks that memory is short, or that nothing is worth ending.
@@ -155,13 +184,17 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
         }
     }
 
-    /// Takes over the plan's victims; a dry run only logs them.
-    fn name_victims(&mut self, decision: &mut Decision) {
-        if self.is_dry {
-            return self.reporter.dry_victims(self.pipeline.snapshot(), &decision.plan.victims);
+    /// Takes over the plan's victims; a dry run logs them, and goes on as if they had gone.
+    fn name_victims(&mut self, decision: &Decision) {
+        let Decision { plan, ranking, .. } = decision;
+        self.pipeline.note(plan);
+        if !self.is_dry {
+            return self.shutdowns.begin(plan, self.pipeline.snapshot());
         }
-        self.pipeline.note(&decision.plan);
-        self.shutdowns.begin(&mut decision.plan, self.pipeline.snapshot());
+        let caps = self.shutdowns.caps();
+        for past in self.rehearsal.advance(plan, self.pipeline.snapshot(), ranking, &caps) {
+            self.remember(past);
+        }
     }
 
     /// Takes in what helpers are done with, moves every victim under way up by what is due, and remembers
@@ -186,7 +219,7 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
                 log::gone(&past);
                 self.pipeline.learn(gone.memcg(), &past, now_ms);
             }
-            self.history.push(past);
+            self.remember(past);
         }
     }
 
@@ -260,12 +293,45 @@ impl<S, P, K: Kernel> Ticker<S, P, K> {
         fired.push((memcg, now_ms));
     }
 
+    /// Enters what has ended into the history, and tells the hooks of `[notify]`.
+    fn remember(&mut self, past: Past) {
+        let now = Moment::of(self.pipeline.snapshot());
+        for notification in self.notifier.ended(self.pipeline.snapshot(), &past) {
+            notification.start(&mut self.tasks, now, self.is_dry);
+        }
+        self.history.push(past);
+    }
+
     /// The kernel's OOM killer took a process.
     pub fn note_kernel_kill(&mut self, kill: KernelKill, now: Now) {
         if let Some(past) = kill.note(self.pipeline.snapshot(), now) {
             self.kernel_kills += 1;
-            self.history.push(past);
+            self.remember(past);
         }
+    }
+
+    /// From now on decisions carry what they were made from, for [`Ticker::take_made_from`].
+    pub fn be_recorded(&mut self)
+    where
+        P: Consult,
+    {
+        self.pipeline.be_recorded();
+    }
+
+    /// What the last decision was made from, once. To be taken before the next tick, which else needs new
+    /// memory for every column.
+    pub fn take_made_from(&mut self) -> Option<MadeFrom> {
+        self.last.as_mut()?.made_from.take().map(|made_from| *made_from)
+    }
+
+    /// Starts with the victims that daemons before us have ended, the latest last.
+    pub fn set_history(&mut self, pasts: impl IntoIterator<Item = Past>) {
+        pasts.into_iter().for_each(|past| self.history.remember(past));
+    }
+
+    /// The victims since there were `total`, as far as they are remembered; and how many there are now.
+    pub fn history_since(&self, total: u64) -> (u64, impl Iterator<Item = &Past>) {
+        self.history.since(total)
     }
 
     /// Starts with what a daemon before us has learned of the usual footprints of units.

@@ -24,7 +24,7 @@ use jettison_model::column::row as row_of;
 use jettison_model::snapshot::flags;
 use jettison_model::{Cause, Command, ProcessId, Ranking, Snapshot, Step, Tier, Unit, Victim, signal};
 
-use crate::history::Past;
+use crate::history::{By, Past, Place};
 
 /// One victim under way.
 #[derive(Debug)]
@@ -41,8 +41,8 @@ pub struct Underway {
     named_at_wall_ms: u64,
     available_before_bytes: u64,
     was_killed: bool,
-    /// The memcg that it was in when it was named. Bytes.
-    memcg: Vec<u8>,
+    /// Where its root lived when it was named; for a memcg, that one.
+    place: Place,
     /// The kernel refused every signal.
     pub(crate) is_refused: bool,
     /// What was done, for people, in order.
@@ -72,7 +72,7 @@ impl Underway {
             named_at_wall_ms: snapshot.taken_at_ms,
             available_before_bytes: snapshot.host.memory_available_bytes,
             was_killed: false,
-            memcg: memcg_of(&victim, snapshot),
+            place: place_of(&victim, snapshot),
             is_refused: false,
             steps: Vec::new(),
             running: Vec::new(),
@@ -154,7 +154,7 @@ impl Underway {
 
     /// The memcg that it was in when it was named. Bytes.
     pub(crate) fn memcg(&self) -> &[u8] {
-        &self.memcg
+        &self.place.memcg
     }
 
     /// What is remembered of it once it is gone.
@@ -162,10 +162,12 @@ impl Underway {
         let victim = &self.victim;
         Past {
             at_ms: self.named_at_wall_ms,
-            is_by_kernel: false,
+            by: By::Jettison,
             pid: victim.root.pid,
+            start_time: victim.root.start_time,
             comm: String::from_utf8_lossy(&victim.comm).into_owned(),
             uid: self.uid,
+            place: self.place.clone(),
             cause: self.cause,
             target: victim.unit.kind(),
             members: self.members.len(),
@@ -237,13 +239,13 @@ impl Underway {
     }
 }
 
-fn memcg_of(victim: &Victim, snapshot: &Snapshot) -> Vec<u8> {
-    if let Unit::Memcg(path) = &victim.unit {
-        return path.clone();
-    }
+fn place_of(victim: &Victim, snapshot: &Snapshot) -> Place {
     let row = snapshot.processes.row_of(victim.root);
-    let memcg = row.and_then(|row| snapshot.processes.memcgs.get(row).copied().and_then(row_of));
-    memcg.map_or_else(Vec::new, |memcg| snapshot.memcgs.paths.get(memcg).to_vec())
+    let place = row.map(|row| Place::of(snapshot, row)).unwrap_or_default();
+    match &victim.unit {
+        Unit::Memcg(path) => Place { memcg: path.clone(), ..place },
+        Unit::Process | Unit::Tree => place,
+    }
 }
 
 fn signal_name(number: u8) -> String {

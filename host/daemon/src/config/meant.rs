@@ -100,6 +100,23 @@ pub(crate) struct Fixed {
     pub(crate) psi: Vec<PsiSpec>,
     /// `[limits]`: what one consultation may use.
     pub(crate) limits: Limits,
+    pub(crate) evidence: Evidence,
+}
+
+/// `[journal]` and `[metrics]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Evidence {
+    /// `journal` where what should outlive a boot is kept, unless it is set.
+    pub(crate) journal_directory: Option<PathBuf>,
+    /// 0 for no journal.
+    pub(crate) journal_max_mib: u32,
+    pub(crate) metrics_textfile: Option<PathBuf>,
+}
+
+impl Default for Evidence {
+    fn default() -> Self {
+        Self { journal_directory: None, journal_max_mib: 64, metrics_textfile: None }
+    }
 }
 
 /// The daemon's own process.
@@ -107,6 +124,8 @@ pub(crate) struct Fixed {
 pub(crate) struct Own {
     /// 0 where it is not on the machine that is looked at.
     pub(crate) pid: u32,
+    /// Its effective user; `None` likewise.
+    pub(crate) uid: Option<u32>,
     /// The user whose processes alone it may signal, where it has no CAP_KILL (kill(2)).
     pub(crate) signals_only_uid: Option<u32>,
 }
@@ -120,8 +139,8 @@ impl Own {
     /// read, nothing is excluded beforehand.
     pub(crate) fn live(root: &Root) -> Self {
         let has_kill = Capabilities::own(root).is_none_or(|own| own.has(Capability::Kill));
-        let signals_only_uid = (!has_kill).then(|| rustix::process::geteuid().as_raw());
-        Self { pid: std::process::id(), signals_only_uid }
+        let uid = rustix::process::geteuid().as_raw();
+        Self { pid: std::process::id(), uid: Some(uid), signals_only_uid: (!has_kill).then_some(uid) }
     }
 }
 
@@ -145,6 +164,7 @@ impl Fixed {
             ("scope.memcg", self.scope != other.scope),
             ("trigger.psi", self.psi != other.psi),
             ("limits", self.limits != other.limits),
+            ("journal or metrics", self.evidence != other.evidence),
         ];
         changes.into_iter().filter(|(_, has_changed)| *has_changed).map(|(key, _)| key.to_owned()).collect()
     }
@@ -152,6 +172,7 @@ impl Fixed {
     /// Settings of decisions that depend on the scope and on the daemon's own process, which stay.
     pub(crate) fn applied_to(&self, mut live: Live, own: Own) -> Live {
         live.settings.own_pid = own.pid;
+        live.settings.own_uid = own.uid;
         live.settings.signals_only_uid = own.signals_only_uid;
         live.settings.scope.clone_from(&self.scope);
         live
@@ -166,6 +187,7 @@ impl Default for Config {
                 scope: None,
                 psi: vec![default_psi()],
                 limits: Limits::default(),
+                evidence: Evidence::default(),
             },
             live: Live::default(),
             quarantine_faults: 3,

@@ -4,6 +4,7 @@
 //! jettison.toml, policies.d/*.toml ─ files ─▶ reader ─▶ sections ─▶ Config { Fixed, Live, policies }
 //! ```
 
+mod evidence;
 mod files;
 mod guard;
 mod meant;
@@ -13,5 +14,5 @@ mod sections;
 mod tests;
 
 pub(crate) use files::DEFAULT_PATH;
-pub(crate) use meant::{Config, Fixed, Grants, Mode, Overrides, Own, PolicyConfig, Source};
+pub(crate) use meant::{Config, Evidence, Fixed, Grants, Mode, Overrides, Own, PolicyConfig, Source};
 pub(crate) use reader::Problem;

@@ -10,9 +10,9 @@ use jettison_model::limits::WEIGHT_MAX;
 use jettison_policy::LIMITS_MAX;
 use jettison_sense::trigger::{PsiKind, PsiSpec};
 
-use super::guard;
 use super::meant::{Config, Grants, Mode, PolicyConfig, Source, default_psi};
 use super::reader::{File, Problem, Section};
+use super::{evidence, guard};
 
 /// Functions of the interface `details` in `wit/details.wit`.
 const DETAILS: [&str; 3] = ["cmdlines", "exes", "pss-bytes"];
@@ -40,6 +40,8 @@ pub(super) fn config(path: &Path, text: &str) -> Result<Config, Vec<Problem>> {
         }
         root.section("limits").into_iter().for_each(|section| limits(section, &mut config));
         root.section("reclaim").into_iter().for_each(|section| reclaim(section, &mut config));
+        root.section("journal").into_iter().for_each(|section| evidence::journal(section, &mut config));
+        root.section("metrics").into_iter().for_each(|section| evidence::metrics(section, &mut config));
         root.section("notify").into_iter().for_each(|section| notify(section, &mut config));
         if let Some(sections) = root.sections("policy") {
             config.policies = policies(sections);
@@ -257,7 +259,13 @@ fn reclaim(section: Section<'_>, config: &mut Config) {
 
 fn notify(section: Section<'_>, config: &mut Config) {
     let live = &mut config.live;
-    for (key, notified) in [("warn", &mut live.notify_warn), ("nobody", &mut live.notify_worthless)] {
+    let lists = [
+        ("warn", &mut live.notify_warn),
+        ("ended", &mut live.notify_ended),
+        ("kernel", &mut live.notify_kernel),
+        ("nobody", &mut live.notify_worthless),
+    ];
+    for (key, notified) in lists {
         for name in section.texts(key).unwrap_or_default() {
             if let Some(hook) = name.strip_prefix("hook:").filter(|&hook| live.hooks.contains_key(hook)) {
                 notified.push(hook.into());

@@ -48,6 +48,8 @@ ballot_entries = 4096
 reason_bytes = 512
 log_lines = 64
 quarantine_faults = 3
+[journal]
+max_mib = 64
 [[policy]]
 name = "services"
 source = "builtin:services"
@@ -82,7 +84,14 @@ command = ["/usr/local/bin/drain", "--quick"]
 timeout_ms = 3000
 [notify]
 warn = ["hook:drain-ci"]
+ended = ["hook:drain-ci"]
+kernel = ["hook:drain-ci"]
 nobody = ["hook:drain-ci"]
+[journal]
+directory = "/srv/journal"
+max_mib = 0
+[metrics]
+textfile = "/srv/jettison.prom"
 [[policy]]
 name = "site"
 source = "/etc/jettison/policies.d/site.wasm"
@@ -99,9 +108,18 @@ ports = [5432]
     let uids: Vec<_> = config.live.settings.never.iter().map(|rule| rule.uid).collect();
     assert_eq!(uids, [None, None, Some(0), None, Some(0), Some(26), Some(26)]);
     assert_eq!(
-        (config.live.notify_warn, config.live.notify_worthless),
-        (vec!["drain-ci".into()], vec!["drain-ci".into()])
+        [
+            config.live.notify_warn,
+            config.live.notify_ended,
+            config.live.notify_kernel,
+            config.live.notify_worthless
+        ],
+        ["drain-ci"; 4].map(|hook| vec![hook.to_owned()])
     );
+    let evidence = &config.fixed.evidence;
+    assert_eq!(evidence.journal_directory.as_deref(), Some(Path::new("/srv/journal")));
+    assert_eq!(evidence.journal_max_mib, 0);
+    assert_eq!(evidence.metrics_textfile.as_deref(), Some(Path::new("/srv/jettison.prom")));
     let site = &config.policies[0];
     assert_eq!(site.source, Source::File("/etc/jettison/policies.d/site.wasm".into()));
     assert_eq!((site.weight, site.shadow), (3, true));
@@ -203,4 +221,23 @@ bite_mib = 0
     );
     let off = Config::parse(Path::new("j.toml"), "[trigger]\nthrash = []\n").unwrap();
     assert!(off.live.settings.thrash.is_empty());
+}
+
+#[test]
+fn a_journal_and_metrics_have_absolute_paths() {
+    let problems = Config::parse(
+        Path::new("j.toml"),
+        "[journal]\ndirectory = \"here\"\nmax_mib = -1\n[metrics]\ntextfile = \"x.prom\"\nevery = 1\n",
+    )
+    .unwrap_err();
+    let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        [
+            "j.toml:2: `directory` must be an absolute path, not \"here\"",
+            "j.toml:3: `journal.max_mib` must be a whole number from 0 to 1048576, not -1",
+            "j.toml:5: `textfile` must be an absolute path, not \"x.prom\"",
+            "j.toml:6: unknown key `metrics.every`; expected textfile",
+        ]
+    );
 }

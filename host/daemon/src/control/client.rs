@@ -49,12 +49,12 @@ fn named(mut answer: Answer) -> Answer {
                 ranked["user"] = why.user.clone().into();
             }
         }
-        Answer::Status(_) | Answer::Reload(_) | Answer::Refused { .. } => {}
+        Answer::Status(_) | Answer::Reload(_) | Answer::Metrics { .. } | Answer::Refused { .. } => {}
     }
     answer
 }
 
-fn call(state_dir: &Path, ask: Ask) -> Result<Answer, Failure> {
+pub(super) fn call(state_dir: &Path, ask: Ask) -> Result<Answer, Failure> {
     let path = socket(state_dir);
     let failed = |what: &str, error: &dyn std::fmt::Display| {
         Failure::Failed(format!(

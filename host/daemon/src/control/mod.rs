@@ -5,11 +5,13 @@
 //! ```
 
 pub(crate) mod client;
+mod history;
 mod place;
 mod server;
 mod show;
 mod wire;
 
+pub(crate) use history::history;
 pub(crate) use place::socket;
 pub(crate) use server::{Asked, listen};
 pub(crate) use wire::{

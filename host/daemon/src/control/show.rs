@@ -17,6 +17,7 @@ pub(super) fn json(out: &mut impl Write, answer: &Answer) -> Result<()> {
         Answer::Reload(reload) => serde_json::to_writer_pretty(&mut *out, reload)?,
         Answer::History(history) => serde_json::to_writer_pretty(&mut *out, history)?,
         Answer::Why(why) => serde_json::to_writer_pretty(&mut *out, why)?,
+        Answer::Metrics { text } => return write!(out, "{text}"),
         Answer::Refused { .. } => {}
     }
     writeln!(out)
@@ -28,6 +29,7 @@ pub(super) fn text(out: &mut impl Write, answer: &Answer) -> Result<()> {
         Answer::Reload(it) => reload(out, it),
         Answer::History(it) => history(out, it),
         Answer::Why(it) => why(out, it),
+        Answer::Metrics { text } => write!(out, "{text}"),
         Answer::Refused { .. } => Ok(()),
     }
 }
@@ -62,6 +64,17 @@ fn status(out: &mut impl Write, status: &Status) -> Result<()> {
     }
     if status.log_lines_lost > 0 {
         writeln!(out, "log       {} lines were lost: it is not read", status.log_lines_lost)?;
+    }
+    if let Some(journal) = &status.journal {
+        let (records, size) = (status.journal_records, bytes(status.journal_bytes));
+        writeln!(out, "journal   {}: {records} records, {size}", Escaped(journal.as_bytes()))?;
+    }
+    if status.journal_records_lost > 0 {
+        writeln!(
+            out,
+            "journal   {} records were lost: it cannot be written so fast",
+            status.journal_records_lost
+        )?;
     }
     writeln!(out, "held      {} oom_score_adj values", status.held.len())?;
     writeln!(out, "underway  {} victims", status.underway)?;
@@ -123,7 +136,8 @@ fn reload(out: &mut impl Write, reload: &ReloadStatus) -> Result<()> {
 
 fn history(out: &mut impl Write, history: &History) -> Result<()> {
     if history.victims.is_empty() {
-        writeln!(out, "no process has been shut down since this daemon was started")?;
+        let would = if history.dry { "would have been" } else { "has been" };
+        writeln!(out, "no process {would} shut down")?;
     }
     for past in &history.victims {
         let user = users::shown(past.user.as_deref(), past.uid);
@@ -143,7 +157,9 @@ fn history(out: &mut impl Write, history: &History) -> Result<()> {
             "pid {} ({comm}) of user {user}, {} of {}: {}: ",
             past.pid, past.unit, past.members, past.cause
         )?;
-        if past.unanswered {
+        if past.by == "dry-run" {
+            writeln!(out, "would have been shut down, for {}", bytes(past.predicted_relief_bytes))?;
+        } else if past.unanswered {
             writeln!(out, "given up: it did not answer, and SIGKILL would take its service down")?;
         } else if past.refused {
             writeln!(out, "given up: the kernel refused every signal (EPERM)")?;

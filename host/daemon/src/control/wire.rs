@@ -1,5 +1,6 @@
 //! What goes over the socket. Frozen within a version: fields are added, never changed.
 
+use jettison_record::End;
 use serde::{Deserialize, Serialize};
 
 /// Of the protocol.
@@ -23,7 +24,12 @@ pub(crate) enum Ask {
         #[serde(default)]
         lift: bool,
     },
-    History,
+    /// With `dry` what a dry run would have shut down, else what was.
+    History {
+        #[serde(default)]
+        dry: bool,
+    },
+    Metrics,
     Why {
         pid: u32,
     },
@@ -45,6 +51,10 @@ pub(crate) enum Answer {
     Reload(ReloadStatus),
     History(History),
     Why(Why),
+    /// In Prometheus' text format.
+    Metrics {
+        text: String,
+    },
     /// In words, with what to do.
     Refused {
         why: String,
@@ -70,6 +80,16 @@ pub(crate) struct Status {
     /// Lines of the log that could not be written, since the start.
     #[serde(default)]
     pub(crate) log_lines_lost: u64,
+    /// Where ticks are recorded; none if they are not.
+    #[serde(default)]
+    pub(crate) journal: Option<String>,
+    /// Records on disk, and those that were dropped, since the start.
+    #[serde(default)]
+    pub(crate) journal_records: u64,
+    #[serde(default)]
+    pub(crate) journal_bytes: u64,
+    #[serde(default)]
+    pub(crate) journal_records_lost: u64,
     /// Of the last tick.
     pub(crate) cause: String,
     pub(crate) memory_total_bytes: u64,
@@ -163,6 +183,9 @@ pub(crate) struct ReloadStatus {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct History {
     pub(crate) schema: String,
+    /// What a dry run would have shut down.
+    #[serde(default)]
+    pub(crate) dry: bool,
     pub(crate) victims: Vec<Past>,
 }
 
@@ -170,7 +193,7 @@ pub(crate) struct History {
 pub(crate) struct Past {
     /// When it was named.
     pub(crate) at: u64,
-    /// What shut it down: `jettison`, or the `kernel`, whose OOM killer was faster.
+    /// What shut it down: `jettison`, or the `kernel`, whose OOM killer was faster. `dry-run` would have.
     #[serde(default = "jettison")]
     pub(crate) by: String,
     pub(crate) pid: u32,
@@ -180,6 +203,18 @@ pub(crate) struct Past {
     #[serde(default)]
     pub(crate) user: Option<String>,
     pub(crate) comm: String,
+    /// Its command line, where a policy has it sensed.
+    #[serde(default)]
+    pub(crate) cmdline: Option<String>,
+    /// Its memcg, and what that belongs to; empty if nothing.
+    #[serde(default)]
+    pub(crate) memcg: String,
+    #[serde(default)]
+    pub(crate) service_unit: String,
+    #[serde(default)]
+    pub(crate) container: String,
+    #[serde(default)]
+    pub(crate) pod: String,
     pub(crate) cause: String,
     pub(crate) unit: String,
     pub(crate) members: usize,
@@ -201,24 +236,29 @@ pub(crate) struct Past {
     pub(crate) measured_relief_bytes: u64,
 }
 
-impl From<&jettison_tick::Past> for Past {
-    fn from(past: &jettison_tick::Past) -> Self {
+impl From<End> for Past {
+    fn from(past: End) -> Self {
         Self {
             at: past.at_ms,
-            by: if past.is_by_kernel { "kernel".into() } else { jettison() },
+            by: past.by,
             pid: past.pid,
             uid: past.uid,
             user: None,
-            comm: past.comm.clone(),
-            cause: past.cause.as_str().into(),
-            unit: past.target.into(),
-            members: past.members,
-            policy: past.policy.clone(),
-            reason: past.reason.clone(),
-            killed: past.was_killed,
-            refused: past.is_refused,
-            unanswered: past.is_unanswered,
-            steps: past.steps.clone(),
+            comm: past.comm,
+            cmdline: past.cmdline,
+            memcg: past.memcg,
+            service_unit: past.service_unit,
+            container: past.container,
+            pod: past.pod,
+            cause: past.cause,
+            unit: past.target,
+            members: usize::try_from(past.members).unwrap_or(usize::MAX),
+            policy: past.policy,
+            reason: past.reason,
+            killed: past.killed,
+            refused: past.refused,
+            unanswered: past.unanswered,
+            steps: past.steps,
             took_ms: past.took_ms,
             predicted_relief_bytes: past.predicted_relief_bytes,
             measured_relief_bytes: past.measured_relief_bytes,

@@ -73,7 +73,7 @@ fn memory(out: &mut impl Write, snapshot: &Snapshot, decision: &Decision) -> Res
 }
 
 fn policies(out: &mut impl Write, asked: &Policies, decision: &Decision, paint: Paint) -> Result<()> {
-    for (loaded, vote) in asked.loaded.iter().zip(&decision.votes) {
+    for (loaded, vote) in asked.loaded.iter().zip(decision.votes.iter()) {
         let shadow = if vote.shadow { " (shadow)" } else { "" };
         match (&loaded.policy, &vote.answer) {
             (Ok(policy), Ok(ballot)) => writeln!(

@@ -1,11 +1,13 @@
 //! What the daemon says of itself over the control socket.
 
 use jettison_model::Fault;
+use jettison_tick::By;
 
 use super::daemon::{Daemon, mode};
 use super::watchdog::Watchdog;
 use crate::control::{Answer, Ask, Asked, Held, History, Past, PolicyStatus, Status, Why};
 use crate::explain;
+use crate::journal;
 use crate::policies::Loaded;
 
 impl Daemon<'_> {
@@ -19,10 +21,12 @@ impl Daemon<'_> {
                 }
                 return self.begin_reload(Some(sender));
             }
-            Ask::History => {
-                let victims = self.ticker.history().map(Past::from).collect();
-                Answer::History(History { schema: "jettison.history/1".into(), victims })
+            Ask::History { dry } => {
+                let wanted = self.ticker.history().filter(|past| (past.by == By::DryRun) == dry);
+                let victims = wanted.map(|past| Past::from(journal::end(past))).collect();
+                Answer::History(History { schema: "jettison.history/1".into(), dry, victims })
             }
+            Ask::Metrics => Answer::Metrics { text: self.metrics_text() },
             Ask::Why { pid } => self.why(pid),
         };
         // One that has gone away does not need to know.
@@ -32,7 +36,7 @@ impl Daemon<'_> {
     fn status(&mut self) -> Status {
         let memory = self.ticker.probe();
         let (total, available) = memory.map_or((0, 0), |memory| (memory.total_bytes, memory.available_bytes));
-        let ticker = &self.ticker;
+        let (ticker, journal) = (&self.ticker, self.recorder.counts());
         let settings = ticker.pipeline().settings();
         let idle = ticker.last().and_then(|last| last.plan.idle);
         let thresholds = &settings.thresholds;
@@ -47,6 +51,10 @@ impl Daemon<'_> {
             late_ms_max: self.late_ms_max,
             takeovers: self.watchdog.as_ref().map(Watchdog::takeovers),
             log_lines_lost: self.log.lines_lost(),
+            journal: self.recorder.directory().map(|directory| directory.display().to_string()),
+            journal_records: journal.written,
+            journal_bytes: journal.written_bytes,
+            journal_records_lost: journal.lost,
             cause: ticker.pipeline().snapshot().request.cause.as_str().into(),
             memory_total_bytes: total,
             memory_available_bytes: available,

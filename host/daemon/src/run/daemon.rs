@@ -18,7 +18,9 @@ use super::triggers::Triggers;
 use super::usual::UsualFile;
 use super::watchdog::Watchdog;
 use crate::failure::Failure;
+use crate::journal::Recorder;
 use crate::layout::bytes;
+use crate::metrics::{Metrics, Textfile};
 use crate::policies::Policies;
 
 /// Pidfds awaited for each victim. The exits of other members are found by the next tick.
@@ -27,7 +29,7 @@ const WATCHES_PER_VICTIM: usize = 16;
 /// Putting values back is no stall.
 const FAREWELL_MS: u64 = 60_000;
 
-type LiveTicker = Ticker<Sensor, Policies, LiveKernel>;
+pub(super) type LiveTicker = Ticker<Sensor, Policies, LiveKernel>;
 
 /// The daemon between two events.
 pub(super) struct Daemon<'l> {
@@ -45,6 +47,9 @@ pub(super) struct Daemon<'l> {
     usual: UsualFile,
     /// Acts while the loop hangs. None in a dry run.
     pub(super) watchdog: Option<Watchdog>,
+    pub(super) recorder: Recorder,
+    pub(super) metrics: Metrics,
+    pub(super) textfile: Option<Textfile>,
     pub(super) log: &'l Log,
     /// Members of victims whose exit wakes the loop.
     watches: BTreeMap<ProcessId, Watch>,
@@ -57,6 +62,7 @@ impl<'l> Daemon<'l> {
         reloading: Reloading,
         usual: UsualFile,
         watchdog: Option<Watchdog>,
+        recorder: Recorder,
         log: &'l Log,
     ) -> Self {
         let own_pid = ticker.pipeline().settings().own_pid;
@@ -66,6 +72,7 @@ impl<'l> Daemon<'l> {
             ticker.task_ended(),
             &events,
         );
+        let textfile = Textfile::of(reloading.at_start.fixed.evidence.metrics_textfile.clone());
         Self {
             ticker,
             events,
@@ -77,6 +84,9 @@ impl<'l> Daemon<'l> {
             triggers,
             usual,
             watchdog,
+            recorder,
+            metrics: Metrics::default(),
+            textfile,
             log,
             watches: BTreeMap::new(),
         }
@@ -88,6 +98,7 @@ impl<'l> Daemon<'l> {
     /// A tick that has panicked; the values are put back then, too.
     pub(super) async fn run(mut self) -> Result<(), Failure> {
         self.announce();
+        self.record_setup();
         self.ticker.scan(Clock.now());
         self.watch_memcgs();
         self.manager.ready(standing(&self.ticker), Clock.now().boot_ms);
@@ -116,10 +127,13 @@ impl<'l> Daemon<'l> {
             }
             if self.ticker.is_tick_due(Clock.now().boot_ms) {
                 self.ticker.tick_or_finish(Clock.now()).map_err(|broken| broke(&broken))?;
+                self.record_tick();
                 self.watch_victims();
                 self.watch_memcgs();
                 self.store_usual_if_due(Clock.now().boot_ms);
             }
+            self.record_ends();
+            self.write_metrics();
             self.tell_manager();
         }
         self.expect_within(FAREWELL_MS);

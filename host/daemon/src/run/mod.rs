@@ -5,6 +5,7 @@ mod daemon;
 mod events;
 mod log;
 mod manager;
+mod measures;
 mod protect;
 mod reloading;
 mod start;

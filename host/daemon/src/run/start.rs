@@ -13,7 +13,7 @@ use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use tracing::{info, warn};
 
-use super::daemon::Daemon;
+use super::daemon::{Daemon, LiveTicker};
 use super::events::{Events, block_on};
 use super::log::Log;
 use super::protect::{protect_ourselves, raise_limit_of_files};
@@ -21,9 +21,10 @@ use super::reloading::{AtStart, Reloading};
 use super::usual::UsualFile;
 use super::watchdog::Watchdog;
 use crate::cli;
-use crate::config::{Config, Fixed, Mode, Overrides, Own};
+use crate::config::{Config, Evidence, Fixed, Mode, Overrides, Own};
 use crate::control;
 use crate::failure::Failure;
+use crate::journal::Recorder;
 use crate::policies::{Loader, Policies};
 use crate::reload::Watcher;
 use crate::trust::is_root;
@@ -86,7 +87,9 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
         let usual = UsualFile::new(keep_dir, Clock.now().boot_ms);
         let mut ticker = Ticker::new(sensor, policies, ledger, actuator, Box::new(helpers), live, is_dry);
         ticker.set_usual(usual.read());
-        let ended = Daemon::new(ticker, events, reloading, usual, watchdog, &log).run().await;
+        let recorder = recorder(&mut ticker, &reloading.at_start.fixed.evidence, keep_dir);
+        let ended =
+            Daemon::new(ticker, events, reloading, usual, watchdog, recorder, &log).run().await;
         // If it cannot be removed, the next daemon removes it.
         std::fs::remove_file(&socket).ok();
         ended
@@ -99,6 +102,17 @@ fn watchdog(root: Root, fixed: &Fixed, live: &Live) -> Option<Watchdog> {
     let started =
         (fixed.mode == Mode::Enforce).then(|| Watchdog::start(root, fixed.scope.as_deref(), live))?;
     started.map_err(|error| warn!(%error, "there is no watchdog: nothing acts while the loop hangs")).ok()
+}
+
+/// Begins the journal, and remembers what daemons before us have recorded.
+fn recorder(ticker: &mut LiveTicker, evidence: &Evidence, keep_dir: &Path) -> Recorder {
+    let directory = evidence.journal_directory.clone().unwrap_or_else(|| keep_dir.join("journal"));
+    let recorder = Recorder::start(directory, evidence.journal_max_mib);
+    if recorder.is_on() {
+        ticker.set_history(recorder.pasts());
+        ticker.be_recorded();
+    }
+    recorder
 }
 
 /// Where units are stopped.

@@ -1,5 +1,6 @@
 //! A reload in the loop: begun, prepared on another thread, swapped in between two ticks.
 
+use jettison_decide::Settings;
 use jettison_tick::clock::Clock;
 use tokio::sync::oneshot::Sender;
 use tracing::{info, warn};
@@ -84,7 +85,8 @@ impl Daemon<'_> {
         let AtStart { overrides, fixed, .. } = &self.reloading.at_start;
         let needs_restart = fixed.changes(&config.fixed.overridden(overrides));
         let settings = self.ticker.pipeline().settings();
-        let own = Own { pid: settings.own_pid, signals_only_uid: settings.signals_only_uid };
+        let Settings { own_pid: pid, own_uid: uid, signals_only_uid, .. } = *settings;
+        let own = Own { pid, uid, signals_only_uid };
         let live = fixed.applied_to(config.live, own);
         if let Some(watchdog) = &self.watchdog {
             watchdog.configure(&live);
@@ -95,6 +97,7 @@ impl Daemon<'_> {
         running.swap(policies, hooks, Clock.now().wall_ms);
         let names: Vec<String> = running.loaded.iter().map(|loaded| loaded.config.name.clone()).collect();
         self.ticker.keep_policies(|name| names.iter().any(|other| other == name));
+        self.record_setup();
         needs_restart
     }
 }
