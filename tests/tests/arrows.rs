@@ -25,6 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("jettison-sdk", &[]),
     ("jettison-policy-balanced", &["jettison-sdk"]),
+    ("jettison-policy-rules", &["jettison-sdk"]),
     ("jettison-policy-services", &["jettison-sdk"]),
 ];
 

@@ -25,6 +25,18 @@ pub(crate) enum Source {
     File(PathBuf),
 }
 
+impl Source {
+    /// What a policy may read where `grants` is left out: a built-in one is a part of this program.
+    pub(crate) fn grants(&self) -> Vec<String> {
+        match self {
+            Self::Builtin(name) => {
+                jettison_policy::builtin_grants(name).iter().map(|&grant| grant.to_owned()).collect()
+            }
+            Self::File(_) => Vec::new(),
+        }
+    }
+}
+
 impl std::fmt::Display for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -63,9 +75,8 @@ impl PolicyConfig {
 
     /// A built-in policy, with the grants that it needs.
     fn builtin(name: &str) -> Self {
-        let grants: &[&str] = if name == "services" { &["cmdlines", "exes"] } else { &[] };
-        let grants = Grants::Listed(grants.iter().map(|&grant| grant.to_owned()).collect());
-        Self { grants, ..Self::plain(name, Source::Builtin(name.into())) }
+        let source = Source::Builtin(name.into());
+        Self { grants: Grants::Listed(source.grants()), ..Self::plain(name, source) }
     }
 
     /// What `--policy MODULE` stands for.
@@ -169,7 +180,7 @@ impl Default for Config {
             },
             live: Live::default(),
             quarantine_faults: 3,
-            policies: jettison_policy::BUILTINS.map(PolicyConfig::builtin).into(),
+            policies: jettison_policy::DEFAULTS.map(PolicyConfig::builtin).into(),
             warnings: Vec::new(),
         }
     }

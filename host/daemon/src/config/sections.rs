@@ -259,7 +259,8 @@ fn policies(sections: Vec<Section<'_>>) -> Vec<PolicyConfig> {
                     section.wrong(
                         "source",
                         format!(
-                            "there is no built-in policy `{name}`; there are \"builtin:services\" and \"builtin:balanced\""
+                            "there is no built-in policy `{name}`; there are \"builtin:{}\"",
+                            jettison_policy::BUILTINS.join("\", \"builtin:")
                         ),
                     );
                 }
@@ -267,7 +268,7 @@ fn policies(sections: Vec<Section<'_>>) -> Vec<PolicyConfig> {
             }
             None => Source::File(source.into()),
         };
-        let grants = section.texts("grants").unwrap_or_default();
+        let grants = section.texts("grants").unwrap_or_else(|| source.grants());
         for grant in grants.iter().filter(|grant| !DETAILS.contains(&grant.as_str())) {
             section.wrong("grants", format!("`grants` knows {}, not {grant:?}", DETAILS.join(", ")));
         }

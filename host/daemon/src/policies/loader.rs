@@ -65,7 +65,7 @@ impl Loader {
                 Some(bytes) => Ok(bytes.to_vec()),
                 None => Err(missing(format!(
                     "there is no built-in policy `{name}`; there are `{}`",
-                    jettison_policy::BUILTINS.join("` and `")
+                    jettison_policy::BUILTINS.join("`, `")
                 ))),
             },
             Source::File(path) => self.file(path),
