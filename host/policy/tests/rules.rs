@@ -30,7 +30,8 @@ fn its_entries_pass_the_border() {
           "steps": [{"signal": "INT", "wait_ms": 9}, {"stop_unit": true, "wait_ms": 9}, {"hook": "drain", "wait_ms": 9}]},
         {"only": true, "comm": "regex:^worker-2$", "reason": "batch"}]}"#;
     let answer = load(config).expect("it loads").consult(&processes(3)).answer.expect("a ballot");
-    let said: Vec<(Target, Stance)> = answer.entries.iter().map(|entry| (entry.target, entry.stance)).collect();
+    let said: Vec<(Target, Stance)> =
+        answer.entries.iter().map(|entry| (entry.target, entry.stance)).collect();
     let expected = [
         (Target::Process(0), Stance::Protect(1000)),
         (Target::Process(2), Stance::Sacrifice(1000)),
@@ -43,7 +44,8 @@ fn its_entries_pass_the_border() {
 
 #[test]
 fn a_bad_rule_is_named_with_its_key() {
-    let config = r#"{"rules": [{"never": true, "comm": "a"}, {"prefer": 5000, "comm": "regex:("}], "rule": 1}"#;
+    let config =
+        r#"{"rules": [{"never": true, "comm": "a"}, {"prefer": 5000, "comm": "regex:("}], "rule": 1}"#;
     let fault = load(config).expect_err("it is bad");
     expect![[r#"
         rules[1].prefer: is 5000, but must be 1 to 1000, or true; rules[1].comm: is no regular expression (found open group without closing ')'): "("; rule: is unknown; expected rules"#]]

@@ -3,8 +3,8 @@
 //! The first rule that matches a process decides. It does not judge what took the memory: that is
 //! `balanced`'s to say, beside which it is loaded. docs/reference/rules.md has the keys and how both agree.
 //!
-//! [`rule`] has what a rule says, read by [`table`]; [`pattern`] how texts are compared; and [`matching`] which
-//! rule a process falls under.
+//! [`rule`] has what a rule says, read by [`table`]; [`pattern`] how texts are compared; and [`matching`]
+//! which rule a process falls under.
 #![forbid(unsafe_code)]
 
 mod matching;

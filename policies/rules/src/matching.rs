@@ -1,7 +1,6 @@
 //! Which rule a process falls under.
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use jettison_sdk::{Memcg, PerMemcg, Process, Snapshot};
@@ -16,8 +15,8 @@ type Places<'s> = PerMemcg<Option<Memcg<'s>>>;
 /// processes have one name, so neither is compared twice.
 pub(crate) struct Matching<'r, 's> {
     rules: Vec<(usize, &'r Rule, Option<Places<'s>>)>,
-    /// By the name: for each rule whether it fits.
-    comms: BTreeMap<&'s [u8], Vec<bool>>,
+    /// By the name: for each rule whether it fits. Its hash comes first, since names begin alike.
+    comms: BTreeMap<(u64, &'s [u8]), Vec<bool>>,
 }
 
 impl<'r, 's> Matching<'r, 's> {
@@ -34,12 +33,10 @@ impl<'r, 's> Matching<'r, 's> {
     pub(crate) fn first(&mut self, p: Process<'s>) -> Option<(usize, &'r Rule, Option<Memcg<'s>>)> {
         let comm = p.comm();
         let rules = &self.rules;
-        let fitting = self.comms.entry(comm).or_insert_with(|| {
+        let fitting = self.comms.entry((hash(comm), comm)).or_insert_with(|| {
             rules.iter().map(|(_, rule, _)| any(&rule.process.comm, || comm.into())).collect()
         });
         let own = p.memcg();
-        let cmdline = OnceCell::new();
-        let cmdline = || cmdline.get_or_init(|| as_typed(p.cmdline())).as_ref();
         for ((index, rule, places), &fits) in self.rules.iter().zip(fitting.iter()) {
             if !fits {
                 continue;
@@ -51,7 +48,7 @@ impl<'r, 's> Matching<'r, 's> {
                     None => continue,
                 },
             };
-            if is_met(rule, p, cmdline) {
+            if is_met(rule, p) {
                 return Some((*index, rule, memcg));
             }
         }
@@ -59,15 +56,21 @@ impl<'r, 's> Matching<'r, 's> {
     }
 }
 
+/// FNV-1a (RFC 9923).
+fn hash(text: &[u8]) -> u64 {
+    text.iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+}
+
 /// Whether the rest of what a rule asks of a process holds. What costs least is asked first.
-fn is_met<'c>(rule: &Rule, p: Process<'_>, cmdline: impl Fn() -> &'c [u8]) -> bool {
+fn is_met(rule: &Rule, p: Process<'_>) -> bool {
     let test = &rule.process;
     (test.uids.is_empty() || p.uid().is_some_and(|uid| test.uids.contains(&uid)))
         && test.age_ms.hold(|| Some(signed(p.age_ms())))
         && test.size_bytes.hold(|| Some(signed(p.footprint_bytes())))
         && test.growth_bytes_per_s.hold(|| p.growth_bytes_per_s())
         && any(&test.exe, || without_mark(p.exe()).into())
-        && any(&test.cmdline, || cmdline().into())
+        && any(&test.cmdline, || as_typed(p.cmdline()))
 }
 
 fn signed(value: u64) -> i64 {

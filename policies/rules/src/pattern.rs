@@ -89,7 +89,9 @@ pub(crate) fn as_typed(cmdline: &[u8]) -> Cow<'_, [u8]> {
     if !cmdline.contains(&0) {
         return cmdline.into();
     }
-    cmdline.iter().map(|&byte| if byte == 0 { b' ' } else { byte }).collect()
+    let mut typed = cmdline.to_vec();
+    typed.iter_mut().filter(|byte| **byte == 0).for_each(|byte| *byte = b' ');
+    typed.into()
 }
 
 /// A path without the mark that the kernel adds after an update (proc_pid_exe(5)).

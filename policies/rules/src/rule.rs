@@ -145,7 +145,11 @@ fn rule(mut table: Table<'_, '_>) -> Option<Rule> {
         pod: patterns(&mut table, "pod"),
         qos: table.choice(
             "qos",
-            &[("guaranteed", Qos::Guaranteed), ("burstable", Qos::Burstable), ("besteffort", Qos::BestEffort)],
+            &[
+                ("guaranteed", Qos::Guaranteed),
+                ("burstable", Qos::Burstable),
+                ("besteffort", Qos::BestEffort),
+            ],
         ),
     };
     let process = process(&mut table);

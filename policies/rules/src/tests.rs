@@ -166,9 +166,21 @@ fn every_bad_rule_is_named_with_its_key() {
         {"prefer": 7, "comm": "exactly-16-bytes"}"#;
     let keys: Vec<String> = problems(bad).into_iter().map(|(key, _)| key).collect();
     let expected = [
-        "rules[0]", "rules[1]", "rules[2].prefer", "rules[3].avoid", "rules[4]", "rules[5].comm",
-        "rules[6].exe", "rules[7].takes", "rules[8].hold", "rules[9].age_under_s", "rules[10].steps",
-        "rules[11].steps[0].signal", "rules[11].steps[1]", "rules[11].steps[2].wait_ms", "rules[12].comm",
+        "rules[0]",
+        "rules[1]",
+        "rules[2].prefer",
+        "rules[3].avoid",
+        "rules[4]",
+        "rules[5].comm",
+        "rules[6].exe",
+        "rules[7].takes",
+        "rules[8].hold",
+        "rules[9].age_under_s",
+        "rules[10].steps",
+        "rules[11].steps[0].signal",
+        "rules[11].steps[1]",
+        "rules[11].steps[2].wait_ms",
+        "rules[12].comm",
     ];
     assert_eq!(keys, expected);
     assert!(problems(bad)[14].1.contains("\"exactly-16-byte\""), "{:?}", problems(bad)[14]);
@@ -182,7 +194,11 @@ fn what_cannot_be_read_is_named_with_rule_and_key() {
         (r#"{"prefer": 7, "comm": 5}"#, "rules[1].comm", "a text or a list of texts"),
         (r#"{"prefer": 7, "uid": "root"}"#, "rules[1].uid", "id -u NAME"),
         (r#"{"prefer": 7, "uid": -1}"#, "rules[1].uid", "a user id"),
-        (r#"{"prefer": 7, "takes": "unit"}"#, "rules[1].takes", "\"process\" or \"tree\" or \"cgroup\", not \"unit\""),
+        (
+            r#"{"prefer": 7, "takes": "unit"}"#,
+            "rules[1].takes",
+            "\"process\" or \"tree\" or \"cgroup\", not \"unit\"",
+        ),
         (r#"{"prefer": 7, "steps": [{"signal": "INT"}]}"#, "rules[1].steps[0].wait_ms", "how long to wait"),
     ] {
         let found = problems(&format!(r#"{{"never": true, "comm": "sshd"}}, {rule}"#));
