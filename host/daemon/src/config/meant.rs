@@ -8,6 +8,7 @@ use jettison_sense::survey::{Capabilities, Capability};
 use jettison_sense::trigger::{PsiKind, PsiSpec};
 use jettison_tick::Live;
 
+use super::places::Places;
 use super::reader::Problem;
 
 /// Whether decisions are carried out.
@@ -26,6 +27,17 @@ pub(crate) enum Source {
 }
 
 impl Source {
+    /// Whether both are the same module.
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::File(one), Self::File(other)) => {
+                one == other
+                    || one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|it| it == one))
+            }
+            (one, other) => one == other,
+        }
+    }
+
     /// What a policy may read where `grants` is left out: a built-in one is a part of this program.
     pub(crate) fn grants(&self) -> Vec<String> {
         match self {
@@ -64,13 +76,23 @@ pub(crate) struct PolicyConfig {
     pub(crate) grants: Grants,
     /// `[policy.config]`, as JSON text.
     pub(crate) config: String,
+    /// Where its keys stand.
+    pub(crate) places: Places,
 }
 
 impl PolicyConfig {
     /// A policy with nothing but a name and a source.
     pub(crate) fn plain(name: &str, source: Source) -> Self {
         let grants = Grants::Listed(Vec::new());
-        Self { name: name.into(), source, weight: 1, shadow: false, grants, config: "{}".into() }
+        Self {
+            name: name.into(),
+            source,
+            weight: 1,
+            shadow: false,
+            grants,
+            config: "{}".into(),
+            places: Places::default(),
+        }
     }
 
     /// A built-in policy, with the grants that it needs.
@@ -79,8 +101,34 @@ impl PolicyConfig {
         Self { grants: Grants::Listed(source.grants()), ..Self::plain(name, source) }
     }
 
+    /// The modules of a command line. One that is configured, too, has its name and its `[policy.config]`
+    /// from there; `config` is a file that takes the place of that.
+    ///
+    /// # Errors
+    /// All that is wrong with the file.
+    pub(crate) fn of_modules(
+        modules: &[String],
+        configured: &[Self],
+        config: Option<&Path>,
+    ) -> Result<Vec<Self>, Vec<Problem>> {
+        let config = config.map(super::files::policy_config).transpose()?;
+        let policy = |module: &String| {
+            let plain = Self::of_module(module);
+            let known = configured.iter().find(|known| known.source.is(&plain.source));
+            let found = match known {
+                Some(known) => Self { grants: Grants::All, shadow: false, weight: 1, ..known.clone() },
+                None => plain,
+            };
+            match &config {
+                Some((config, places)) => Self { config: config.clone(), places: places.clone(), ..found },
+                None => found,
+            }
+        };
+        Ok(modules.iter().map(policy).collect())
+    }
+
     /// What `--policy MODULE` stands for.
-    pub(crate) fn of_module(module: &str) -> Self {
+    fn of_module(module: &str) -> Self {
         let source = match module.strip_prefix("builtin:") {
             Some(name) => Source::Builtin(name.into()),
             None => Source::File(module.into()),

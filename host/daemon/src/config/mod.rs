@@ -7,6 +7,7 @@
 mod files;
 mod guard;
 mod meant;
+mod places;
 mod reader;
 mod sections;
 #[cfg(test)]

@@ -12,6 +12,7 @@ use jettison_sense::trigger::{PsiKind, PsiSpec};
 
 use super::guard;
 use super::meant::{Config, Grants, Mode, PolicyConfig, Source, default_psi};
+use super::places::Places;
 use super::reader::{File, Problem, Section};
 
 /// Functions of the interface `details` in `wit/details.wit`.
@@ -48,6 +49,21 @@ pub(super) fn config(path: &Path, text: &str) -> Result<Config, Vec<Problem>> {
     config.warnings = file.take_warnings();
     let problems = file.into_problems();
     if problems.is_empty() { Ok(config) } else { Err(problems) }
+}
+
+/// A text that is one `[policy.config]`, without that line.
+pub(super) fn policy_config(path: &Path, text: &str) -> Result<(String, Places), Vec<Problem>> {
+    // Given its name, a table at the top is a key like any other.
+    let text = format!("[config]\n{text}");
+    let file = File::new(path, &text);
+    let table = file.parse();
+    let root = Section::root(&file, &table);
+    let config = root.json("config").unwrap_or_default().to_string();
+    let places = root.places("config");
+    root.finish();
+    let mut problems = file.into_problems();
+    problems.iter_mut().for_each(|problem| problem.line = problem.line.saturating_sub(1));
+    if problems.is_empty() { Ok((config, places.one_line_up())) } else { Err(problems) }
 }
 
 /// The text of `policies.d/NAME.toml`.
@@ -279,6 +295,7 @@ fn policies(sections: Vec<Section<'_>>) -> Vec<PolicyConfig> {
             shadow: section.boolean("shadow").unwrap_or(false),
             grants: Grants::Listed(grants),
             config: section.json("config").map_or_else(|| "{}".into(), |json| json.to_string()),
+            places: section.places("config"),
         });
         section.finish();
     }

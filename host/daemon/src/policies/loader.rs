@@ -96,7 +96,8 @@ impl Loader {
             Grants::Listed(grants) => Some(grants.as_slice()),
             Grants::All => None,
         };
-        Policy::load(engine, compiled, grants, &self.hooks, &config.config)
+        let place = |key: &str| config.places.of(key);
+        Policy::load_placed(engine, compiled, grants, &self.hooks, &config.config, &place)
     }
 }
 
@@ -105,7 +106,7 @@ fn missing(error: String) -> Fault {
 }
 
 /// Three processes on a machine that is out of memory.
-fn canned() -> Snapshot {
+pub(crate) fn canned() -> Snapshot {
     let mut snapshot = Snapshot { now_ms: 3_600_000, ..Snapshot::default() };
     snapshot.host.memory_total_bytes = 1 << 30;
     snapshot.host.memory_available_bytes = 10 << 20;
