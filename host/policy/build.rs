@@ -21,7 +21,7 @@ fn main() -> ExitCode {
 }
 
 /// The crates below `policies/`.
-const BUILTINS: [&str; 2] = ["services", "balanced"];
+const BUILTINS: [&str; 3] = ["services", "balanced", "rules"];
 
 fn builtins() -> Result<(), String> {
     let here = directory("CARGO_MANIFEST_DIR")?;

@@ -15,6 +15,21 @@ pub const STEPS_MAX: usize = 8;
 /// Milliseconds that one step may wait: an hour.
 pub const WAIT_MS_MAX: u32 = 3_600_000;
 
+/// A number that the host would not take. In a native test it is an error; in the daemon the bound is taken,
+/// since a policy that says something is better than none, and the log has it.
+#[track_caller]
+fn bounded<N: Copy + Ord + std::fmt::Display>(what: &str, given: N, least: N, most: N) -> N {
+    let taken = given.clamp(least, most);
+    if taken != given {
+        let message = format!("{what} is {given}, and must be {least} to {most}: {taken} is taken");
+        #[cfg(not(target_arch = "wasm32"))]
+        panic!("{message} in the daemon");
+        #[cfg(target_arch = "wasm32")]
+        log::warn(&message);
+    }
+    taken
+}
+
 /// What an entry is about: a process, a process with all its descendants ([`Process::tree`]), or all in a
 /// memcg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -129,19 +144,22 @@ pub enum Step {
 }
 
 impl Step {
-    /// Send a signal and wait. A wait is at most an hour.
+    /// Send a signal and wait. A wait is at most an hour; a longer one is an error in a native test.
+    #[track_caller]
     pub fn signal(signal: Signal, wait_ms: u32) -> Self {
-        Self::Signal { signal, wait_ms: wait_ms.min(WAIT_MS_MAX) }
+        Self::Signal { signal, wait_ms: bounded("wait_ms", wait_ms, 0, WAIT_MS_MAX) }
     }
 
     /// Have the service manager stop the unit and wait.
+    #[track_caller]
     pub fn stop_unit(wait_ms: u32) -> Self {
-        Self::StopUnit { wait_ms: wait_ms.min(WAIT_MS_MAX) }
+        Self::StopUnit { wait_ms: bounded("wait_ms", wait_ms, 0, WAIT_MS_MAX) }
     }
 
     /// Run the hook of this name and wait.
+    #[track_caller]
     pub fn hook(name: impl Into<String>, wait_ms: u32) -> Self {
-        Self::Hook { name: name.into(), wait_ms: wait_ms.min(WAIT_MS_MAX) }
+        Self::Hook { name: name.into(), wait_ms: bounded("wait_ms", wait_ms, 0, WAIT_MS_MAX) }
     }
 }
 
@@ -163,9 +181,11 @@ impl Entry {
     }
 
     /// The `oom_score_adj` that the host should hold while the policy is loaded, -999..=1000; what is outside
-    /// counts as the bound. A protection only ever lowers a process's own value, a sacrifice only raises it.
+    /// counts as the bound, with a warning in the log, and is an error in a native test. A protection
+    /// only ever lowers a process's own value, a sacrifice only raises it.
+    #[track_caller]
     pub fn hold(&mut self, oom_score_adj: i16) -> &mut Self {
-        self.oom_score_adj = Some(oom_score_adj.clamp(-999, 1000));
+        self.oom_score_adj = Some(bounded("oom_score_adj", oom_score_adj, -999, 1000));
         self
     }
 
@@ -264,20 +284,22 @@ pub struct Ballot {
 
 impl Ballot {
     /// Keep this target: strength 1..=1000, where 1000 means never to be taken by this host. What is outside
-    /// counts as the bound.
+    /// counts as the bound, with a warning in the log, and is an error in a native test.
     ///
     /// Asks the host to hold an `oom_score_adj` of `-min(strength, 999)` as well, unless told otherwise with
     /// [`Entry::hold`] or [`Entry::without_hold`].
+    #[track_caller]
     pub fn protect(&mut self, target: impl Into<Target>, strength: u16) -> &mut Entry {
-        let strength = strength.clamp(1, 1000);
+        let strength = bounded("strength", strength, 1, 1000);
         let adj = -i16::try_from(strength.min(999)).unwrap_or(999);
         self.push(target.into(), Stance::Protect(strength), Some(adj))
     }
 
-    /// Give up this target: urgency 1..=1000. What is outside counts as the bound. Asks for no
-    /// `oom_score_adj` unless told.
+    /// Give up this target: urgency 1..=1000. What is outside counts as the bound, with a warning in the
+    /// log, and is an error in a native test. Asks for no `oom_score_adj` unless told.
+    #[track_caller]
     pub fn sacrifice(&mut self, target: impl Into<Target>, urgency: u16) -> &mut Entry {
-        self.push(target.into(), Stance::Sacrifice(urgency.clamp(1, 1000)), None)
+        self.push(target.into(), Stance::Sacrifice(bounded("urgency", urgency, 1, 1000)), None)
     }
 
     fn push(&mut self, target: Target, stance: Stance, oom_score_adj: Option<i16>) -> &mut Entry {
@@ -310,5 +332,48 @@ impl Ballot {
             entry.reason.truncate(entry.reason.floor_char_boundary(REASON_BYTES_MAX));
         }
         entries
+    }
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+    use crate::testing::Machine;
+
+    fn entered(enter: impl FnOnce(&mut Ballot, Process<'_>) + std::panic::UnwindSafe) -> Result<(), String> {
+        let caught = std::panic::catch_unwind(|| {
+            let snapshot = Machine::new().snapshot();
+            let init = snapshot.process(1).expect("it is there");
+            enter(&mut Ballot::default(), init);
+        });
+        caught.map_err(|panic| panic.downcast_ref::<String>().cloned().unwrap_or_default())
+    }
+
+    #[test]
+    fn a_number_that_the_host_would_not_take_is_an_error() {
+        let said = entered(|ballot, p| {
+            ballot.sacrifice(p, 5000);
+        })
+        .expect_err("too urgent");
+        assert_eq!(said, "urgency is 5000, and must be 1 to 1000: 1000 is taken in the daemon");
+        assert!(
+            entered(|ballot, p| {
+                ballot.protect(p, 0);
+            })
+            .is_err()
+        );
+        assert!(
+            entered(|ballot, p| {
+                ballot.protect(p, 9).hold(-1000);
+            })
+            .is_err()
+        );
+        assert!(entered(|_, _| drop(Step::stop_unit(WAIT_MS_MAX + 1))).is_err());
+        assert!(
+            entered(|ballot, p| {
+                ballot.protect(p, 1000).hold(-999);
+            })
+            .is_ok()
+        );
     }
 }

@@ -18,15 +18,20 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "jettison-act",
             "jettison-decide",
+            "jettison-machines",
             "jettison-model",
             "jettison-policy",
             "jettison-record",
+            "jettison-scaffold",
             "jettison-sense",
             "jettison-tick",
         ],
     ),
+    ("jettison-machines", &[]),
+    ("jettison-scaffold", &[]),
     ("jettison-sdk", &[]),
     ("jettison-policy-balanced", &["jettison-sdk"]),
+    ("jettison-policy-rules", &["jettison-sdk"]),
     ("jettison-policy-services", &["jettison-sdk"]),
 ];
 

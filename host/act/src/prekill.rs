@@ -99,8 +99,8 @@ async fn tell(socket: &Path, message: &str) -> Result<(), String> {
     let Some(answer) = answer.strip_suffix(&[0]) else {
         return Err("it hung up before it had answered".into());
     };
-    let parsed: serde_json::Value =
-        serde_json::from_slice(answer).map_err(|_| format!("not an answer: {}", Escaped(answer)))?;
+    let parsed: serde_json::Value = serde_json::from_slice(answer)
+        .map_err(|error| format!("not an answer ({error}): {}", Escaped(answer)))?;
     match parsed.get("error").and_then(|error| error.as_str()) {
         Some(error) => Err(error.to_owned()),
         None => Ok(()),
@@ -171,7 +171,7 @@ mod tests {
         }
         for part in [
             "pre-kill hook DIR/1: org.varlink.service.MethodNotFound",
-            "pre-kill hook DIR/2: not an answer: nonsense",
+            "pre-kill hook DIR/2: not an answer (expected ident at line 1 column 2): nonsense",
             "pre-kill hook DIR/3: it hung up before it had answered",
             "pre-kill hook DIR/4: Connection refused (os error 111)",
         ] {

@@ -55,7 +55,7 @@ impl Reclaimer {
             None => self.thread.insert(serve(self.ended.clone())?),
         };
         // One bite at a time: a second one would wait for the first.
-        thread.try_send(request).map_err(|_| "another bite is not done yet".to_owned())
+        thread.try_send(request).map_err(|error| format!("another bite is not done yet ({error})"))
     }
 }
 
@@ -77,9 +77,11 @@ fn serve(ended: EndSender) -> Result<SyncSender<Request>, String> {
 fn reclaim(directory: &Path, bytes: u64) -> Result<u64, String> {
     let before = held(directory)?;
     let file = directory.join("memory.reclaim");
-    let failed = |error: &std::io::Error| match error.kind() {
-        ErrorKind::NotFound => format!("{}: not there: it needs cgroup v2 and Linux 5.19", file.display()),
-        _ => format!("{}: {error}", file.display()),
+    let failed = |error: &std::io::Error| {
+        if error.kind() == ErrorKind::NotFound {
+            return format!("{}: not there: it needs cgroup v2 and Linux 5.19", file.display());
+        }
+        format!("{}: {error}", file.display())
     };
     // Never made anew: where it is absent, that is an error.
     let mut opened = File::options().write(true).open(&file).map_err(|error| failed(&error))?;
@@ -95,7 +97,8 @@ fn reclaim(directory: &Path, bytes: u64) -> Result<u64, String> {
 fn held(directory: &Path) -> Result<u64, String> {
     let file = directory.join("memory.current");
     let text = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-    text.trim().parse().map_err(|_| format!("{}: not a number of bytes: {:?}", file.display(), text.trim()))
+    let text = text.trim();
+    text.parse().map_err(|error| format!("{}: {text:?} is not a number of bytes: {error}", file.display()))
 }
 
 #[cfg(test)]

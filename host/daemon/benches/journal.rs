@@ -14,7 +14,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jettison_act::{Actuator, Ledger, LiveHelpers, LiveKernel};
+use jettison_act::{Actuator, Ledger, LiveHelpers, LiveKernel, Places};
 use jettison_decide::Settings;
 use jettison_decide::settings::Bound;
 use jettison_model::{Needs, Snapshot, Vote};
@@ -83,7 +83,7 @@ fn dry_run(settings: &Settings) -> DryRun {
     let proc = Root::live().proc;
     let sensor = Sensor::new(Root::live(), None).expect("/proc is there");
     let actuator = Actuator::new(LiveKernel::new(proc.clone()), std::process::id(), true);
-    let helpers = LiveHelpers::new(&proc, Vec::new()).expect("helpers");
+    let helpers = LiveHelpers::new(Places { proc, ..Places::default() }).expect("helpers");
     let live = Live { settings: settings.clone(), ..Live::default() };
     Ticker::new(sensor, Defaults::load(), Ledger::in_memory(), actuator, Box::new(helpers), live, true)
 }

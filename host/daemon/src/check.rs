@@ -7,7 +7,7 @@ use jettison_sense::Root;
 use crate::cli;
 use crate::config::{Config, PolicyConfig};
 use crate::failure::{Failure, say};
-use crate::policies::Policies;
+use crate::policies::{Policies, canned};
 use crate::trust::is_root;
 
 pub(crate) fn check(args: &cli::Check) -> Result<(), Failure> {
@@ -17,7 +17,7 @@ pub(crate) fn check(args: &cli::Check) -> Result<(), Failure> {
     }
     let configs = match args.modules.as_slice() {
         [] => config.policies,
-        modules => modules.iter().map(|module| PolicyConfig::of_module(module)).collect(),
+        modules => PolicyConfig::of_modules(modules, &config.policies, None).map_err(Failure::Config)?,
     };
     let hooks: Vec<String> = config.live.hooks.into_keys().collect();
     let program = Root::live().proc.join("self/exe");
@@ -27,7 +27,10 @@ pub(crate) fn check(args: &cli::Check) -> Result<(), Failure> {
     let mut is_good = true;
     for loaded in &policies.loaded {
         let source = &loaded.config.source;
-        let written = match &loaded.policy {
+        // One that loads may still trap as soon as it is asked.
+        let policy = loaded.policy.as_ref().map_err(Clone::clone);
+        let tried = policy.and_then(|policy| policy.consult(&canned()).answer.map(|_| policy));
+        let written = match &tried {
             Ok(policy) => writeln!(
                 out,
                 "{source}: ok: {} {}, {}\n  imports {}",

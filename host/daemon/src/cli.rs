@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Keeps a Linux host alive when memory runs out.
 ///
@@ -43,6 +43,18 @@ pub(crate) enum Command {
     Why(Why),
     /// Show what this host offers and lacks, and what to do. Changes nothing.
     Doctor(Doctor),
+    /// Make a policy of your own: a project that builds and passes its tests as it is.
+    New(New),
+    /// Build the module of a project.
+    Build(Build),
+    /// Show a policy machines that are short of memory, and fail if it does not do what is expected there.
+    Test(Test),
+    /// Show what a module is, and all that it can see.
+    Inspect(Inspect),
+    /// Measure what a consultation of a module takes.
+    Bench(Bench),
+    /// Translate a peer's configuration, and say what cannot be translated.
+    Import(Import),
     /// Compile the module on standard input (what the daemon runs as a child of its own).
     #[command(hide = true)]
     CompileModule,
@@ -76,6 +88,10 @@ pub(crate) struct Explain {
     /// Ask this module instead of the configured policies; may be given more than once.
     #[arg(long, value_name = "MODULE")]
     pub(crate) policy: Vec<String>,
+    /// What `[policy.config]` would hold, for the modules of --policy [default: that of a configured policy
+    /// of the same source]
+    #[arg(long, value_name = "FILE", requires = "policy")]
+    pub(crate) policy_config: Option<PathBuf>,
     /// Look at one memcg only: a path below the memory hierarchy's root.
     #[arg(long, value_name = "MEMCG")]
     pub(crate) scope: Option<String>,
@@ -117,6 +133,64 @@ pub(crate) struct Check {
     /// Modules to check instead of the configuration.
     #[arg(value_name = "MODULE")]
     pub(crate) modules: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct New {
+    /// Lower case, digits and dashes: the folder, and what the policy is called.
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Build {
+    /// The project [default: the current directory]
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// A module, or a project that is built first [default: the current directory]
+    #[arg(value_name = "MODULE|DIR")]
+    pub(crate) target: Option<String>,
+    /// A machine with [expect], or what `jettison snapshot` wrote; may be given more than once [default:
+    /// those in the project's folder machines]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) machine: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// The module.
+    #[arg(value_name = "MODULE")]
+    pub(crate) module: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// The module.
+    #[arg(value_name = "MODULE")]
+    pub(crate) module: String,
+    /// What `[policy.config]` would hold.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy_config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// Whose.
+    #[arg(value_name = "PEER")]
+    pub(crate) peer: Peer,
+    /// Its command line or /etc/default/earlyoom; nohang.conf.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Peer {
+    Earlyoom,
+    Nohang,
 }
 
 /// What talks to the running daemon.

@@ -16,6 +16,8 @@ pub(crate) enum Failure {
     Config(Vec<Problem>),
     /// Status 2; the command has said itself what is wrong.
     BadModules,
+    /// Status 1, likewise.
+    Told,
 }
 
 impl Failure {
@@ -36,6 +38,7 @@ impl Failure {
                 ExitCode::from(2)
             }
             Self::BadModules => ExitCode::from(2),
+            Self::Told => ExitCode::from(1),
         }
     }
 }
@@ -43,4 +46,9 @@ impl Failure {
 /// With a standard error that is closed or full the status alone has to say it.
 pub(crate) fn say(message: &impl Display) {
     writeln!(std::io::stderr(), "jettison: {message}").ok();
+}
+
+/// Standard output is closed or full.
+pub(crate) fn unwritable(error: &std::io::Error) -> Failure {
+    Failure::Failed(format!("standard output cannot be written: {error}"))
 }

@@ -9,6 +9,7 @@
 //!           └── run only: act (hold, victims) ◀─────────────────┘
 //! ```
 
+mod author;
 mod bounded;
 mod check;
 mod cli;
@@ -17,6 +18,7 @@ mod control;
 mod doctor;
 mod explain;
 mod failure;
+mod import;
 mod journal;
 mod layout;
 mod metrics;
@@ -54,6 +56,12 @@ fn main() -> ExitCode {
             control::client::ask(&args.asks.state_dir, Ask::Why { pid: args.pid }, args.asks.json)
         }
         Command::Doctor(args) => doctor::doctor(&args),
+        Command::New(args) => author::new(&args),
+        Command::Build(args) => author::build(&args),
+        Command::Test(args) => author::test(&args),
+        Command::Inspect(args) => author::inspect(&args),
+        Command::Bench(args) => author::bench(&args),
+        Command::Import(args) => import::import(&args),
         Command::CompileModule => jettison_policy::compile_module(std::io::stdin(), std::io::stdout())
             .map_err(|error| Failure::Failed(format!("the compiled module cannot be handed over: {error}"))),
     };

@@ -163,7 +163,7 @@ fn check_names_file_fault_and_mend() {
         scratch.path(),
         expect![[r#"
         2
-        jettison: builtin:unheard: cannot be read (there is no built-in policy `unheard`; there are `services` and `balanced`): put the module there or mend `source`
+        jettison: builtin:unheard: cannot be read (there is no built-in policy `unheard`; there are `services`, `balanced`, `rules`): put the module there or mend `source`
     "#]],
     );
     check(

@@ -4,7 +4,6 @@
 //! from it, and does not grow. With each bite that changes, so bites are small, and what pushed back is left
 //! alone for a while by the caller.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use jettison_model::column::{NONE_U32, UNKNOWN_S64, known_u64, row as row_of};
@@ -12,23 +11,6 @@ use jettison_model::{Cause, Limit, Memcgs, Snapshot};
 
 use crate::eligible::is_below;
 use crate::settings::Settings;
-
-/// `[reclaim]`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reclaim {
-    /// Memcgs from which may be reclaimed, with all below. None: nothing is.
-    pub memcgs: Vec<String>,
-    /// The most that one bite asks for.
-    pub bite_bytes: u64,
-    /// A memcg with more PSI `some avg10` of memory than this is let alone, hundredths of a percent.
-    pub pressure_max: u32,
-}
-
-impl Default for Reclaim {
-    fn default() -> Self {
-        Self { memcgs: Vec::new(), bite_bytes: 32 << 20, pressure_max: 100 }
-    }
-}
 
 /// A bite is no more than this part of what a memcg holds, so that a small one is not emptied at once.
 const BITE_PART: u64 = 16;
@@ -129,6 +111,7 @@ fn gives(snapshot: &Snapshot, row: usize) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::Reclaim;
     use alloc::vec;
     use jettison_model::column::{Column, UNKNOWN_U64};
 

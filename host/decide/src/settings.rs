@@ -7,7 +7,6 @@ use alloc::vec::Vec;
 use jettison_model::{Needs, Trend};
 
 use crate::pattern::Pattern;
-use crate::reclaim::Reclaim;
 
 /// How far down the order the host goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,6 +86,23 @@ impl StallSpan {
             Self::Short => trend.memory_stall_full_10s_us_per_s,
             Self::Long => trend.memory_stall_full_30s_us_per_s,
         }
+    }
+}
+
+/// `[reclaim]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reclaim {
+    /// Memcgs from which may be reclaimed, with all below. None: nothing is.
+    pub memcgs: Vec<String>,
+    /// The most that one bite asks for.
+    pub bite_bytes: u64,
+    /// A memcg with more PSI `some avg10` of memory than this is let alone, hundredths of a percent.
+    pub pressure_max: u32,
+}
+
+impl Default for Reclaim {
+    fn default() -> Self {
+        Self { memcgs: Vec::new(), bite_bytes: 32 << 20, pressure_max: 100 }
     }
 }
 

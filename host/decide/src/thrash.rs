@@ -1,8 +1,8 @@
 //! Thrashing: all tasks stall on memory, and what they wait for is read back as soon as it is dropped.
 //!
 //! `MemAvailable` counts the page cache, and a working set in it is called available until the host stands
-//! still (systemd#25596). So the stall is the cause, not what is left. A stream of files does not stall tasks,
-//! since the kernel counts a wait for a page as one only if the page was in use before it was dropped
+//! still (systemd#25596). So the stall is the cause, not what is left. A stream of files does not stall
+//! tasks, since the kernel counts a wait for a page as one only if the page was in use before it was dropped
 //! (Documentation/accounting/psi.rst, `PG_workingset` in mm/filemap.c); and one that refaults nothing is no
 //! thrashing whatever stalls.
 
@@ -94,8 +94,8 @@ pub(crate) fn of_memcg(
     Some(Stalled { total_bytes, left_bytes, need_bytes: missing(refaults, total_bytes), full_avg10 })
 }
 
-/// The same of a memcg whose configured PSI trigger has fired, whatever its bounds are. Without any it is what
-/// it holds that is too much.
+/// The same of a memcg whose configured PSI trigger has fired, whatever its bounds are. Without any it is
+/// what it holds that is too much.
 pub(crate) fn of_fired(memcgs: &Memcgs, row: usize) -> Option<Stalled> {
     let usage = known_u64(*memcgs.current_bytes.get(row)?)?;
     let bound = |column: &[u64]| column.get(row).and_then(|&bound| Limit::of(bound).bytes());

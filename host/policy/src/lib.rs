@@ -42,7 +42,7 @@ mod settings;
 mod text;
 mod world;
 
-pub use builtin::{BUILTINS, builtin};
+pub use builtin::{BUILTINS, DEFAULTS, builtin, builtin_grants};
 pub use call::Consultation;
 pub use child::{compile_here, compile_module};
 pub use compiler::{Compiled, Compiler};

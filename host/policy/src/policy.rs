@@ -46,6 +46,22 @@ impl Policy {
         hooks: &[String],
         config: &str,
     ) -> Result<Self, Fault> {
+        Self::load_placed(engine, compiled, grants, hooks, config, &|_| None)
+    }
+
+    /// The same, with a place for each key of the configuration, such as `jettison.toml:12`, for its
+    /// problems.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_placed(
+        engine: &Engine,
+        compiled: &Compiled,
+        grants: Option<&[String]>,
+        hooks: &[String],
+        config: &str,
+        place: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, Fault> {
         let component = deserialized(engine, &compiled.code)?;
         let imports = world::imports(engine.wasm(), &component)?;
         let instance = world::linked(engine.imports(), &component, &imports)?;
@@ -62,7 +78,7 @@ impl Policy {
         };
         policy.check_exports()?;
         policy.description = policy.describe()?;
-        policy.validate()?;
+        policy.validate(place)?;
         Ok(policy)
     }
 
@@ -142,13 +158,16 @@ impl Policy {
         })
     }
 
-    fn validate(&self) -> Result<(), Fault> {
+    fn validate(&self, place: &dyn Fn(&str) -> Option<String>) -> Result<(), Fault> {
         let problems: Vec<raw::Problem> = self.call(Snapshot::default())?.run(&self.exports.validate)?;
         if problems.is_empty() {
             return Ok(());
         }
-        let problems: Vec<String> =
-            problems.iter().take(PROBLEMS_MAX).map(|problem| short_line(&problem.to_string())).collect();
+        let placed = |problem: &raw::Problem| {
+            let said = short_line(&problem.to_string());
+            place(&problem.key).map_or_else(|| said.clone(), |place| format!("{place}: {said}"))
+        };
+        let problems: Vec<String> = problems.iter().take(PROBLEMS_MAX).map(placed).collect();
         Err(Fault::BadConfig { problems: problems.join("; ") })
     }
 }

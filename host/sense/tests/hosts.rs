@@ -92,12 +92,15 @@ fn a_file_server_on_zfs_has_the_clean_part_of_its_cache() {
 
 #[test]
 fn a_container_of_lxc_has_its_own_memory_and_nothing_of_the_cache_of_its_host() {
-    check("lxc", &expect![[r#"
+    check(
+        "lxc",
+        &expect![[r#"
         host 61M of 1536M, swap 128M of 512M, pressure 0.00% 0.00%
         ->1 systemd [] /init.scope uid 0 thr 1 age 3599000 anon 6M file 8M shmem 0 swap 0 pte 60K adj 0
         1>900 smbd [] /system.slice/smbd.service uid 0 thr 1 age 3400000 anon 1200M file 20M shmem 0 swap 0 pte 6300K adj 0
         0 faults, 0 vanished
-    "#]]);
+    "#]],
+    );
     let machine = machine("lxc");
     let mut sensor = Sensor::new(Root::below(&machine), None).unwrap();
     let mut snapshot = Snapshot::default();

@@ -1,6 +1,7 @@
 //! Reduce the footprint first: bites of `[reclaim]`, one at a time, while memory gets short.
 //!
-//! A memcg that was bitten rests, so that its own pressure shows what it thinks of it (PSI averages over 10 s).
+//! A memcg that was bitten rests, so that its own pressure shows what it thinks of it (PSI averages over
+//! 10 s).
 //! One that gave back little rests for longer: what it holds is in use.
 
 use jettison_act::{Ended, Task, TaskId};

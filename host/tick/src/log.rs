@@ -10,7 +10,6 @@ use tracing::{debug, info, warn};
 use jettison_sense::survey::Holder;
 
 use crate::history::Past;
-use crate::tasks::Gain;
 
 /// A victim was named.
 pub(crate) fn victim(snapshot: &Snapshot, victim: &Victim, is_dry: bool) {
@@ -50,8 +49,7 @@ pub(crate) fn command(command: &Command, outcome: Outcome) {
 }
 
 /// A hook has run, a bite was taken, or systemd stops a service unit; or that failed.
-pub(crate) fn ended(what: &str, gain: Gain, ended: &Ended) {
-    let Gain { took_ms, available_bytes: gained_bytes } = gain;
+pub(crate) fn ended(what: &str, took_ms: u64, gained_bytes: i64, ended: &Ended) {
     let freed_bytes = Some(ended.freed_bytes).filter(|&bytes| bytes > 0);
     match &ended.result {
         Ok(()) => info!(took_ms, gained_bytes, freed_bytes, "{what} is done"),

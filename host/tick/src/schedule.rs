@@ -18,7 +18,7 @@
 //! Each observation finds the state anew; nothing but the fill rate is carried over. While the memcg of
 //! `[scope]` is missing no tick is due.
 
-use jettison_decide::{Level, Thresholds, gate};
+use jettison_decide::{Level, Signals, Thresholds, gate};
 use jettison_sense::{Left, Sense};
 use tracing::{info, warn};
 
@@ -87,6 +87,17 @@ pub(crate) struct Pressing {
     pub(crate) psi_fired_at_ms: Option<u64>,
     /// The latest of those of memcgs.
     pub(crate) memcg_psi_fired_at_ms: Option<u64>,
+}
+
+impl Pressing {
+    pub(crate) fn of(signals: &Signals, has_victims: bool) -> Self {
+        let memcgs = signals.memcg_psi_fired_at_ms.iter();
+        Self {
+            has_victims,
+            psi_fired_at_ms: signals.psi_fired_at_ms,
+            memcg_psi_fired_at_ms: memcgs.map(|&(_, at_ms)| at_ms).max(),
+        }
+    }
 }
 
 /// What is remembered from one observation to the next. Times are of the boot clock.

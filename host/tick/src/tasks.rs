@@ -67,7 +67,8 @@ impl Tasks {
         for ended in self.helpers.take_ended() {
             let at = self.given.iter().position(|given| given.id == ended.id);
             if let Some(given) = at.map(|at| self.given.swap_remove(at)) {
-                log::ended(&given.what, gain(&given, now), &ended);
+                let Gain { took_ms, available_bytes } = gain(&given, now);
+                log::ended(&given.what, took_ms, available_bytes, &ended);
             }
             self.ended.push(ended);
         }

@@ -121,12 +121,7 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
     pub fn is_tick_due(&mut self, now_ms: u64) -> bool {
         let thresholds = self.pipeline.settings().thresholds;
         let observation = Observation::of(self.pipeline.sensor_mut(), &thresholds);
-        let memcg_psi = self.signals.memcg_psi_fired_at_ms.iter().map(|&(_, at_ms)| at_ms).max();
-        let pressing = Pressing {
-            has_victims: !self.shutdowns.is_empty(),
-            psi_fired_at_ms: self.signals.psi_fired_at_ms,
-            memcg_psi_fired_at_ms: memcg_psi,
-        };
+        let pressing = Pressing::of(&self.signals, !self.shutdowns.is_empty());
         let is_due = self.schedule.is_due(now_ms, observation, pressing);
         let Self { homes, pipeline, .. } = self;
         is_due || homes.has_newcomer(now_ms, |is_home| pipeline.sensor_mut().has_newcomer(is_home))

@@ -8,8 +8,8 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
-use crate::machine::is_below;
 use crate::{Machine, Taken, snapshot};
+use jettison_machines::is_below;
 
 /// Which ranking of Jettison's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use jettison_sdk::testing::{Machine as TestMachine, Subject};
 use jettison_sdk::{Cause, Policy, Stance};
 
 use crate::domain::Domain;
-use crate::machine::{Machine, Process};
 use crate::verdict::{Taken, Verdict, judge};
+use crate::{Machine, Process};
 
 /// The defaults of `trigger`: percent of memory, and MiB at most.
 const WARN: (f64, f64) = (15.0, 4096.0);

@@ -1,7 +1,8 @@
 //! What was taken, and whether it was right.
 
-use std::collections::BTreeSet;
 use std::fmt;
+
+use jettison_machines::hit;
 
 use crate::Machine;
 
@@ -59,9 +60,4 @@ pub fn judge(machine: &Machine, taken: &Taken) -> Verdict {
     }
     let is_right = taken.first().map_or(machine.may_be_none, |label| hit(label, &machine.right));
     if is_right { Verdict::Right } else { Verdict::Missed }
-}
-
-/// Whether a label, or the part of it before the colon, is in a set.
-pub(crate) fn hit(label: &str, set: &BTreeSet<String>) -> bool {
-    set.contains(label) || label.split_once(':').is_some_and(|(head, _)| set.contains(head))
 }

@@ -6,6 +6,7 @@ use jettison_act::HookCommand;
 use tracing::warn;
 
 use super::meant::Config;
+use super::places::Places;
 use super::reader::Problem;
 use super::sections;
 use crate::bounded::{Unread, read_text};
@@ -80,6 +81,12 @@ impl Config {
     pub(crate) fn parse(file: &Path, text: &str) -> Result<Self, Vec<Problem>> {
         sections::config(file, text)
     }
+}
+
+/// Reads a file that is one `[policy.config]`.
+pub(super) fn policy_config(file: &Path) -> Result<(String, Places), Vec<Problem>> {
+    let text = read_text(file, BYTES_MAX, false).map_err(|error| vec![unreadable(file, &error)])?;
+    sections::policy_config(file, &text)
 }
 
 fn unreadable(file: &Path, unread: &Unread) -> Problem {

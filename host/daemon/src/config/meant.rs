@@ -8,6 +8,7 @@ use jettison_sense::survey::{Capabilities, Capability};
 use jettison_sense::trigger::{PsiKind, PsiSpec};
 use jettison_tick::Live;
 
+use super::places::Places;
 use super::reader::Problem;
 
 /// Whether decisions are carried out.
@@ -23,6 +24,29 @@ pub(crate) enum Source {
     /// Embedded in the binary, by name.
     Builtin(String),
     File(PathBuf),
+}
+
+impl Source {
+    /// Whether both are the same module.
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::File(one), Self::File(other)) => {
+                one == other
+                    || one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|it| it == one))
+            }
+            (one, other) => one == other,
+        }
+    }
+
+    /// What a policy may read where `grants` is left out: a built-in one is a part of this program.
+    pub(crate) fn grants(&self) -> Vec<String> {
+        match self {
+            Self::Builtin(name) => {
+                jettison_policy::builtin_grants(name).iter().map(|&grant| grant.to_owned()).collect()
+            }
+            Self::File(_) => Vec::new(),
+        }
+    }
 }
 
 impl std::fmt::Display for Source {
@@ -52,20 +76,55 @@ pub(crate) struct PolicyConfig {
     pub(crate) grants: Grants,
     /// `[policy.config]`, as JSON text.
     pub(crate) config: String,
+    /// Where its keys stand.
+    pub(crate) places: Places,
 }
 
 impl PolicyConfig {
     /// A policy with nothing but a name and a source.
     pub(crate) fn plain(name: &str, source: Source) -> Self {
         let grants = Grants::Listed(Vec::new());
-        Self { name: name.into(), source, weight: 1, shadow: false, grants, config: "{}".into() }
+        Self {
+            name: name.into(),
+            source,
+            weight: 1,
+            shadow: false,
+            grants,
+            config: "{}".into(),
+            places: Places::default(),
+        }
     }
 
     /// A built-in policy, with the grants that it needs.
     fn builtin(name: &str) -> Self {
-        let grants: &[&str] = if name == "services" { &["cmdlines", "exes"] } else { &[] };
-        let grants = Grants::Listed(grants.iter().map(|&grant| grant.to_owned()).collect());
-        Self { grants, ..Self::plain(name, Source::Builtin(name.into())) }
+        let source = Source::Builtin(name.into());
+        Self { grants: Grants::Listed(source.grants()), ..Self::plain(name, source) }
+    }
+
+    /// The modules of a command line. One that is configured, too, has its name and its `[policy.config]`
+    /// from there; `config` is a file that takes the place of that.
+    ///
+    /// # Errors
+    /// All that is wrong with the file.
+    pub(crate) fn of_modules(
+        modules: &[String],
+        configured: &[Self],
+        config: Option<&Path>,
+    ) -> Result<Vec<Self>, Vec<Problem>> {
+        let config = config.map(super::files::policy_config).transpose()?;
+        let policy = |module: &String| {
+            let plain = Self::of_module(module);
+            let known = configured.iter().find(|known| known.source.is(&plain.source));
+            let found = match known {
+                Some(known) => Self { grants: Grants::All, shadow: false, weight: 1, ..known.clone() },
+                None => plain,
+            };
+            match &config {
+                Some((config, places)) => Self { config: config.clone(), places: places.clone(), ..found },
+                None => found,
+            }
+        };
+        Ok(modules.iter().map(policy).collect())
     }
 
     /// What `--policy MODULE` stands for.
@@ -191,7 +250,7 @@ impl Default for Config {
             },
             live: Live::default(),
             quarantine_faults: 3,
-            policies: jettison_policy::BUILTINS.map(PolicyConfig::builtin).into(),
+            policies: jettison_policy::DEFAULTS.map(PolicyConfig::builtin).into(),
             warnings: Vec::new(),
         }
     }

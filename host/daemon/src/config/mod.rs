@@ -8,6 +8,7 @@ mod evidence;
 mod files;
 mod guard;
 mod meant;
+mod places;
 mod reader;
 mod sections;
 #[cfg(test)]

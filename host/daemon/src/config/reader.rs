@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::places::Places;
+
 /// One thing that is wrong in a file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Problem {
@@ -298,6 +300,12 @@ impl<'t> Section<'t> {
             return None;
         }
         Some(json(value.get_ref()))
+    }
+
+    /// Where the keys of such a table stand.
+    pub(crate) fn places(&self, key: &str) -> Places {
+        let value = self.table.get(key);
+        value.map(|value| Places::below(self.file.path, self.file.text, value)).unwrap_or_default()
     }
 
     fn child(&self, name: String, value: &Spanned<DeValue<'t>>, table: &'t DeTable<'t>) -> Self {

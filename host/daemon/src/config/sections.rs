@@ -11,6 +11,7 @@ use jettison_policy::LIMITS_MAX;
 use jettison_sense::trigger::{PsiKind, PsiSpec};
 
 use super::meant::{Config, Grants, Mode, PolicyConfig, Source, default_psi};
+use super::places::Places;
 use super::reader::{File, Problem, Section};
 use super::{evidence, guard};
 
@@ -51,6 +52,21 @@ pub(super) fn config(path: &Path, text: &str) -> Result<Config, Vec<Problem>> {
     config.warnings = file.take_warnings();
     let problems = file.into_problems();
     if problems.is_empty() { Ok(config) } else { Err(problems) }
+}
+
+/// A text that is one `[policy.config]`, without that line.
+pub(super) fn policy_config(path: &Path, text: &str) -> Result<(String, Places), Vec<Problem>> {
+    // Given its name, a table at the top is a key like any other.
+    let text = format!("[config]\n{text}");
+    let file = File::new(path, &text);
+    let table = file.parse();
+    let root = Section::root(&file, &table);
+    let config = root.json("config").unwrap_or_default().to_string();
+    let places = root.places("config");
+    root.finish();
+    let mut problems = file.into_problems();
+    problems.iter_mut().for_each(|problem| problem.line = problem.line.saturating_sub(1));
+    if problems.is_empty() { Ok((config, places.one_line_up())) } else { Err(problems) }
 }
 
 /// The text of `policies.d/NAME.toml`.
@@ -308,7 +324,8 @@ fn policies(sections: Vec<Section<'_>>) -> Vec<PolicyConfig> {
                     section.wrong(
                         "source",
                         format!(
-                            "there is no built-in policy `{name}`; there are \"builtin:services\" and \"builtin:balanced\""
+                            "there is no built-in policy `{name}`; there are \"builtin:{}\"",
+                            jettison_policy::BUILTINS.join("\", \"builtin:")
                         ),
                     );
                 }
@@ -316,7 +333,7 @@ fn policies(sections: Vec<Section<'_>>) -> Vec<PolicyConfig> {
             }
             None => Source::File(source.into()),
         };
-        let grants = section.texts("grants").unwrap_or_default();
+        let grants = section.texts("grants").unwrap_or_else(|| source.grants());
         for grant in grants.iter().filter(|grant| !DETAILS.contains(&grant.as_str())) {
             section.wrong("grants", format!("`grants` knows {}, not {grant:?}", DETAILS.join(", ")));
         }
@@ -327,6 +344,7 @@ fn policies(sections: Vec<Section<'_>>) -> Vec<PolicyConfig> {
             shadow: section.boolean("shadow").unwrap_or(false),
             grants: Grants::Listed(grants),
             config: section.json("config").map_or_else(|| "{}".into(), |json| json.to_string()),
+            places: section.places("config"),
         });
         section.finish();
     }

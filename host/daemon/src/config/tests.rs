@@ -146,7 +146,7 @@ grants = ["environment"]
 ballot_entries = 5000
 "#,
         expect![[r#"
-            j.toml:2: unknown key `trigger.availible_percent`; expected available_percent, available_cap_mib, swap_free_percent, psi
+            j.toml:2: unknown key `trigger.availible_percent`; expected available_percent, available_cap_mib, swap_free_percent, psi, thrash
             j.toml:3: `stall_ms` (3000) must not exceed `window_ms` (1000)
             j.toml:5: `act.mode` must be "enforce" or "dry-run", not "enforced"
             j.toml:6: `act.grace_ms` must be a whole number from 0 to 600000, not -1
@@ -217,7 +217,14 @@ thrash = [{ full_percent = 40, over_s = 15 }, { full_percent = 0, over_s = 10 },
 memcgs = ["system.slice", "/user.slice/", "/fine", "/"]
 bite_mib = 0
 "#,
-        expect![[""]],
+        expect![[r#"
+            j.toml:3: `over_s` must be 10 or 30, not 15
+            j.toml:3: `trigger.thrash.full_percent` must be a whole number from 1 to 100, not 0
+            j.toml:3: a table of `trigger.thrash` needs `full_percent`, 1 to 100, and `over_s`, 10 or 30; `full_percent` is missing
+            j.toml:5: `reclaim.memcgs` must hold paths below the memory hierarchy's root, such as "/system.slice", not "/user.slice/"
+            j.toml:5: `reclaim.memcgs` must hold paths below the memory hierarchy's root, such as "/system.slice", not "system.slice"
+            j.toml:6: `reclaim.bite_mib` must be a whole number from 1 to 1048576, not 0
+        "#]],
     );
     let off = Config::parse(Path::new("j.toml"), "[trigger]\nthrash = []\n").unwrap();
     assert!(off.live.settings.thrash.is_empty());

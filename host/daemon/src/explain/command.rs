@@ -47,7 +47,7 @@ fn of_machine(args: &cli::Explain, config: Config) -> Result<Explained, Failure>
     let fixed = config.fixed.clone().overridden(&overrides);
     let sensor =
         Sensor::new(root, fixed.scope.as_deref()).map_err(|error| Failure::Usage(error.to_string()))?;
-    let (policies, live) = policies(args, config);
+    let (policies, live) = policies(args, config)?;
     // On another machine another process has our pid, and another daemon other permissions.
     let own = if is_live { Own::live(sensor.root()) } else { Own::default() };
     let mut pipeline = Pipeline::new(sensor, policies, fixed.applied_to(live, own).settings);
@@ -65,20 +65,21 @@ fn of_machine(args: &cli::Explain, config: Config) -> Result<Explained, Failure>
 /// No process in the file is this one, and the flags hold what its scope was.
 fn of_file(file: &Path, args: &cli::Explain, config: Config) -> Result<Explained, Failure> {
     let snapshot = snapshot::read(file).map_err(|bad| Failure::Usage(bad.to_string()))?;
-    let (policies, live) = policies(args, config);
+    let (policies, live) = policies(args, config)?;
     let pipeline = Pipeline::new((), policies, live.settings).with_snapshot(snapshot);
     Ok(explained(pipeline, Users::Elsewhere, 0, 0))
 }
 
-fn policies(args: &cli::Explain, config: Config) -> (Policies, Live) {
+fn policies(args: &cli::Explain, config: Config) -> Result<(Policies, Live), Failure> {
     let configs = match args.policy.as_slice() {
         [] => config.policies,
-        modules => modules.iter().map(|module| PolicyConfig::of_module(module)).collect(),
+        modules => PolicyConfig::of_modules(modules, &config.policies, args.policy_config.as_deref())
+            .map_err(Failure::Config)?,
     };
     let hooks: Vec<String> = config.live.hooks.keys().cloned().collect();
     let program = Root::live().proc.join("self/exe");
     let cache = args.cache.as_deref();
-    (Policies::for_a_look(configs, config.fixed.limits, hooks, program, cache, false), config.live)
+    Ok((Policies::for_a_look(configs, config.fixed.limits, hooks, program, cache, false), config.live))
 }
 
 fn explained<S>(

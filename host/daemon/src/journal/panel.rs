@@ -110,12 +110,11 @@ fn as_recorded(recorded: &PolicySetup) -> PolicyConfig {
         None => Source::File(recorded.source.as_str().into()),
     };
     PolicyConfig {
-        name: recorded.name.clone(),
-        source,
         weight: recorded.weight,
         shadow: recorded.shadow,
         grants: recorded.grants.clone().map_or(Grants::All, Grants::Listed),
         config: recorded.config.clone(),
+        ..PolicyConfig::plain(&recorded.name, source)
     }
 }
 

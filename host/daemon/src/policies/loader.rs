@@ -70,7 +70,7 @@ impl Loader {
                 Some(bytes) => Ok(bytes.to_vec()),
                 None => Err(missing(format!(
                     "there is no built-in policy `{name}`; there are `{}`",
-                    jettison_policy::BUILTINS.join("` and `")
+                    jettison_policy::BUILTINS.join("`, `")
                 ))),
             },
             Source::File(path) => self.file(path),
@@ -91,7 +91,8 @@ impl Loader {
             Grants::Listed(grants) => Some(grants.as_slice()),
             Grants::All => None,
         };
-        Policy::load(engine, compiled, grants, &self.hooks, &config.config)
+        let place = |key: &str| config.places.of(key);
+        Policy::load_placed(engine, compiled, grants, &self.hooks, &config.config, &place)
     }
 }
 
@@ -100,7 +101,7 @@ fn missing(error: String) -> Fault {
 }
 
 /// Three processes on a machine that is out of memory.
-fn canned() -> Snapshot {
+pub(crate) fn canned() -> Snapshot {
     let mut snapshot = Snapshot { now_ms: 3_600_000, ..Snapshot::default() };
     snapshot.host.memory_total_bytes = 1 << 30;
     snapshot.host.memory_available_bytes = 10 << 20;

@@ -88,8 +88,7 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
         let mut ticker = Ticker::new(sensor, policies, ledger, actuator, Box::new(helpers), live, is_dry);
         ticker.set_usual(usual.read());
         let recorder = recorder(&mut ticker, &reloading.at_start.fixed.evidence, keep_dir);
-        let ended =
-            Daemon::new(ticker, events, reloading, usual, watchdog, recorder, &log).run().await;
+        let ended = Daemon::new(ticker, events, reloading, usual, watchdog, recorder, &log).run().await;
         // If it cannot be removed, the next daemon removes it.
         std::fs::remove_file(&socket).ok();
         ended

@@ -204,7 +204,7 @@ impl Helpers for NoHelpers {
     }
 
     fn take_ended(&mut self) -> Vec<Ended> {
-        let failed = |id| Ended { id, result: Err("the watchdog runs nothing".into()) };
+        let failed = |id| Ended { id, result: Err("the watchdog runs nothing".into()), freed_bytes: 0 };
         self.asked.drain(..).map(failed).collect()
     }
 

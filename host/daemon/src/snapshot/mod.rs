@@ -22,7 +22,7 @@ use jettison_model::{Needs, Snapshot};
 use jettison_sense::{Root, Sensor};
 use jettison_tick::clock::Clock;
 
-pub(crate) use read::read;
+pub(crate) use read::{parse, read};
 
 use crate::cli;
 use crate::explain::BETWEEN_SCANS;

@@ -53,7 +53,11 @@ fn text_of(path: &Path) -> Result<Vec<u8>, String> {
     }
 }
 
-fn parse(text: &[u8]) -> Result<Snapshot, String> {
+/// The same, from a text.
+///
+/// # Errors
+/// As [`read`], without the file.
+pub(crate) fn parse(text: &[u8]) -> Result<Snapshot, String> {
     #[derive(Deserialize)]
     struct Schema {
         schema: String,

@@ -77,6 +77,24 @@ fn large_host() -> Snapshot {
     snapshot
 }
 
+/// What an administrator writes: globs, an expression, places, bounds. None of them is met by most.
+const RULES: &str = r#"{"rules": [
+    {"never": true, "comm": ["sshd", "agetty", "systemd*"]}, {"never": true, "unit": "dbus.service"},
+    {"avoid": 600, "unit": ["postgresql*.service", "mariadb.service"]},
+    {"avoid": true, "comm": "regex:^(Xorg|gnome-shell|kwin_.*)$"}, {"avoid": 200, "exe": "/usr/lib/jvm/*"},
+    {"prefer": 900, "cgroup": "/batch.slice", "takes": "cgroup"}, {"prefer": true, "container": "*"},
+    {"prefer": 800, "cmdline": "*pytest*", "takes": "tree"}, {"prefer": 700, "comm": ["cc1*", "ld", "rustc"]},
+    {"prefer": 600, "uid": [1001, 1002], "size_over_mib": 4096}, {"prefer": 500, "growth_over_mib_per_s": 50},
+    {"prefer": 400, "comm": "python3*", "age_under_s": 3600}]}"#;
+
+fn rules(bench: &mut Criterion) {
+    let engine = Engine::new(Limits::default()).expect("an engine");
+    let compiled = compiler().compile(builtin("rules").expect("it is built in")).expect("it compiles");
+    let policy = Policy::load(&engine, &compiled, None, &[], RULES).expect("it loads");
+    let snapshot = large_host();
+    bench.bench_function("rules", |bencher| bencher.iter(|| policy.consult(&snapshot).answer.is_ok()));
+}
+
 fn share_of_fuel() -> f64 {
     let snapshot = large_host();
     let checked = balanced(&Engine::new(Limits::default()).expect("an engine")).consult(&snapshot);
@@ -200,6 +218,7 @@ fn line(what: &str, value: f64, unit: &str, most: f64) -> String {
 fn main() {
     let mut bench = Criterion::default().configure_from_args();
     ten_policies(&mut bench);
+    rules(&mut bench);
     bench.final_summary();
     // `cargo test --benches` only tries them.
     if std::env::args().any(|argument| argument == "--bench") {
@@ -212,6 +231,7 @@ fn main() {
 fn table() -> String {
     let mut table = line("fuel metering, of a consultation", share_of_fuel(), "%", 15.0);
     table += &line("ten policies on 1,000 processes", mean_ms("ten_policies"), "ms", 3.0);
+    table += &line("twelve rules on 1,000 processes", mean_ms("rules"), "ms", 0.5);
     table += &line("ten times balanced on 1,000 processes", mean_ms("ten_balanced"), "ms", 3.0);
     for (name, what, instead) in FAULTS {
         let what_it_is = format!("{name}, of a good consultation (`{instead}`)");

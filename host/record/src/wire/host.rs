@@ -2,6 +2,7 @@
 //!
 //! A field that comes later has a default of its own: a journal of before does not say.
 
+use jettison_model::column::UNKNOWN_U64;
 use jettison_model::{Cause, Host, Request, Trend};
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,10 @@ pub(super) struct RequestForm {
     scale_bytes: u64,
 }
 
+fn unknown() -> u64 {
+    UNKNOWN_U64
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Trend")]
 struct TrendForm {
@@ -38,6 +43,10 @@ struct TrendForm {
     allocation_stalls_per_s: u64,
     memory_stall_some_us_per_s: u64,
     memory_stall_full_us_per_s: u64,
+    #[serde(default = "unknown")]
+    memory_stall_full_10s_us_per_s: u64,
+    #[serde(default = "unknown")]
+    memory_stall_full_30s_us_per_s: u64,
     memory_exhaustion_ms: u64,
 }
 

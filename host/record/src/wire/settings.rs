@@ -1,7 +1,7 @@
 //! What the administrator decided.
 
 use jettison_decide::settings::Watch;
-use jettison_decide::{Bound, Pattern, Reach, Rule, Settings, Thresholds};
+use jettison_decide::{Bound, Pattern, Reach, Reclaim, Rule, Settings, StallSpan, Thrash, Thresholds};
 use serde::{Deserialize, Serialize};
 
 use super::list::list;
@@ -77,10 +77,38 @@ struct RuleForm {
 list!(rules: Rule as RuleForm);
 
 #[derive(Serialize, Deserialize)]
+#[serde(remote = "StallSpan", rename_all = "kebab-case")]
+enum StallSpanForm {
+    Short,
+    Long,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Thrash")]
+struct ThrashForm {
+    full_percent: u32,
+    #[serde(with = "StallSpanForm")]
+    over: StallSpan,
+}
+
+list!(stalls: Thrash as ThrashForm);
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Reclaim")]
+struct ReclaimForm {
+    memcgs: Vec<String>,
+    bite_bytes: u64,
+    pressure_max: u32,
+}
+
+#[derive(Serialize, Deserialize)]
 #[serde(remote = "Settings")]
 pub(super) struct SettingsForm {
     #[serde(with = "ThresholdsForm")]
     thresholds: Thresholds,
+    /// Journals of before know no stalls, so none was a cause.
+    #[serde(with = "stalls", default)]
+    thrash: Vec<Thrash>,
     #[serde(with = "WatchForm")]
     watch: Watch,
     scope: Option<String>,
@@ -92,6 +120,8 @@ pub(super) struct SettingsForm {
     cool_down_ms: u32,
     kills_per_minute_max: u32,
     is_adjusting: bool,
+    #[serde(with = "ReclaimForm", default)]
+    reclaim: Reclaim,
     #[serde(with = "rules")]
     never: Vec<Rule>,
     own_pid: u32,

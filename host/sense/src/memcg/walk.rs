@@ -35,6 +35,8 @@ pub(crate) struct MemcgWalk {
     directory: OwnedFd,
     /// The domain of the daemon: its scope, or the root.
     domain: CString,
+    /// The same as a path of the table, unless it is the root.
+    domain_path: Option<Vec<u8>>,
     listing: Listing,
     found: Paths,
     leaves: Leaves,
@@ -50,6 +52,7 @@ impl MemcgWalk {
             mount: hierarchy.mount.clone(),
             version: hierarchy.version,
             directory,
+            domain_path: (domain.as_c_str() != c".").then(|| [b"/", domain.to_bytes()].concat()),
             domain,
             listing: Listing::new(),
             found: Paths::default(),
@@ -183,10 +186,8 @@ impl MemcgWalk {
         }
         let directory = open_directory(at, path)?;
         let (found, leaves) = (&mut self.found, &mut self.leaves);
-        let is_in_domain = self.domain.as_c_str() != c"." && {
-            let domain = [b"/", self.domain.to_bytes()].concat();
-            is_within(found.path(place), &domain)
-        };
+        let domain = self.domain_path.as_deref();
+        let is_in_domain = domain.is_some_and(|domain| is_within(found.path(place), domain));
         self.listing.with_inodes(directory.as_fd(), |name, file_type, inode| {
             if found.ranges.len() < MEMCGS_MAX
                 && is_directory(directory.as_fd(), name, file_type)

@@ -55,8 +55,8 @@ fn cgroup_mount(mount: &MountInfo) -> Option<Mount> {
     })
 }
 
-/// Whether a file of procfs is that of lxcfs, which shows a container its own numbers (lxcfs(1)): it is mounted
-/// over the kernel's.
+/// Whether a file of procfs is that of lxcfs, which shows a container its own numbers (lxcfs(1)): it is
+/// mounted over the kernel's.
 ///
 /// ```text
 /// 812 790 0:55 /proc/meminfo /proc/meminfo rw,nosuid,nodev,relatime - fuse.lxcfs lxcfs rw,user_id=0

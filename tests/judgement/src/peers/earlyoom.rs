@@ -8,7 +8,7 @@
 
 use super::{on_host, one, oom_score};
 use crate::Taken;
-use crate::machine::{Machine, Process};
+use crate::{Machine, Process};
 
 pub(super) fn taken(machine: &Machine) -> Taken {
     let key = |process: &Process| (oom_score(machine, process), process.anon + process.shm + process.file);

@@ -7,8 +7,10 @@
 //! processes share an mm.
 
 use super::one;
-use crate::machine::{Machine, Process, is_below};
+use jettison_machines::is_below;
+
 use crate::{Domain, Taken};
+use crate::{Machine, Process};
 
 pub(super) fn taken(machine: &Machine) -> Taken {
     let (path, total) = match Domain::of(machine) {

@@ -10,8 +10,8 @@ mod kernel;
 mod nohang;
 mod systemd_oomd;
 
-use crate::machine::{Machine, Process};
 use crate::{Domain, Taken};
+use crate::{Machine, Process};
 
 /// A rule.
 pub type Rule = fn(&Machine) -> Taken;

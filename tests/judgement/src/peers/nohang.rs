@@ -9,7 +9,7 @@
 
 use super::{on_host, one, oom_score};
 use crate::Taken;
-use crate::machine::{Machine, Process};
+use crate::{Machine, Process};
 
 /// Content processes of Firefox, by `comm`: +200, unless `oom_score_adj` is negative.
 const PREFERRED: [&str; 3] = ["Web Content", "Privileged Cont", "file:// Content"];

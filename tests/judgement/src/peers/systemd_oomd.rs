@@ -15,7 +15,7 @@
 //! `ManagedOOMPreference=` or `memory.oom.group`.
 
 use super::by_kernel;
-use crate::machine::Machine;
+use crate::Machine;
 use crate::{Domain, Taken};
 
 /// `SwapUsedLimit=`: less than this is free, of memory and of swap.

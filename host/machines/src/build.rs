@@ -1,12 +1,14 @@
 //! A machine as written, into what is meant.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
+use crate::machine::hit;
 use crate::written::{self, Piece};
-use crate::{Machine, Memcg, Process, verdict};
+use crate::{Expect, Machine, Memcg, Process};
 
 /// Pid 1 is the first that is written; the others begin here.
 const FIRST_PID: u32 = 300;
@@ -15,15 +17,50 @@ const ANYWHERE: &str = "/system.slice";
 const USER: &str = "/user.slice/user-1000.slice";
 const COPIES_MAX: u32 = 20_000;
 
+/// Pieces that every machine may include.
+const PIECES: [(&str, &str); 3] = [
+    ("base", include_str!("../pieces/base.toml")),
+    ("desktop", include_str!("../pieces/desktop.toml")),
+    ("session", include_str!("../pieces/session.toml")),
+];
+
 /// Reads one machine.
 ///
 /// # Errors
 /// If the file or a piece cannot be read or is not as [`written`] says: with file, line and key.
 pub fn load(file: &Path) -> Result<Machine> {
+    load_with(file).map(|(machine, _)| machine)
+}
+
+/// What only a policy's author says.
+pub(crate) struct Author {
+    pub(crate) expect: Option<Expect>,
+    pub(crate) config: toml::Table,
+    pub(crate) beside: Vec<String>,
+}
+
+pub(crate) fn load_with(file: &Path) -> Result<(Machine, Author)> {
     let name = file.file_stem().context("a file's name")?.to_string_lossy().into_owned();
-    let machine: written::Machine = parse(file)?;
-    build(name, machine, &file.with_file_name("..").join("pieces"))
-        .with_context(|| file.display().to_string())
+    let mut machine: written::Machine = parse(file)?;
+    let author = Author {
+        expect: machine.expect.take(),
+        config: std::mem::take(&mut machine.config),
+        beside: std::mem::take(&mut machine.beside),
+    };
+    let built = build(name, machine, &file.with_file_name("..").join("pieces"), author.expect.is_none());
+    Ok((built.with_context(|| file.display().to_string())?, author))
+}
+
+/// Of one file: far more than any machine has.
+const BYTES_MAX: u64 = 1 << 20;
+
+pub(crate) fn text(file: &Path) -> Result<String> {
+    let mut text = String::new();
+    let opened = std::fs::File::open(file).with_context(|| format!("{}: cannot be read", file.display()))?;
+    let read = opened.take(BYTES_MAX + 1).read_to_string(&mut text);
+    read.with_context(|| format!("{}: cannot be read", file.display()))?;
+    ensure!(text.len() as u64 <= BYTES_MAX, "{}: is larger than 1 MiB: no machine is", file.display());
+    Ok(text)
 }
 
 /// Reads all machines of a folder, by name.
@@ -40,16 +77,24 @@ pub fn load_all(folder: &Path) -> Result<Vec<Machine>> {
     files.iter().map(|file| load(file)).collect()
 }
 
-fn parse<T: serde::de::DeserializeOwned>(file: &Path) -> Result<T> {
-    let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+/// Reads a file of TOML.
+///
+/// # Errors
+/// If it cannot be read or is not what is wanted: with file, line and key.
+pub fn parse<T: serde::de::DeserializeOwned>(file: &Path) -> Result<T> {
+    let text = text(file)?;
     toml::from_str(&text).map_err(|error| anyhow!("{}: {error}", file.display()))
 }
 
-fn build(name: String, written: written::Machine, pieces: &Path) -> Result<Machine> {
+fn build(name: String, written: written::Machine, pieces: &Path, is_judged: bool) -> Result<Machine> {
     let mut builder = Builder { eased_s: written.eased.0, ..Builder::default() };
     let base = written.base.then_some("base");
     for piece in base.into_iter().chain(written.include.iter().map(String::as_str)) {
-        let Piece { memcgs, processes } = parse(&pieces.join(format!("{piece}.toml")))?;
+        let known = PIECES.iter().find(|(name, _)| *name == piece);
+        let Piece { memcgs, processes } = match known {
+            Some((name, text)) => toml::from_str(text).with_context(|| format!("the piece {name}"))?,
+            None => parse(&pieces.join(format!("{piece}.toml")))?,
+        };
         builder.add(&memcgs, &processes)?;
     }
     builder.add(&written.memcgs, &written.processes)?;
@@ -73,33 +118,42 @@ fn build(name: String, written: written::Machine, pieces: &Path) -> Result<Machi
         memcgs,
         processes,
     };
+    if is_judged {
+        check_labels(&machine)?;
+    }
     check(&machine, written.overlap).map(|()| machine)
 }
 
-/// What the fields of a machine must have to do with each other.
-fn check(machine: &Machine, overlap: f64) -> Result<()> {
+/// What a machine that is judged says.
+fn check_labels(machine: &Machine) -> Result<()> {
     let report = &machine.report;
     ensure!(
         report.starts_with("http") || report.starts_with("made up: "),
         "report: a URL, or \"made up: ...\" with what it stands for"
-    );
-    ensure!(
-        machine.available < machine.total && machine.swap_free <= machine.swap_total,
-        "available, swap: more is free than there is"
     );
     ensure!(!machine.right.is_empty() || machine.may_be_none, "right: empty, and may_be_none is not set");
     let sets = [("right", &machine.right), ("never", &machine.never), ("tolerated", &machine.tolerated)];
     for (key, label) in sets.iter().flat_map(|(key, set)| set.iter().map(move |label| (key, label))) {
         let one = BTreeSet::from([label.clone()]);
         ensure!(
-            machine.processes.iter().any(|process| verdict::hit(&process.label, &one)),
+            machine.processes.iter().any(|process| hit(&process.label, &one)),
             "{key}: no process has the label {label:?}"
         );
     }
-    let in_two = machine.processes.iter().find(|process| {
-        verdict::hit(&process.label, &machine.right) && verdict::hit(&process.label, &machine.never)
-    });
+    let in_two = machine
+        .processes
+        .iter()
+        .find(|process| hit(&process.label, &machine.right) && hit(&process.label, &machine.never));
     ensure!(in_two.is_none(), "{:?} is both right and never", in_two.map(|process| &process.label));
+    Ok(())
+}
+
+/// What the fields of a machine must have to do with each other.
+fn check(machine: &Machine, overlap: f64) -> Result<()> {
+    ensure!(
+        machine.available < machine.total && machine.swap_free <= machine.swap_total,
+        "available, swap: more is free than there is"
+    );
     let resident = machine.current("/") - overlap;
     ensure!(
         resident <= machine.total - machine.available + 1.0,

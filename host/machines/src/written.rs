@@ -9,7 +9,7 @@
 //! swap = { total = 8000, free = 100 }   # none without
 //! eased = "10m"                         # when memory was last at ease; ten minutes ago without
 //! taken_by_nobody = 0                   # taken since then, and held by no process: tmpfs, slab
-//! include = ["desktop"]                 # pieces/NAME.toml
+//! include = ["desktop"]                 # a piece of host/machines/pieces, or ../pieces/NAME.toml
 //! base = true                           # the piece `base` is there
 //!
 //! right = ["leaker"]                    # labels: the first that is taken is one of these
@@ -28,14 +28,19 @@
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::Expect;
+
 /// Seconds in a day: the age of what says none.
 const DAY_S: f64 = 86_400.0;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Machine {
+    #[serde(default)]
     pub(crate) summary: String,
+    #[serde(default)]
     pub(crate) why: String,
+    #[serde(default)]
     pub(crate) report: String,
     pub(crate) total: f64,
     pub(crate) available: f64,
@@ -55,7 +60,9 @@ pub(crate) struct Machine {
     pub(crate) base: bool,
     #[serde(default)]
     pub(crate) include: Vec<String>,
+    #[serde(default)]
     pub(crate) right: Vec<String>,
+    #[serde(default)]
     pub(crate) never: Vec<String>,
     #[serde(default)]
     pub(crate) tolerated: Vec<String>,
@@ -65,6 +72,12 @@ pub(crate) struct Machine {
     pub(crate) memcgs: Vec<Memcg>,
     #[serde(default)]
     pub(crate) processes: Vec<Process>,
+    /// Of a policy's author, in place of `right` and `never`; like the next two in [`crate::Expect`].
+    pub(crate) expect: Option<Expect>,
+    #[serde(default)]
+    pub(crate) config: toml::Table,
+    #[serde(default)]
+    pub(crate) beside: Vec<String>,
 }
 
 /// What several machines have in common.

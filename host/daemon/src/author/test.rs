@@ -1,0 +1,143 @@
+//! `jettison test MODULE|DIR [--machine FILE]...`: whether a policy does what is expected of it.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use jettison_decide::Signals;
+use jettison_machines::{Case, Expect, Scene};
+use jettison_model::Snapshot;
+use jettison_policy::Limits;
+use jettison_sense::Root;
+use jettison_tick::{Live, Pipeline};
+
+use super::cargo;
+use super::judge::{Names, judged};
+use super::outcome::Outcome;
+use crate::cli;
+use crate::config::PolicyConfig;
+use crate::failure::{Failure, unwritable};
+use crate::policies::Policies;
+use crate::snapshot;
+
+pub(crate) fn test(args: &cli::Test) -> Result<(), Failure> {
+    let target = args.target.as_deref().unwrap_or(".");
+    let (module, project) = match Path::new(target) {
+        directory if directory.is_dir() => {
+            (cargo::module_of(directory)?.display().to_string(), Some(directory))
+        }
+        _ => (target.to_owned(), None),
+    };
+    let mut machines = args.machine.clone();
+    if machines.is_empty() {
+        machines =
+            project.map(|directory| files_of(&directory.join("machines"))).transpose()?.unwrap_or_default();
+    }
+    if machines.is_empty() {
+        let where_to = project
+            .map_or_else(String::new, |it| format!(", or put one into {}", it.join("machines").display()));
+        return Err(Failure::Usage(format!("no machine to test it on: give --machine FILE{where_to}")));
+    }
+    let cache = project.map(|directory| directory.join("target/jettison"));
+    let mut bench = Bench { module, cache, ready: None };
+    let mut out = std::io::stdout().lock();
+    let mut failed = 0;
+    for file in &machines {
+        let outcome = bench.try_on(file);
+        failed += usize::from(!outcome.is_good());
+        write!(out, "{}", outcome.of(file)).map_err(|error| unwritable(&error))?;
+    }
+    let good = machines.len() - failed;
+    writeln!(out, "\n{good} of {} machines as expected", machines.len())
+        .map_err(|error| unwritable(&error))?;
+    if failed == 0 { Ok(()) } else { Err(Failure::Told) }
+}
+
+/// `*.toml` of a folder, by name.
+fn files_of(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Failure::Failed(format!("{}: cannot be read: {error}", folder.display()))),
+    };
+    let mut files: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .collect();
+    files.sort();
+    Ok(files)
+}
+
+/// The module, loaded for the configuration that was asked for last.
+struct Bench {
+    module: String,
+    cache: Option<PathBuf>,
+    ready: Option<(Vec<PolicyConfig>, Policies)>,
+}
+
+impl Bench {
+    fn try_on(&mut self, file: &Path) -> Outcome {
+        let case = match read(file) {
+            Ok(case) => case,
+            Err(why) => return Outcome::bad(why),
+        };
+        let (snapshot, names) = match staged(&case.scene) {
+            Ok(staged) => staged,
+            Err(why) => return Outcome::bad(why),
+        };
+        let configs = match self.configs(&case) {
+            Ok(configs) => configs,
+            Err(why) => return Outcome::bad(why),
+        };
+        let policies = match self.ready.take() {
+            Some((before, policies)) if before == configs => policies,
+            _ => {
+                let program = Root::live().proc.join("self/exe");
+                let cache = self.cache.as_deref();
+                Policies::for_a_look(configs.clone(), Limits::default(), Vec::new(), program, cache, false)
+            }
+        };
+        let mut pipeline = Pipeline::new((), policies, Live::default().settings).with_snapshot(snapshot);
+        pipeline.gate(&Signals { is_manual: true, ..Signals::default() });
+        let decision = pipeline.decide(Vec::new());
+        let (snapshot, policies) = pipeline.into_parts();
+        self.ready = Some((configs, policies));
+        judged(&case.expect, &decision, &snapshot, &names)
+    }
+
+    fn configs(&self, case: &Case) -> Result<Vec<PolicyConfig>, String> {
+        let of = |sources: &[String]| PolicyConfig::of_modules(sources, &[], None);
+        let mut configs = of(std::slice::from_ref(&self.module)).unwrap_or_default();
+        let config = serde_json::to_string(&case.config).map_err(|error| format!("[config]: {error}"))?;
+        configs.iter_mut().for_each(|policy| policy.config.clone_from(&config));
+        configs.extend(of(&case.beside).unwrap_or_default());
+        Ok(configs)
+    }
+}
+
+/// A snapshot without a file that says what is expected only must not be a fault.
+fn read(file: &Path) -> Result<Case, String> {
+    if file.extension().is_some_and(|extension| extension == "json") {
+        return Ok(Case {
+            scene: Scene::Snapshot(file.into()),
+            config: toml::Table::new(),
+            beside: Vec::new(),
+            expect: Expect::default(),
+        });
+    }
+    Case::load(file).map_err(|error| format!("{error:#}"))
+}
+
+fn staged(scene: &Scene) -> Result<(Snapshot, Names), String> {
+    match scene {
+        Scene::Snapshot(file) => {
+            let snapshot = snapshot::read(file).map_err(|bad| bad.to_string())?;
+            let names = Names::of_snapshot(&snapshot);
+            Ok((snapshot, names))
+        }
+        Scene::Machine(machine) => {
+            let text = jettison_machines::snapshot(machine).to_string();
+            let snapshot = snapshot::parse(text.as_bytes())?;
+            Ok((snapshot, Names::of_machine(machine)))
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! `jettison import earlyoom|nohang FILE`: a configuration from a peer's, and what it cannot say.
+//!
+//! ```text
+//! a peer's file ─ words ─▶ earlyoom, nohang ─▶ Imported ─▶ jettison.toml on standard output
+//!                                                  └─▶ what was left out: there, and on standard error
+//! ```
+
+mod earlyoom;
+mod imported;
+mod nohang;
+mod words;
+
+use std::io::Write;
+
+use crate::bounded::read_text;
+use crate::cli;
+use crate::failure::{Failure, say};
+
+/// Far more than any has: nohang's own, with its comments, has 16 KiB.
+const BYTES_MAX: u64 = 1 << 20;
+
+pub(crate) fn import(args: &cli::Import) -> Result<(), Failure> {
+    let file = args.file.display();
+    let text = read_text(&args.file, BYTES_MAX, false)
+        .map_err(|error| Failure::Usage(format!("{file}: cannot be read: {error}")))?;
+    let (peer, imported) = match args.peer {
+        cli::Peer::Earlyoom => ("earlyoom", earlyoom::imported(&text)),
+        cli::Peer::Nohang => ("nohang", nohang::imported(&text)),
+    };
+    let imported = imported.map_err(|why| Failure::Usage(format!("{file}: {why}")))?;
+    for (line, left_out) in &imported.left_out {
+        say(&format_args!("{file}:{line}: {left_out}"));
+    }
+    let toml = imported.to_toml(peer, &file.to_string());
+    std::io::stdout()
+        .write_all(toml.as_bytes())
+        .map_err(|error| Failure::Failed(format!("standard output cannot be written: {error}")))
+}
