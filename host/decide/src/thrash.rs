@@ -48,9 +48,12 @@ pub(crate) fn of_host(snapshot: &Snapshot, settings: &Settings, state: &State) -
             && stalls_now >= thrash.us_per_s() / 2
             && !has_named_within(thrash.over.ms(), snapshot, state)
     });
-    let is_thrash =
-        is_stalled && refaults >= REFAULTS_MIN_BYTES_PER_S && free <= host.memory_total_bytes / FREE_PART;
-    is_thrash.then(|| missing(refaults, host.memory_total_bytes))
+    let need_bytes = missing(refaults, host.memory_total_bytes);
+    // A process that reads its files again and again on an idle host stalls all tasks, since it is the only
+    // one. Where nothing was taken from the working set, nothing is to blame.
+    let is_taken = known_u64(host.taken_bytes).is_some_and(|taken| taken >= need_bytes / 2);
+    let is_reclaimed = free <= host.memory_total_bytes / FREE_PART;
+    (is_stalled && is_taken && is_reclaimed && refaults >= REFAULTS_MIN_BYTES_PER_S).then_some(need_bytes)
 }
 
 /// A memcg that stalls at a bound of its own.
@@ -67,7 +70,8 @@ pub(crate) struct Stalled {
 }
 
 /// Whether all tasks of a memcg stall by the first of `[trigger] thrash`, at `memory.high`, where the kernel
-/// throttles them (admin-guide/cgroup-v2.rst), or at `memory.max` while its pages refault.
+/// throttles them (admin-guide/cgroup-v2.rst), or at `memory.max` while its pages refault; and three quarters
+/// of the bound are no page cache, so that ending a process is what helps.
 pub(crate) fn of_memcg(
     snapshot: &Snapshot,
     row: usize,
@@ -82,10 +86,14 @@ pub(crate) fn of_memcg(
         return None;
     }
     let usage = known_u64(*memcgs.current_bytes.get(row)?)?;
+    let shmem = memcgs.shmem_bytes.get(row).copied().and_then(known_u64).unwrap_or(0);
+    let kept = known_u64(*memcgs.anon_bytes.get(row)?)?.saturating_add(shmem);
     let bound = |column: &[u64]| {
         let bound = Limit::of(*column.get(row)?).bytes()?;
         let left_bytes = bound.saturating_sub(usage);
-        (left_bytes <= bound / AT_BOUND_PART).then_some((bound, left_bytes))
+        // With more page cache than that it is one that reads more than its bound allows.
+        let is_full = left_bytes <= bound / AT_BOUND_PART && kept >= bound / 4 * 3;
+        is_full.then_some((bound, left_bytes))
     };
     let refaults = memcgs.refaults_per_s.get(row).copied().and_then(known_u64).unwrap_or(0);
     let refaults = refaults.saturating_mul(PAGE_BYTES);
@@ -135,7 +143,7 @@ mod tests {
     use crate::settings::StallSpan;
     use alloc::vec;
     use alloc::vec::Vec;
-    use jettison_model::column::{Column, UNLIMITED_U64};
+    use jettison_model::column::{Column, UNKNOWN_U64, UNLIMITED_U64};
     use jettison_model::{Host, Trend};
 
     const MIB: u64 = 1 << 20;
@@ -154,6 +162,7 @@ mod tests {
             memory_total_bytes: 1000 * MIB,
             memory_available_bytes: 300 * MIB,
             memory_free_bytes: 20 * MIB,
+            taken_bytes: 200 * MIB,
             trend,
             ..Host::default()
         };
@@ -181,6 +190,15 @@ mod tests {
         let mut elsewhere = host(60, 30, 60);
         elsewhere.host.memory_free_bytes = 51 * MIB;
         assert_eq!(missing_mib(&elsewhere), None, "a memcg stalls at its own limit");
+    }
+
+    #[test]
+    fn where_nothing_was_taken_nothing_is_to_blame() {
+        let mut reader = host(90, 90, 90);
+        for (taken, expected) in [(20 * MIB, Some(40)), (20 * MIB - 1, None), (UNKNOWN_U64, None)] {
+            reader.host.taken_bytes = taken;
+            assert_eq!(missing_mib(&reader), expected);
+        }
     }
 
     #[test]
@@ -212,6 +230,7 @@ mod tests {
         memcgs.paths = [b"/a".as_slice()].into_iter().collect();
         memcgs.current_bytes = Column::new(vec![98 * MIB]);
         (memcgs.high_bytes, memcgs.max_bytes) = (bound(high_mib), bound(max_mib));
+        memcgs.anon_bytes = Column::new(vec![90 * MIB]);
         memcgs.pressures_full_avg10 = Column::new(vec![4_000]);
         memcgs.refaults_per_s = Column::new(vec![refaults_per_s]);
         snapshot
@@ -234,6 +253,9 @@ mod tests {
         assert_eq!(stalled(&memcg(None, Some(100), 512)), Some((100, 2, 20)));
         assert_eq!(stalled(&memcg(None, Some(100), 10)), None, "nothing comes back");
         assert_eq!(stalled(&memcg(None, None, 512)), None);
+        let mut reading = memcg(Some(100), Some(100), 512);
+        reading.memcgs.anon_bytes = Column::new(vec![75 * MIB - 1]);
+        assert_eq!(stalled(&reading), None, "page cache");
         let mut calm = memcg(Some(100), None, 0);
         for pressure in [3_999, NONE_U32] {
             calm.memcgs.pressures_full_avg10 = Column::new(vec![pressure]);

@@ -22,12 +22,14 @@ fn stalled() -> Snapshot {
     snapshot.host.memory_free_bytes = 10 * MIB;
     snapshot.host.trend.memory_stall_full_us_per_s = 600_000;
     snapshot.host.trend.memory_stall_full_10s_us_per_s = 500_000;
+    snapshot.host.taken_bytes = 100 * MIB;
     snapshot.host.trend.refault_file_bytes_per_s = 2 * MIB;
     snapshot.memcgs.paths = [b"/".as_slice(), b"/unit"].into_iter().collect();
     snapshot.memcgs.max_bytes = Arc::new(vec![column::UNLIMITED_U64; 2]);
     snapshot.memcgs.high_bytes = Arc::new(vec![column::UNLIMITED_U64, 100 * MIB]);
     snapshot.memcgs.current_bytes = Arc::new(vec![500 * MIB, 101 * MIB]);
     snapshot.memcgs.pressures_full_avg10 = Arc::new(vec![column::NONE_U32, 8_000]);
+    snapshot.memcgs.anon_bytes = Arc::new(vec![500 * MIB, 100 * MIB]);
     snapshot.memcgs.refaults_per_s = Arc::new(vec![0, 0]);
     snapshot
 }
