@@ -54,6 +54,7 @@ impl Maker<'_> {
             None => (ranked.unit, named.clone()),
         };
         rows.retain(|&row| row == ranked.row || !is_spared(row as usize));
+        self.leave_services(ranked, &mut rows);
         let private = rows
             .iter()
             .fold(0_u64, |sum, &row| sum.saturating_add(processes.anon_and_swap_bytes(row as usize)));
@@ -65,6 +66,22 @@ impl Maker<'_> {
         // to hold more than there is.
         let relief_bytes = private.saturating_add(shmem).min(in_use_bytes(self.snapshot));
         Going { target, is_group: group.is_some(), named, rows, relief_bytes }
+    }
+
+    /// Takes out what is given up in a service that stays: it goes as a part of that, by steps of its own. A
+    /// service goes with its root.
+    fn leave_services(&self, ranked: &Ranked, rows: &mut Vec<u32>) {
+        let service_of = |row: u32| self.ranking.service_of(row);
+        let own = service_of(ranked.row);
+        if !rows.iter().any(|&row| service_of(row).is_some_and(|root| Some(root) != own)) {
+            return;
+        }
+        let mut goes = vec![false; self.snapshot.processes.len()];
+        rows.iter().for_each(|&row| goes[row as usize] = true);
+        rows.retain(|&row| {
+            let service = service_of(row).filter(|&root| Some(root) != own);
+            service.is_none_or(|root| goes.get(root as usize).copied().unwrap_or(false))
+        });
     }
 
     /// The victim. `None` only where the snapshot does not identify its root.

@@ -306,6 +306,11 @@ impl<S, P> Pipeline<S, P> {
         &mut self.policies
     }
 
+    /// What the last look at all processes took, milliseconds; 0 before there was one.
+    pub fn whole_look_ms(&self) -> u64 {
+        self.whole.map_or(0, |whole| whole.took_us / 1_000)
+    }
+
     /// What decisions depend on beside the snapshot.
     pub fn settings(&self) -> &Settings {
         &self.settings

@@ -26,6 +26,8 @@ use crate::policies::Policies;
 /// Pidfds awaited for each victim. The exits of other members are found by the next tick.
 const WATCHES_PER_VICTIM: usize = 16;
 
+/// A tick takes at most so many times what a look at all processes does, consultations included.
+const LOOKS_PER_TICK: u64 = 3;
 /// Putting values back is no stall.
 const FAREWELL_MS: u64 = 60_000;
 
@@ -126,6 +128,9 @@ impl<'l> Daemon<'l> {
                 Event::Memcg | Event::Exited => {}
             }
             if self.ticker.is_tick_due(Clock.now().boot_ms) {
+                // A tick among ten thousand processes is slow, and no hang: the built-in ranking, which takes
+                // the largest, must not get in before the policies.
+                self.expect_within(self.ticker.pipeline().whole_look_ms().saturating_mul(LOOKS_PER_TICK));
                 self.ticker.tick_or_finish(Clock.now()).map_err(|broken| broke(&broken))?;
                 self.record_tick();
                 self.watch_victims();
