@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Result, ensure};
 
 use crate::vm::{copy, copy_libraries};
-use crate::{call, cargo, remove, setup, target_dir, text_of};
+use crate::{call, cargo, package, remove, setup, target_dir, text_of};
 
 const RECIPE: &str = "packaging/container/Containerfile";
 const TAG: &str = concat!("jettison:", env!("CARGO_PKG_VERSION"));
@@ -28,7 +28,7 @@ pub(crate) struct ImageArgs {
 
 pub(crate) fn run(args: &ImageArgs) -> Result<()> {
     setup::buildah()?;
-    let (profile, folder) = if args.debug { ("dev", "debug") } else { ("release", "release") };
+    let (profile, folder) = package::profile(args.debug);
     cargo(&["build", "--locked", "--profile", profile, "--bin", "jettison"])?;
     let image = target_dir().join("image");
     let rootfs = image.join("rootfs");

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jettison_model::ProcessId;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -37,16 +37,15 @@ impl LiveKernel {
         Self { proc, memcgs: None, path: String::new(), reaper: Reaper::default() }
     }
 
-    /// Memcgs are below this directory, where the memory hierarchy is mounted.
+    /// Memcgs are below this directory, where the memory hierarchy is mounted, if it is.
     #[must_use]
-    pub fn with_memcgs(self, mount: PathBuf) -> Self {
-        Self { memcgs: Some(mount), ..self }
+    pub fn with_memcgs(self, memcgs: Option<PathBuf>) -> Self {
+        Self { memcgs, ..self }
     }
 
     /// The file that kills a memcg as one. The root has none.
     fn kill_file(&self, memcg: &[u8]) -> Option<PathBuf> {
-        let below = OsStr::from_bytes(memcg.strip_prefix(b"/")?);
-        Some(self.memcgs.as_ref()?.join(below).join("cgroup.kill")).filter(|_| !below.is_empty())
+        Some(directory_of(self.memcgs.as_ref()?, memcg)?.join("cgroup.kill"))
     }
 
     fn file(&mut self, pid: u32, name: &str, is_for_writing: bool) -> Result<File, Errno> {
@@ -129,6 +128,12 @@ impl Kernel for LiveKernel {
         }
         file.write_all(value.to_string().as_bytes()).map_err(errno)
     }
+}
+
+/// The directory of a memcg below the root of the hierarchy that is mounted there. The root has none.
+pub(crate) fn directory_of(mount: &Path, memcg: &[u8]) -> Option<PathBuf> {
+    let below = memcg.strip_prefix(b"/").filter(|below| !below.is_empty())?;
+    Some(mount.join(OsStr::from_bytes(below)))
 }
 
 fn errno(error: std::io::Error) -> Errno {

@@ -1,15 +1,14 @@
 //! `memory.reclaim` of cgroup v2, Linux 5.19 (admin-guide/cgroup-v2.rst), on a thread of its own: the write
 //! returns when the kernel has reclaimed what it was asked for, or has given up.
 
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{ErrorKind, Write};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use jettison_model::text::Escaped;
 
+use crate::live::directory_of;
 use crate::task::{EndSender, TaskId};
 
 const STACK_BYTES: usize = 64 << 10;
@@ -45,11 +44,8 @@ impl Reclaimer {
 
     fn hand_over(&mut self, id: TaskId, memcg: &[u8], bytes: u64) -> Result<(), String> {
         let mount = self.memcgs.as_ref().ok_or("this host has no memory hierarchy")?;
-        let below = memcg
-            .strip_prefix(b"/")
-            .filter(|below| !below.is_empty())
-            .ok_or("it is no memcg below the root")?;
-        let request = Request { id, directory: mount.join(OsStr::from_bytes(below)), bytes };
+        let directory = directory_of(mount, memcg).ok_or("it is no memcg below the root")?;
+        let request = Request { id, directory, bytes };
         let thread = match &self.thread {
             Some(thread) => thread,
             None => self.thread.insert(serve(self.ended.clone())?),

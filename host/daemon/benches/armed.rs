@@ -10,57 +10,23 @@
     reason = "what it measures is time, and it prints it"
 )]
 
+mod defaults;
+
 use std::time::Instant;
 
 use jettison_decide::settings::Bound;
 use jettison_decide::{Settings, Signals};
-use jettison_model::{Needs, Snapshot, Vote};
-use jettison_policy::{Compiler, Engine, Limits, Policy};
 use jettison_sense::{Now, Root, Sensor};
 use jettison_tests::{Memcg, sleepers};
-use jettison_tick::{Consult, Consulted, Depth, Pipeline};
+use jettison_tick::{Depth, Pipeline};
+
+use defaults::Defaults;
 
 const PROCESSES: usize = 10_000;
 const LIMIT_BYTES: u64 = 8 << 30;
 const TURNS: usize = 31;
 /// Bound of an armed tick, milliseconds.
 const ARMED_MS_MAX: f64 = 8.0;
-
-/// The default policies.
-struct Defaults(Vec<(String, Policy)>);
-
-impl Defaults {
-    fn load() -> Self {
-        let engine = Engine::new(Limits::default()).expect("an engine");
-        let compiler = Compiler::new(env!("CARGO_BIN_EXE_jettison").into());
-        let load = |(name, grants): (&str, &[&str])| {
-            let module = jettison_policy::builtin(name).expect("it is embedded");
-            let compiled = compiler.compile(module).expect("it compiles");
-            let grants: Vec<String> = grants.iter().map(|&grant| grant.to_owned()).collect();
-            let policy = Policy::load(&engine, &compiled, Some(&grants), &[], "{}").expect("it loads");
-            (name.to_owned(), policy)
-        };
-        Self([("services", ["cmdlines", "exes"].as_slice()), ("balanced", &[])].map(load).into())
-    }
-}
-
-impl Consult for Defaults {
-    fn needs(&self) -> Needs {
-        self.0.iter().fold(Needs::default(), |needs, (_, policy)| needs.or(policy.needs()))
-    }
-
-    fn consult(&mut self, snapshot: &Snapshot) -> (Vec<Vote>, Vec<Consulted>) {
-        let vote = |(name, policy): &(String, Policy)| Vote {
-            policy: name.clone(),
-            weight: 1,
-            shadow: false,
-            answer: policy.consult(snapshot).answer,
-        };
-        (self.0.iter().map(vote).collect(), Vec::new())
-    }
-
-    fn would_differ(&mut self, _: usize) {}
-}
 
 /// Milliseconds of look, consultations, and tally and plan.
 type Stages = [f64; 3];

@@ -9,6 +9,8 @@
     reason = "what it measures is time, and it prints it"
 )]
 
+mod defaults;
+
 use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::Arc;
@@ -17,12 +19,13 @@ use std::time::{Duration, Instant};
 use jettison_act::{Actuator, Ledger, LiveHelpers, LiveKernel, Places};
 use jettison_decide::Settings;
 use jettison_decide::settings::Bound;
-use jettison_model::{Needs, Snapshot, Vote};
-use jettison_policy::{Compiler, Engine, Limits, Policy};
+use jettison_policy::Policy;
 use jettison_record::{Directory, Journal, PolicySetup, Record, Setup, Tick};
 use jettison_sense::{Now, Root, Sensor};
 use jettison_tests::{Memcg, sleepers};
-use jettison_tick::{Consult, Consulted, Live, MadeFrom, Ticker};
+use jettison_tick::{Live, MadeFrom, Ticker};
+
+use defaults::{Defaults, grants};
 
 const PROCESSES: usize = 300;
 const TURNS: usize = 1_000;
@@ -30,52 +33,6 @@ const TURNS: usize = 1_000;
 const RECORD_BYTES_MAX: u64 = 64 << 10;
 const SHARE_MAX: f64 = 1.03;
 const REPLAY_MAX: Duration = Duration::from_secs(2);
-
-/// The default policies.
-struct Defaults(Vec<(PolicySetup, Policy)>);
-
-impl Defaults {
-    fn load() -> Self {
-        let engine = Engine::new(Limits::default()).expect("an engine");
-        let compiler = Compiler::new(env!("CARGO_BIN_EXE_jettison").into());
-        let load = |(name, grants): (&str, &[&str])| {
-            let module = jettison_policy::builtin(name).expect("it is embedded");
-            let compiled = compiler.compile(module).expect("it compiles");
-            let grants: Vec<String> = grants.iter().map(|&grant| grant.to_owned()).collect();
-            let policy = Policy::load(&engine, &compiled, Some(&grants), &[], "{}").expect("it loads");
-            let setup = PolicySetup {
-                name: name.into(),
-                source: format!("builtin:{name}"),
-                digest: Some(policy.digest().into()),
-                version: Some(policy.version().into()),
-                weight: 1,
-                grants: Some(grants),
-                config: "{}".into(),
-                ..PolicySetup::default()
-            };
-            (setup, policy)
-        };
-        Self([("services", ["cmdlines", "exes"].as_slice()), ("balanced", &[])].map(load).into())
-    }
-}
-
-impl Consult for Defaults {
-    fn needs(&self) -> Needs {
-        self.0.iter().fold(Needs::default(), |needs, (_, policy)| needs.or(policy.needs()))
-    }
-
-    fn consult(&mut self, snapshot: &Snapshot) -> (Vec<Vote>, Vec<Consulted>) {
-        let vote = |(setup, policy): &(PolicySetup, Policy)| Vote {
-            policy: setup.name.clone(),
-            weight: 1,
-            shadow: false,
-            answer: policy.consult(snapshot).answer,
-        };
-        (self.0.iter().map(vote).collect(), Vec::new())
-    }
-
-    fn would_differ(&mut self, _: usize) {}
-}
 
 type DryRun = Ticker<Sensor, Defaults, LiveKernel>;
 
@@ -105,6 +62,19 @@ fn verdict(is_within: bool) -> &'static str {
     if is_within { "within its bound" } else { "ABOVE its bound" }
 }
 
+fn recorded((name, policy): (String, Policy)) -> PolicySetup {
+    PolicySetup {
+        source: format!("builtin:{name}"),
+        digest: Some(policy.digest().into()),
+        version: Some(policy.version().into()),
+        weight: 1,
+        grants: Some(grants(&name)),
+        config: "{}".into(),
+        name,
+        ..PolicySetup::default()
+    }
+}
+
 fn main() {
     let memcg = Memcg::new("journal-bench", 4 << 30).expect("a memcg of our own: run as root");
     let _sleepers = sleepers(&memcg, PROCESSES).expect("sleep(1) runs");
@@ -115,7 +85,7 @@ fn main() {
     let journal = Journal::start(directory, 1 << 30, |_| {}).expect("a thread");
     let (mut off, mut on) = (dry_run(&settings), dry_run(&settings));
     on.be_recorded();
-    let policies = Defaults::load().0.into_iter().map(|(setup, _)| setup).collect();
+    let policies = Defaults::load().0.into_iter().map(recorded).collect();
     journal.record(Record::Setup(Arc::new(Setup {
         at_ms: 0,
         jettison: "bench".into(),

@@ -6,7 +6,7 @@ use jettison_sense::Root;
 
 use crate::cli;
 use crate::config::{Config, PolicyConfig};
-use crate::failure::{Failure, say};
+use crate::failure::{Failure, say, unwritable};
 use crate::policies::{Policies, canned};
 use crate::trust::is_root;
 
@@ -44,7 +44,7 @@ pub(crate) fn check(args: &cli::Check) -> Result<(), Failure> {
                 writeln!(err, "jettison: {source}: {fault}")
             }
         };
-        written.map_err(|error| Failure::Failed(format!("standard output cannot be written: {error}")))?;
+        written.map_err(|error| unwritable(&error))?;
     }
     if is_good { Ok(()) } else { Err(Failure::BadModules) }
 }

@@ -48,6 +48,14 @@ pub(crate) fn say(message: &impl Display) {
     writeln!(std::io::stderr(), "jettison: {message}").ok();
 }
 
+/// What came of printing. A reader that has closed the pipe has read enough: `explain | head`.
+pub(crate) fn printed(written: std::io::Result<()>) -> Result<(), Failure> {
+    match written {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(|error| unwritable(&error)),
+    }
+}
+
 /// Standard output is closed or full.
 pub(crate) fn unwritable(error: &std::io::Error) -> Failure {
     Failure::Failed(format!("standard output cannot be written: {error}"))

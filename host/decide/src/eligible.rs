@@ -143,6 +143,11 @@ pub fn is_below(path: &[u8], ancestor: &[u8]) -> bool {
     }
 }
 
+/// Whether a memcg is looked after: all are, or those in the scope.
+pub(crate) fn is_in_scope(path: &[u8], settings: &Settings) -> bool {
+    settings.scope.as_ref().is_none_or(|scope| is_below(path, scope.as_bytes()))
+}
+
 /// Tells the policies, through the column `flags`, which processes the host will never touch.
 pub fn mark(snapshot: &mut Snapshot, excluded: &[(u32, Exclusion)]) {
     let column = Arc::make_mut(&mut snapshot.processes.flags);

@@ -7,7 +7,7 @@ use core::cmp::Reverse;
 use jettison_model::column::{known_u64, row};
 use jettison_model::{Cause, Limit, Memcgs, Request, Snapshot, column};
 
-use crate::eligible::is_below;
+use crate::eligible::is_in_scope;
 use crate::settings::{Bound, Settings, Thresholds, Watch};
 use crate::state::State;
 use crate::thrash;
@@ -135,14 +135,7 @@ fn nearest_limit(snapshot: &Snapshot, settings: &Settings, state: &State) -> Opt
         .filter(|&row| is_watched(memcgs.paths.get(row), settings))
         .filter_map(|row| Some((row, headroom(memcgs, row)?)))
         .filter(|&(_, (limit, left))| level(limit, left, &settings.thresholds) >= Level::Act)
-        .map(|(row, (limit, left))| {
-            let request = Request {
-                cause: Cause::MemcgLimit,
-                cause_memcg: u32::try_from(row).unwrap_or(column::NONE_U32),
-                ..request(limit, left, &settings.thresholds, Some(settings.thresholds.act))
-            };
-            (row, left, request)
-        })
+        .map(|(row, (limit, left))| (row, left, of_memcg(row, limit, left, &settings.thresholds)))
         .filter(|(row, _, request)| is_worth_a_plan(memcgs, *row, request.scale_bytes))
         .min_by_key(|&(row, left, _)| (state.has_passed(memcgs.paths.get(row)), left, row))
         .map(|(_, _, request)| request)
@@ -174,13 +167,17 @@ fn stalled_memcg(
             (!state.has_passed(memcgs.paths.get(row)), stalled.full_avg10, Reverse(row))
         });
     let (row, stalled) = found?;
-    let thresholds = &settings.thresholds;
-    let request = Request {
+    let request = of_memcg(row, stalled.total_bytes, stalled.left_bytes, &settings.thresholds);
+    Some(thrashing(request, stalled.need_bytes))
+}
+
+/// What a memcg lacks that has so much left below a bound of its own.
+fn of_memcg(row: usize, bound_bytes: u64, left_bytes: u64, thresholds: &Thresholds) -> Request {
+    Request {
         cause: Cause::MemcgLimit,
         cause_memcg: u32::try_from(row).unwrap_or(column::NONE_U32),
-        ..request(stalled.total_bytes, stalled.left_bytes, thresholds, Some(thresholds.act))
-    };
-    Some(thrashing(request, stalled.need_bytes))
+        ..request(bound_bytes, left_bytes, thresholds, Some(thresholds.act))
+    }
 }
 
 /// The same request where what refaults is missing, too.
@@ -221,8 +218,7 @@ fn request(
 /// Whether a memcg's own limit is watched: one that is configured to be, in our scope. The root has none.
 #[must_use]
 pub fn is_watched(path: &[u8], settings: &Settings) -> bool {
-    let is_ours = settings.scope.as_ref().is_none_or(|scope| is_below(path, scope.as_bytes()));
-    is_ours
+    is_in_scope(path, settings)
         && match &settings.watch {
             Watch::Limited => path != b"/",
             Watch::Nothing => false,

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use jettison_model::column::{NONE_U32, UNKNOWN_S64, known_u64, row as row_of};
 use jettison_model::{Cause, Limit, Memcgs, Snapshot};
 
-use crate::eligible::is_below;
+use crate::eligible::{is_below, is_in_scope};
 use crate::settings::Settings;
 
 /// A bite is no more than this part of what a memcg holds, so that a small one is not emptied at once.
@@ -69,8 +69,8 @@ fn has_children(memcgs: &Memcgs) -> Vec<bool> {
 }
 
 fn is_allowed(path: &[u8], settings: &Settings) -> bool {
-    let is_ours = settings.scope.as_ref().is_none_or(|scope| is_below(path, scope.as_bytes()));
-    is_ours && settings.reclaim.memcgs.iter().any(|allowed| is_below(path, allowed.as_bytes()))
+    is_in_scope(path, settings)
+        && settings.reclaim.memcgs.iter().any(|allowed| is_below(path, allowed.as_bytes()))
 }
 
 /// Whether it is the topmost memcg of a service unit or scope, or one without a unit that has none below:

@@ -51,6 +51,14 @@ pub struct Thresholds {
     pub swap_free_percent: Option<u32>,
 }
 
+impl Thresholds {
+    /// `warn`, `act` and `critical` in bytes.
+    #[must_use]
+    pub fn of(&self, total_bytes: u64) -> [u64; 3] {
+        [self.warn, self.act, self.critical].map(|bound| bound.of(total_bytes))
+    }
+}
+
 /// How long all tasks may stall on memory: `[trigger] thrash`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Thrash {

@@ -15,9 +15,6 @@ use crate::state::State;
 /// Less than this many bytes that come back in a second explain no stall: 64 pages, which the slowest disk
 /// reads.
 const REFAULTS_MIN_BYTES_PER_S: u64 = 256 << 10;
-/// The kernel reclaims from the whole host when about this part of it is free, or less: its watermarks lie
-/// below. With more free, tasks stall at the limits of their own memcgs.
-const FREE_PART: u64 = 20;
 /// A memcg is at its bound when less than this part of it is left.
 const AT_BOUND_PART: u64 = 32;
 /// Pages of a memcg's `memory.stat`.
@@ -37,7 +34,6 @@ pub(crate) fn of_host(snapshot: &Snapshot, settings: &Settings, state: &State) -
         // Its refaults are those of a memcg.
         return None;
     }
-    let free = known_u64(host.memory_free_bytes)?;
     let refaults = [trend.refault_anon_bytes_per_s, trend.refault_file_bytes_per_s];
     let refaults = refaults.into_iter().filter_map(known_u64).fold(0, u64::saturating_add);
     let stalls_now = known_u64(trend.memory_stall_full_us_per_s)?;
@@ -52,8 +48,8 @@ pub(crate) fn of_host(snapshot: &Snapshot, settings: &Settings, state: &State) -
     // A process that reads its files again and again on an idle host stalls all tasks, since it is the only
     // one. Where nothing was taken from the working set, nothing is to blame.
     let is_taken = known_u64(host.taken_bytes).is_some_and(|taken| taken >= need_bytes / 2);
-    let is_reclaimed = free <= host.memory_total_bytes / FREE_PART;
-    (is_stalled && is_taken && is_reclaimed && refaults >= REFAULTS_MIN_BYTES_PER_S).then_some(need_bytes)
+    let is_thrash = is_stalled && is_taken && refaults >= REFAULTS_MIN_BYTES_PER_S;
+    (is_thrash && host.is_reclaimed_from()).then_some(need_bytes)
 }
 
 /// A memcg that stalls at a bound of its own.

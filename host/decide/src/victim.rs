@@ -145,11 +145,7 @@ impl Maker<'_> {
 
     /// What was said of a ranked process, the most urgent entry last.
     fn entries(&self, ranked: &Ranked) -> Vec<(&Vote, &Entry)> {
-        let said = self.ranking.said_of(ranked).iter().filter_map(|said| {
-            let vote = self.votes.get(said.vote as usize)?;
-            Some((vote, vote.answer.as_ref().ok()?.entries.get(said.entry as usize)?))
-        });
-        let mut entries: Vec<(&Vote, &Entry)> = said.collect();
+        let mut entries: Vec<(&Vote, &Entry)> = self.ranking.entries_of(ranked, self.votes).collect();
         entries.sort_by_key(|(vote, entry)| (urgency(vote, entry), Reverse(&vote.policy)));
         entries
     }

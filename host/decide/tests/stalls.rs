@@ -3,22 +3,15 @@
 use std::sync::Arc;
 
 use jettison_decide::{Settings, Signals, State, gate};
-use jettison_model::{Cause, Host, Request, Snapshot, column};
+use jettison_model::{Cause, Request, Snapshot, column};
 
 const MIB: u64 = 1 << 20;
 
-fn host(available_mib: u64) -> Snapshot {
-    let host = Host {
-        memory_total_bytes: 1000 * MIB,
-        memory_available_bytes: available_mib * MIB,
-        ..Host::default()
-    };
-    Snapshot { host, now_ms: 10_000, ..Snapshot::default() }
-}
-
 /// The host is half free and stalls; `/unit` is throttled at its `high`.
 fn stalled() -> Snapshot {
-    let mut snapshot = host(500);
+    let mut snapshot = Snapshot { now_ms: 10_000, ..Snapshot::default() };
+    snapshot.host.memory_total_bytes = 1000 * MIB;
+    snapshot.host.memory_available_bytes = 500 * MIB;
     snapshot.host.memory_free_bytes = 10 * MIB;
     snapshot.host.trend.memory_stall_full_us_per_s = 600_000;
     snapshot.host.trend.memory_stall_full_10s_us_per_s = 500_000;

@@ -1,12 +1,12 @@
 //! A machine as written, into what is meant.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
-use crate::machine::hit;
+use crate::machine::{hit, is_called};
 use crate::written::{self, Piece};
 use crate::{Expect, Machine, Memcg, Process};
 
@@ -29,7 +29,7 @@ const PIECES: [(&str, &str); 3] = [
 /// # Errors
 /// If the file or a piece cannot be read or is not as [`written`] says: with file, line and key.
 pub fn load(file: &Path) -> Result<Machine> {
-    load_with(file).map(|(machine, _)| machine)
+    load_with(file, &text(file)?).map(|(machine, _)| machine)
 }
 
 /// What only a policy's author says.
@@ -39,9 +39,9 @@ pub(crate) struct Author {
     pub(crate) beside: Vec<String>,
 }
 
-pub(crate) fn load_with(file: &Path) -> Result<(Machine, Author)> {
+pub(crate) fn load_with(file: &Path, text: &str) -> Result<(Machine, Author)> {
     let name = file.file_stem().context("a file's name")?.to_string_lossy().into_owned();
-    let mut machine: written::Machine = parse(file)?;
+    let mut machine: written::Machine = parsed(file, text)?;
     let author = Author {
         expect: machine.expect.take(),
         config: std::mem::take(&mut machine.config),
@@ -77,13 +77,14 @@ pub fn load_all(folder: &Path) -> Result<Vec<Machine>> {
     files.iter().map(|file| load(file)).collect()
 }
 
-/// Reads a file of TOML.
-///
-/// # Errors
-/// If it cannot be read or is not what is wanted: with file, line and key.
-pub fn parse<T: serde::de::DeserializeOwned>(file: &Path) -> Result<T> {
-    let text = text(file)?;
-    toml::from_str(&text).map_err(|error| anyhow!("{}: {error}", file.display()))
+/// What a file of TOML says: with file, line and key if it is not what is wanted.
+fn parse<T: serde::de::DeserializeOwned>(file: &Path) -> Result<T> {
+    parsed(file, &text(file)?)
+}
+
+/// The same of its text.
+pub(crate) fn parsed<T: serde::de::DeserializeOwned>(file: &Path, text: &str) -> Result<T> {
+    toml::from_str(text).map_err(|error| anyhow!("{}: {error}", file.display()))
 }
 
 fn build(name: String, written: written::Machine, pieces: &Path, is_judged: bool) -> Result<Machine> {
@@ -134,9 +135,8 @@ fn check_labels(machine: &Machine) -> Result<()> {
     ensure!(!machine.right.is_empty() || machine.may_be_none, "right: empty, and may_be_none is not set");
     let sets = [("right", &machine.right), ("never", &machine.never), ("tolerated", &machine.tolerated)];
     for (key, label) in sets.iter().flat_map(|(key, set)| set.iter().map(move |label| (key, label))) {
-        let one = BTreeSet::from([label.clone()]);
         ensure!(
-            machine.processes.iter().any(|process| hit(&process.label, &one)),
+            machine.processes.iter().any(|process| is_called(&process.label, label)),
             "{key}: no process has the label {label:?}"
         );
     }

@@ -21,7 +21,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
 use crate::{Machine, build};
@@ -164,14 +164,13 @@ impl Case {
     /// If the file cannot be read or is not as this module says: with file, line and key.
     pub fn load(file: &Path) -> Result<Self> {
         let text = build::text(file)?;
-        let table: toml::Table =
-            toml::from_str(&text).map_err(|error| anyhow!("{}: {error}", file.display()))?;
+        let table: toml::Table = build::parsed(file, &text)?;
         let case = if table.contains_key("snapshot") {
-            let of: OfSnapshot = build::parse(file)?;
+            let of: OfSnapshot = build::parsed(file, &text)?;
             let scene = Scene::Snapshot(file.with_file_name("").join(of.snapshot));
             Self { scene, config: of.config, beside: of.beside, expect: of.expect }
         } else {
-            let (machine, author) = build::load_with(file)?;
+            let (machine, author) = build::load_with(file, &text)?;
             let expect = author.expect.with_context(|| {
                 format!(
                     "{}: has no [expect]: say what should come of it, as in first = \"NAME\"",

@@ -15,7 +15,7 @@ mod machine;
 mod snapshot;
 mod written;
 
-pub use build::{load, load_all, parse};
+pub use build::{load, load_all};
 pub use expect::{Case, Expect, Scene, Subject, Words};
-pub use machine::{Machine, Memcg, Process, hit, is_below};
+pub use machine::{Machine, Memcg, Process, hit, is_called};
 pub use snapshot::snapshot;

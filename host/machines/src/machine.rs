@@ -122,12 +122,17 @@ impl Process {
 /// Whether a label, or the part of it before the colon, is in a set.
 #[must_use]
 pub fn hit(label: &str, set: &BTreeSet<String>) -> bool {
-    set.contains(label) || label.split_once(':').is_some_and(|(head, _)| set.contains(head))
+    set.iter().any(|name| is_called(label, name))
+}
+
+/// Whether a label, or the part of it before the colon, is this name.
+#[must_use]
+pub fn is_called(label: &str, name: &str) -> bool {
+    label == name || label.split_once(':').is_some_and(|(head, _)| head == name)
 }
 
 /// Whether a memcg is another one, or below it.
-#[must_use]
-pub fn is_below(path: &str, ancestor: &str) -> bool {
+fn is_below(path: &str, ancestor: &str) -> bool {
     path.strip_prefix(ancestor.trim_end_matches('/'))
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::ballot::Target;
+use crate::ballot::{Entry, Target, Vote};
 use crate::column::NONE_U32;
 use crate::snapshot::ProcessId;
 
@@ -130,5 +130,17 @@ impl Ranking {
     pub fn said_of(&self, ranked: &Ranked) -> &[Said] {
         let (first, number) = ranked.said;
         self.said.get(first as usize..(first + number) as usize).unwrap_or(&[])
+    }
+
+    /// The entries about one of its processes, each with the vote that it is of.
+    pub fn entries_of<'a>(
+        &'a self,
+        ranked: &Ranked,
+        votes: &'a [Vote],
+    ) -> impl Iterator<Item = (&'a Vote, &'a Entry)> + use<'a> {
+        self.said_of(ranked).iter().filter_map(move |said| {
+            let vote = votes.get(said.vote as usize)?;
+            Some((vote, vote.answer.as_ref().ok()?.entries.get(said.entry as usize)?))
+        })
     }
 }

@@ -5,7 +5,7 @@
 
 use alloc::string::String;
 
-use crate::column::{NONE_U32, UNKNOWN_U64};
+use crate::column::{NONE_U32, UNKNOWN_U64, known_u64};
 pub use crate::memcgs::{Memcgs, memcg_flags};
 pub use crate::processes::{ProcessId, Processes, flags};
 pub use crate::tree::Tree;
@@ -126,6 +126,19 @@ pub struct Host {
     pub taken_by_nobody_bytes: u64,
     /// How it moves.
     pub trend: Trend,
+}
+
+impl Host {
+    /// The kernel reclaims from the whole host when about this part of it is free, or less: its watermarks
+    /// lie below. With more free, tasks that stall do so at the limits of their own memcgs.
+    const FREE_PART: u64 = 20;
+
+    /// Whether so little is free that the kernel reclaims from the whole host. What is not known is not.
+    #[must_use]
+    pub fn is_reclaimed_from(&self) -> bool {
+        let free = known_u64(self.memory_free_bytes);
+        free.is_some_and(|free| free <= self.memory_total_bytes / Self::FREE_PART)
+    }
 }
 
 impl Default for Host {

@@ -2,11 +2,9 @@
 
 mod kit;
 
-use std::time::Instant;
-
 use expect_test::expect;
 use jettison_policy::{Policy, builtin};
-use kit::{compiler, engine, processes};
+use kit::{compiler, engine, ranks_all};
 
 fn balanced() -> Policy {
     let compiled = compiler().compile(builtin("balanced").expect("it is built in")).expect("it compiles");
@@ -59,15 +57,7 @@ fn it_asks_for_what_it_calls_and_no_more() {
 
 #[test]
 fn it_ranks_whatever_there_is() {
-    let policy = balanced();
-    for count in [0, 1, 300, 2000, 10_000] {
-        let snapshot = processes(count);
-        #[expect(clippy::disallowed_methods, reason = "measures itself, for the reader of the output")]
-        let start = Instant::now();
-        let consultation = policy.consult(&snapshot);
-        println!("{count} processes: {:?}, {} units of fuel", start.elapsed(), consultation.fuel);
-        consultation.answer.expect("a ballot");
-    }
+    ranks_all(&balanced(), [0, 1, 300, 2000, 10_000]);
 }
 
 #[test]

@@ -2,12 +2,10 @@
 
 mod kit;
 
-use std::time::Instant;
-
 use expect_test::expect;
 use jettison_model::{Fault, Stance, Target};
 use jettison_policy::{Policy, builtin, builtin_grants};
-use kit::{HOOKS, compiler, engine, processes};
+use kit::{HOOKS, compiler, engine, processes, ranks_all};
 
 fn load(config: &str) -> Result<Policy, Fault> {
     let compiled = compiler().compile(builtin("rules").expect("it is built in")).expect("it compiles");
@@ -67,13 +65,5 @@ fn it_ranks_whatever_there_is() {
     let rules = r#"{"rules": [{"never": true, "comm": ["sshd", "systemd*"]}, {"avoid": 600, "unit": "postgresql*"},
         {"prefer": 900, "cgroup": "/batch.slice", "takes": "cgroup"}, {"prefer": 800, "cmdline": "*pytest*"},
         {"prefer": true, "comm": ["cc1*", "ld"]}, {"prefer": 400, "growth_over_mib_per_s": 11}]}"#;
-    let policy = load(rules).expect("it loads");
-    for count in [0, 1, 300, 1000, 10_000] {
-        let snapshot = processes(count);
-        #[expect(clippy::disallowed_methods, reason = "measures itself, for the reader of the output")]
-        let start = Instant::now();
-        let consultation = policy.consult(&snapshot);
-        println!("{count} processes: {:?}, {} units of fuel", start.elapsed(), consultation.fuel);
-        consultation.answer.expect("a ballot");
-    }
+    ranks_all(&load(rules).expect("it loads"), [0, 1, 300, 1000, 10_000]);
 }

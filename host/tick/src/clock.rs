@@ -45,8 +45,7 @@ impl Clock {
     /// # Errors
     /// Those of timerfd_create(2): no descriptor or no memory is left.
     pub fn alarm(self) -> Result<Alarm, Errno> {
-        let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
-        Ok(Alarm { timer: timerfd_create(TimerfdClockId::Boottime, flags)? })
+        Alarm::on(TimerfdClockId::Boottime)
     }
 
     /// The same on a clock that stands still during suspension: what did not run then is not late.
@@ -54,8 +53,7 @@ impl Clock {
     /// # Errors
     /// Those of timerfd_create(2).
     pub fn alarm_while_awake(self) -> Result<Alarm, Errno> {
-        let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
-        Ok(Alarm { timer: timerfd_create(TimerfdClockId::Monotonic, flags)? })
+        Alarm::on(TimerfdClockId::Monotonic)
     }
 
     /// Waits; only commands that answer once and end do this, the daemon waits in its loop.
@@ -78,6 +76,11 @@ impl AsFd for Alarm {
 }
 
 impl Alarm {
+    fn on(clock: TimerfdClockId) -> Result<Self, Errno> {
+        let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
+        Ok(Self { timer: timerfd_create(clock, flags)? })
+    }
+
     /// Sets it from now on, instead of any time before.
     ///
     /// # Errors

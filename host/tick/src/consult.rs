@@ -12,6 +12,22 @@ pub trait Consult {
     fn would_differ(&mut self, at: usize);
 }
 
+/// No ballot at all, so that the built-in ranking decides.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoPolicies;
+
+impl Consult for NoPolicies {
+    fn needs(&self) -> Needs {
+        Needs::default()
+    }
+
+    fn consult(&mut self, _: &Snapshot) -> (Vec<Vote>, Vec<Consulted>) {
+        (Vec::new(), Vec::new())
+    }
+
+    fn would_differ(&mut self, _: usize) {}
+}
+
 /// What one policy's consultation cost, and what it wrote to the log.
 #[derive(Clone, Debug, Default)]
 pub struct Consulted {

@@ -1,9 +1,8 @@
 //! What a hook is told, as environment variables (docs/hooks.md).
 
-use jettison_model::column::row;
 use jettison_model::{Idle, Snapshot, Victim};
 
-use crate::history::Past;
+use crate::history::{Past, Place};
 
 /// Names and values.
 pub(crate) type Facts = Vec<(&'static str, Vec<u8>)>;
@@ -31,18 +30,16 @@ pub(crate) fn of_idle(snapshot: &Snapshot, idle: Idle) -> Option<Facts> {
 
 /// The same with the victim that a step is about, which has `members` processes by now.
 pub(crate) fn of_victim(snapshot: &Snapshot, victim: &Victim, members: usize) -> Facts {
-    let (processes, memcgs) = (&snapshot.processes, &snapshot.memcgs);
-    let memcg = processes.row_of(victim.root).and_then(|at| processes.memcgs.get(at).copied().and_then(row));
-    let of_memcg =
-        |column: &jettison_model::TextColumn| memcg.map_or_else(Vec::new, |at| column.get(at).into());
+    let row = snapshot.processes.row_of(victim.root);
+    let place = row.map(|row| Place::of(snapshot, row)).unwrap_or_default();
     let mut facts = of_host(snapshot);
     facts.extend([
         ("JETTISON_PID", number(u64::from(victim.root.pid))),
         ("JETTISON_COMM", victim.comm.clone()),
         ("JETTISON_TARGET", victim.unit.kind().into()),
         ("JETTISON_MEMBERS", number(members as u64)),
-        ("JETTISON_MEMCG", of_memcg(&memcgs.paths)),
-        ("JETTISON_SYSTEMD_UNIT", of_memcg(&memcgs.units)),
+        ("JETTISON_MEMCG", place.memcg),
+        ("JETTISON_SYSTEMD_UNIT", place.service_unit),
         ("JETTISON_POLICY", victim.policy.clone().into_bytes()),
         ("JETTISON_REASON", victim.reason.clone().into_bytes()),
         ("JETTISON_PREDICTED_RELIEF_BYTES", number(victim.predicted_relief_bytes)),

@@ -76,35 +76,13 @@ impl Footprint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jettison_act::{Helpers, HookCommand};
+    use crate::tasks::tests::Scripted;
     use jettison_decide::Reclaim;
     use jettison_model::Cause;
-    use std::collections::BTreeMap;
-    use std::os::fd::BorrowedFd;
-    use std::sync::{Arc, Mutex};
-
-    /// What was asked for.
-    #[derive(Clone, Default)]
-    struct Asked(Arc<Mutex<Vec<(TaskId, Task)>>>);
-
-    impl Helpers for Asked {
-        fn set_hooks(&mut self, _: BTreeMap<String, HookCommand>) {}
-
-        fn start(&mut self, id: TaskId, task: Task) {
-            self.0.lock().unwrap().push((id, task));
-        }
-
-        fn take_ended(&mut self) -> Vec<Ended> {
-            Vec::new()
-        }
-
-        fn wake_up(&self) -> Option<BorrowedFd<'_>> {
-            None
-        }
-    }
+    use std::sync::Arc;
 
     struct Kit {
-        asked: Asked,
+        helpers: Scripted,
         tasks: Tasks,
         footprint: Footprint,
         settings: Settings,
@@ -114,7 +92,7 @@ mod tests {
     impl Kit {
         /// One unit of 640 MiB that is cold.
         fn new() -> Self {
-            let asked = Asked::default();
+            let helpers = Scripted::default();
             let reclaim = Reclaim { memcgs: vec!["/".into()], ..Reclaim::default() };
             let mut snapshot = Snapshot::default();
             snapshot.request.cause = Cause::Warning;
@@ -131,8 +109,8 @@ mod tests {
             memcgs.pressures_some_avg10 = Arc::new(vec![0]);
             memcgs.growth_bytes_per_s = Arc::new(vec![0]);
             Self {
-                tasks: Tasks::new(Box::new(asked.clone())),
-                asked,
+                tasks: Tasks::new(Box::new(helpers.clone())),
+                helpers,
                 footprint: Footprint::default(),
                 settings: Settings { reclaim, ..Settings::default() },
                 snapshot,
@@ -143,7 +121,7 @@ mod tests {
         fn tick(&mut self, now_ms: u64, ended: &[Ended], is_dry: bool) -> usize {
             self.snapshot.now_ms = now_ms;
             self.footprint.tick(&self.snapshot, &self.settings, ended, &mut self.tasks, is_dry);
-            self.asked.0.lock().unwrap().len()
+            self.helpers.asked.lock().unwrap().len()
         }
 
         fn ended(id: u64, freed_mib: u64) -> Ended {
@@ -159,7 +137,7 @@ mod tests {
         assert_eq!(kit.tick(10_000, &[Kit::ended(1, 30)], false), 1, "it rests");
         assert_eq!(kit.tick(14_999, &[], false), 1);
         assert_eq!(kit.tick(15_000, &[], false), 2);
-        let asked = kit.asked.0.lock().unwrap().last().cloned();
+        let asked = kit.helpers.asked.lock().unwrap().last().cloned();
         assert_eq!(asked, Some((TaskId(2), Task::Reclaim { memcg: b"/a.service".into(), bytes: 32 << 20 })));
     }
 

@@ -6,7 +6,7 @@ use jettison_model::column::row as row_of;
 use jettison_model::{Cause, Snapshot, TextColumn};
 
 /// Victims that are remembered.
-const LENGTH_MAX: usize = 64;
+pub const HISTORY_MAX: usize = 64;
 
 /// What shut a process down.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -124,7 +124,7 @@ impl History {
 
     /// One of a daemon before us, which is no news.
     pub(crate) fn remember(&mut self, past: Past) {
-        if self.last.len() == LENGTH_MAX {
+        if self.last.len() == HISTORY_MAX {
             self.last.pop_front();
         }
         self.last.push_back(past);
@@ -136,7 +136,7 @@ impl History {
 
     /// Those since there were so many, as far as they are remembered; and how many there are now.
     pub(crate) fn since(&self, total: u64) -> (u64, impl Iterator<Item = &Past>) {
-        let new = usize::try_from(self.total - total.min(self.total)).unwrap_or(usize::MAX);
+        let new = usize::try_from(self.total.saturating_sub(total)).unwrap_or(usize::MAX);
         (self.total, self.last.iter().skip(self.last.len().saturating_sub(new)))
     }
 }

@@ -50,8 +50,8 @@ mod ticker;
 mod underway;
 
 pub use broken::Broken;
-pub use consult::{Consult, Consulted, LogLine};
-pub use history::{By, Past, Place};
+pub use consult::{Consult, Consulted, LogLine, NoPolicies};
+pub use history::{By, HISTORY_MAX, Past, Place};
 pub use kernel_kill::KernelKill;
 pub use live::Live;
 pub use pipeline::{Decision, Depth, MadeFrom, Pipeline};

@@ -13,7 +13,7 @@
 use std::sync::Arc;
 
 use jettison_decide::escalate::Settings as EscalateSettings;
-use jettison_decide::{InFlight, Level, Settings, gate};
+use jettison_decide::{InFlight, Level, Thresholds, gate};
 use jettison_model::column::{known_u64, row as row_of};
 use jettison_model::{Cause, Column, Plan, Ranking, Snapshot};
 
@@ -65,9 +65,9 @@ impl Rehearsal {
 
     /// Puts into a snapshot, after a look, what would be if the victims had gone. Returns whether anything
     /// has changed.
-    pub(crate) fn assume(&mut self, snapshot: &mut Snapshot, settings: &Settings) -> bool {
+    pub(crate) fn assume(&mut self, snapshot: &mut Snapshot, thresholds: &Thresholds) -> bool {
         let host = &snapshot.host;
-        let level = gate::level(host.memory_total_bytes, host.memory_available_bytes, &settings.thresholds);
+        let level = gate::level(host.memory_total_bytes, host.memory_available_bytes, thresholds);
         if level == Level::Calm && snapshot.request.cause == Cause::Routine {
             self.gone.clear();
             self.before = None;

@@ -133,11 +133,12 @@ fn advance<K: Kernel>(
     // The members of a victim that this tick has named were just seen. Checking hundreds would delay the
     // first signal.
     let alive = if is_new { victim.members.clone() } else { actuator.alive(&victim.members) };
+    let whole = enclosure(snapshot, &victim.victim, &alive);
     let seen = Observation {
         now_ms: snapshot.now_ms,
         alive: &alive,
         time_left_ms: time_left_ms(snapshot, &victim.members),
-        enclosure: enclosure(snapshot, &victim.victim, &alive).filter(|path| actuator.can_kill_memcg(path)),
+        enclosure: whole.filter(|path| actuator.can_kill_memcg(path)),
     };
     while let Some(due) = victim.escalation.advance(&seen) {
         let task = match due {
@@ -168,7 +169,7 @@ fn advance<K: Kernel>(
             }
         }
     }
-    if is_new && let Some(memcg) = enclosure(snapshot, &victim.victim, &alive) {
+    if let Some(memcg) = whole.filter(|_| is_new) {
         // It goes whole. Programs that want to be told have until its grace is over.
         tasks.start(Task::Prekill { memcg: memcg.into() }, Moment::of(snapshot));
     }

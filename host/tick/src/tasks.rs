@@ -108,24 +108,30 @@ fn gain(given: &Given, now: Moment) -> Gain {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use jettison_act::HookCommand;
     use std::collections::BTreeMap;
+    use std::sync::{Arc, Mutex};
 
-    /// Helpers that are done with a task as soon as it is asked for.
-    #[derive(Default)]
-    struct Prompt(Vec<Ended>);
+    /// Helpers that remember what they are asked for. Prompt ones are done with it at once, others never.
+    #[derive(Clone, Default)]
+    pub(crate) struct Scripted {
+        pub(crate) is_prompt: bool,
+        pub(crate) asked: Arc<Mutex<Vec<(TaskId, Task)>>>,
+        ended: Vec<Ended>,
+    }
 
-    impl Helpers for Prompt {
+    impl Helpers for Scripted {
         fn set_hooks(&mut self, _: BTreeMap<String, HookCommand>) {}
 
-        fn start(&mut self, id: TaskId, _: Task) {
-            self.0.push(Ended { id, result: Ok(()), freed_bytes: 0 });
+        fn start(&mut self, id: TaskId, task: Task) {
+            self.asked.lock().unwrap().push((id, task));
+            self.ended.extend(self.is_prompt.then_some(Ended { id, result: Ok(()), freed_bytes: 0 }));
         }
 
         fn take_ended(&mut self) -> Vec<Ended> {
-            std::mem::take(&mut self.0)
+            std::mem::take(&mut self.ended)
         }
 
         fn wake_up(&self) -> Option<BorrowedFd<'_>> {
@@ -135,7 +141,7 @@ mod tests {
 
     #[test]
     fn an_end_is_taken_in_once_and_given_on_once() {
-        let mut tasks = Tasks::new(Box::new(Prompt::default()));
+        let mut tasks = Tasks::new(Box::new(Scripted { is_prompt: true, ..Scripted::default() }));
         let now = Moment { now_ms: 1_000, available_bytes: 500 };
         let id = tasks.start(Task::Hook { name: "drain".into(), facts: Vec::new() }, now);
         assert!(tasks.take_ended().is_empty(), "not taken in yet");

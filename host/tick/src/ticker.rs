@@ -162,8 +162,8 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
         if !self.is_dry {
             return in_flight;
         }
-        let settings = self.pipeline.settings().clone();
-        if self.rehearsal.assume(self.pipeline.snapshot_mut(), &settings) {
+        let thresholds = self.pipeline.settings().thresholds;
+        if self.rehearsal.assume(self.pipeline.snapshot_mut(), &thresholds) {
             self.pipeline.gate(&self.signals);
         }
         self.rehearsal.in_flight()

@@ -9,7 +9,6 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
 use crate::{Machine, Taken, snapshot};
-use jettison_machines::is_below;
 
 /// Which ranking of Jettison's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,8 +100,7 @@ fn taken(machine: &Machine, explanation: &Explanation) -> Taken {
 /// The plan tells a victim's root and how many they are, the ranking what kind of unit it is.
 fn members(machine: &Machine, victim: &Victim, unit: Option<&Unit>) -> Vec<u32> {
     if let Some(Unit::Memcg { path }) = unit {
-        let inside = machine.processes.iter().filter(|process| is_below(&process.memcg, path));
-        return inside.map(|process| process.pid).collect();
+        return machine.members(path).map(|process| process.pid).collect();
     }
     let mut tree = BTreeSet::from([victim.pid]);
     if victim.members > 1 {

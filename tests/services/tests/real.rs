@@ -1,9 +1,12 @@
 //! Jettison keeps each service up, without a recovery; and a SIGKILL is seen, so that these can fail.
 #![expect(clippy::disallowed_methods, reason = "what is real takes real time")]
 
+mod kit;
+
 use anyhow::Result;
 use jettison_services::scenarios::{self, Outcome, until};
 use jettison_services::{Contender, Postgres, Stage};
+use kit::assert_up;
 use rustix::process::Signal;
 
 /// Up and clean, with no process taken by the kernel.
@@ -46,12 +49,6 @@ fn cluster(name: &str) -> Result<(Stage, Postgres)> {
     let stage = Stage::new(name, 384, Contender::Jettison)?;
     let postgres = Postgres::new(&stage, "main", &[])?;
     Ok((stage, postgres))
-}
-
-#[track_caller]
-fn assert_up(stage: &Stage, postgres: &Postgres) {
-    assert!(postgres.is_up() && !postgres.has_crashed(), "{:?}\n{}", postgres.told(), stage.said());
-    assert_eq!(stage.memcg().oom_kills().unwrap(), 0, "{}", stage.said());
 }
 
 #[test]

@@ -1,14 +1,11 @@
 //! Services that do not go as they are asked to, or cannot be told easily.
 
+mod kit;
+
 use jettison_services::scenarios::{slow_shutdown, until};
 use jettison_services::{Contender, Postgres, Stage, signal_to};
+use kit::assert_up;
 use rustix::process::Signal;
-
-#[track_caller]
-fn assert_up(stage: &Stage, postgres: &Postgres) {
-    assert!(postgres.is_up() && !postgres.has_crashed(), "{:?}\n{}", postgres.told(), stage.said());
-    assert_eq!(stage.memcg().oom_kills().unwrap(), 0, "{}", stage.said());
-}
 
 #[test]
 #[ignore = "needs root, to make a memcg, and the databases of Debian"]
@@ -45,7 +42,7 @@ fn trace(pid: u32) {
         let result = unsafe { libc::ptrace(request, pid, none, none) };
         assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
     }
-    // Else who waits for its end would be told of this stop.
+    // Else the process that waits for its end would be told of this stop.
     // SAFETY: without a place for the status none is written.
     let waited = unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) };
     assert_eq!(waited, pid, "{}", std::io::Error::last_os_error());

@@ -8,22 +8,24 @@ use jettison_sense::Root;
 use crate::cli;
 use crate::config::PolicyConfig;
 use crate::failure::{Failure, unwritable};
-use crate::layout::bytes;
+use crate::layout::{WIDTH, bytes, wrap};
 use crate::policies::Loader;
 
+/// Columns that stand before the names.
+const BEFORE_NAMES: usize = 14;
+
 pub(crate) fn inspect(args: &cli::Inspect) -> Result<(), Failure> {
-    let configs = PolicyConfig::of_modules(std::slice::from_ref(&args.module), &[], None);
-    let Some(config) = configs.map_err(Failure::Config)?.pop() else { return Ok(()) };
+    let config = PolicyConfig::of_module(&args.module);
     let loader = Loader::new(Root::live().proc.join("self/exe"), Limits::default(), Vec::new(), false);
-    let source = &config.source;
-    let module = loader.module(source).map_err(|fault| Failure::Failed(format!("{source}: {fault}")))?;
-    let policy = loader.load(&config).map_err(|fault| Failure::Failed(format!("{source}: {fault}")))?;
+    let read = loader.module(&config.source);
+    let loaded = read.and_then(|module| Ok((module.len(), loader.load_read(&config, &module)?)));
+    let (size, policy) = loaded.map_err(|fault| Failure::Failed(format!("{}: {fault}", config.source)))?;
     let mut text = format!(
         "name      {} {}\nsummary   {}\nmodule    {}\nsha256    {}\n",
         policy.name(),
         policy.version(),
         policy.summary(),
-        bytes(module.len() as u64),
+        bytes(size as u64),
         policy.digest()
     );
     let grants: Vec<&str> =
@@ -48,19 +50,7 @@ pub(crate) fn inspect(args: &cli::Inspect) -> Result<(), Failure> {
 
 /// Names behind a word, in lines of at most 100 columns.
 fn wrapped<'n>(word: &str, names: impl Iterator<Item = &'n str>) -> String {
-    const WIDTH: usize = 100;
-    let mut text = String::new();
-    let mut line = format!("  {word:<12}");
-    for name in names {
-        if line.len() + name.len() + 1 > WIDTH {
-            text += line.trim_end();
-            text.push('\n');
-            line = " ".repeat(14);
-        }
-        line += name;
-        line.push(' ');
-    }
-    text += line.trim_end();
-    text.push('\n');
-    text
+    let names: Vec<&str> = names.collect();
+    let lines = wrap(&names.join(" "), WIDTH - BEFORE_NAMES - 1);
+    format!("  {word:<12}{}\n", lines.join(&format!("\n{:BEFORE_NAMES$}", "")))
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jettison_decide::built_in_reason;
-use jettison_machines::{Expect, Machine, Subject, hit};
+use jettison_machines::{Expect, Machine, Subject, is_called};
 use jettison_model::{Ranked, Snapshot, Target, Tier, Unit, Victim};
 use jettison_tick::Decision;
 
@@ -36,8 +36,7 @@ impl Names {
     }
 
     fn is(&self, pid: u32, name: &str) -> bool {
-        let one = BTreeSet::from([name.to_owned()]);
-        self.0.get(&pid).is_some_and(|(label, comm)| comm == name || hit(label, &one))
+        self.0.get(&pid).is_some_and(|(label, comm)| comm == name || is_called(label, name))
     }
 
     fn comm(&self, pid: u32) -> &str {
@@ -139,12 +138,8 @@ impl Gone {
 }
 
 fn reason(decision: &Decision, snapshot: &Snapshot, ranked: &Ranked) -> String {
-    let said = decision.ranking.said_of(ranked).iter().find_map(|said| {
-        let vote = decision.votes.get(said.vote as usize)?;
-        let entry = vote.answer.as_ref().ok()?.entries.get(said.entry as usize)?;
-        Some(entry.reason.clone())
-    });
-    said.unwrap_or_else(|| built_in_reason(snapshot, ranked.row as usize))
+    let said = decision.ranking.entries_of(ranked, &decision.votes).next();
+    said.map_or_else(|| built_in_reason(snapshot, ranked.row as usize), |(_, entry)| entry.reason.clone())
 }
 
 /// What a decision came to. Any fault of a policy fails the test.

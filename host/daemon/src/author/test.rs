@@ -14,7 +14,7 @@ use super::cargo;
 use super::judge::{Names, judged};
 use super::outcome::Outcome;
 use crate::cli;
-use crate::config::PolicyConfig;
+use crate::config::{PolicyConfig, toml_files};
 use crate::failure::{Failure, unwritable};
 use crate::policies::Policies;
 use crate::snapshot;
@@ -52,19 +52,14 @@ pub(crate) fn test(args: &cli::Test) -> Result<(), Failure> {
     if failed == 0 { Ok(()) } else { Err(Failure::Told) }
 }
 
-/// `*.toml` of a folder, by name.
+/// Those of a folder, by name.
 fn files_of(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Failure::Failed(format!("{}: cannot be read: {error}", folder.display()))),
-    };
-    let mut files: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
-        .collect();
-    files.sort();
-    Ok(files)
+    match toml_files(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        files => {
+            files.map_err(|error| Failure::Failed(format!("{}: cannot be read: {error}", folder.display())))
+        }
+    }
 }
 
 /// The module, loaded for the configuration that was asked for last.
@@ -105,12 +100,10 @@ impl Bench {
     }
 
     fn configs(&self, case: &Case) -> Result<Vec<PolicyConfig>, String> {
-        let of = |sources: &[String]| PolicyConfig::of_modules(sources, &[], None);
-        let mut configs = of(std::slice::from_ref(&self.module)).unwrap_or_default();
         let config = serde_json::to_string(&case.config).map_err(|error| format!("[config]: {error}"))?;
-        configs.iter_mut().for_each(|policy| policy.config.clone_from(&config));
-        configs.extend(of(&case.beside).unwrap_or_default());
-        Ok(configs)
+        let tested = PolicyConfig { config, ..PolicyConfig::of_module(&self.module) };
+        let beside = case.beside.iter().map(|source| PolicyConfig::of_module(source));
+        Ok(std::iter::once(tested).chain(beside).collect())
     }
 }
 

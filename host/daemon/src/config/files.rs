@@ -95,12 +95,15 @@ fn unreadable(file: &Path, unread: &Unread) -> Problem {
 
 /// `policies.d/*.toml` beside the configuration, by name.
 fn drop_ins(file: &Path) -> Vec<PathBuf> {
-    let directory = file.parent().unwrap_or(Path::new(".")).join("policies.d");
-    let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
-    let mut paths: Vec<PathBuf> = entries
+    toml_files(&file.parent().unwrap_or(Path::new(".")).join("policies.d")).unwrap_or_default()
+}
+
+/// `*.toml` of a folder, by name.
+pub(crate) fn toml_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
         .collect();
-    paths.sort();
-    paths
+    files.sort();
+    Ok(files)
 }

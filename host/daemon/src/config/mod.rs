@@ -14,6 +14,6 @@ mod sections;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use files::DEFAULT_PATH;
+pub(crate) use files::{DEFAULT_PATH, toml_files};
 pub(crate) use meant::{Config, Evidence, Fixed, Grants, Mode, Overrides, Own, PolicyConfig, Source};
 pub(crate) use reader::Problem;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::place::socket;
 use super::show;
 use super::wire::{Answer, Ask, Request, Response, VERSION};
-use crate::failure::Failure;
+use crate::failure::{Failure, printed};
 use crate::users::Users;
 
 /// A reload compiles: that may take a while on a busy host.
@@ -21,14 +21,7 @@ pub(crate) fn ask(state_dir: &Path, ask: Ask, is_json: bool) -> Result<(), Failu
         return Err(Failure::Failed(why));
     }
     let mut out = std::io::stdout().lock();
-    let printed = if is_json { show::json(&mut out, &answer) } else { show::text(&mut out, &answer) };
-    match printed {
-        // The reader has closed the pipe.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
-        printed => {
-            printed.map_err(|error| Failure::Failed(format!("standard output cannot be written: {error}")))?
-        }
-    }
+    printed(if is_json { show::json(&mut out, &answer) } else { show::text(&mut out, &answer) })?;
     match answer {
         Answer::Reload(reload) if !reload.problems.is_empty() => {
             Err(Failure::Failed("the reload was refused, and nothing has changed".into()))

@@ -5,7 +5,7 @@ use jettison_sense::{Root, Survey};
 use super::report::Report;
 use super::service;
 use crate::cli;
-use crate::failure::Failure;
+use crate::failure::{Failure, printed};
 
 pub(crate) fn doctor(args: &cli::Doctor) -> Result<(), Failure> {
     let root = args.root.as_ref().map_or_else(Root::live, |directory| Root::below(directory));
@@ -15,13 +15,7 @@ pub(crate) fn doctor(args: &cli::Doctor) -> Result<(), Failure> {
     }
     let mut out = std::io::stdout().lock();
     let written = if args.json { report.write_json(&mut out) } else { report.write_text(&mut out) };
-    match written {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
-        written => {
-            written
-                .map_err(|error| Failure::Failed(format!("standard output cannot be written: {error}")))?;
-        }
-    }
+    printed(written)?;
     match report.blocking().as_slice() {
         [] => Ok(()),
         names => Err(Failure::Failed(format!("enforcing cannot work here: see {}", names.join(", ")))),

@@ -12,7 +12,7 @@ use super::explained::{BETWEEN_SCANS, Explained};
 use super::{table, wire};
 use crate::cli;
 use crate::config::{Config, Overrides, Own, PolicyConfig};
-use crate::failure::Failure;
+use crate::failure::{Failure, printed};
 use crate::policies::Policies;
 use crate::snapshot;
 use crate::users::Users;
@@ -31,13 +31,7 @@ pub(crate) fn explain(args: &cli::Explain) -> Result<(), Failure> {
     } else {
         table::print(&mut out, &explained, args.top)
     };
-    match written {
-        // The reader has closed the pipe: `explain | head`.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        written => {
-            written.map_err(|error| Failure::Failed(format!("standard output cannot be written: {error}")))
-        }
-    }
+    printed(written)
 }
 
 fn of_machine(args: &cli::Explain, config: Config) -> Result<Explained, Failure> {

@@ -141,16 +141,8 @@ fn why(snapshot: &Snapshot, decision: &Decision, ranked: &Ranked) -> String {
         }
         Target::Memcg(row) => format!("[memcg {}] ", Escaped(snapshot.memcgs.paths.get(row as usize))),
     };
-    let said: Vec<String> = decision
-        .ranking
-        .said_of(ranked)
-        .iter()
-        .filter_map(|said| {
-            let vote = decision.votes.get(said.vote as usize)?;
-            let entry = vote.answer.as_ref().ok()?.entries.get(said.entry as usize)?;
-            Some(Escaped(entry.reason.as_bytes()).to_string())
-        })
-        .collect();
+    let entries = decision.ranking.entries_of(ranked, &decision.votes);
+    let said: Vec<String> = entries.map(|(_, entry)| Escaped(entry.reason.as_bytes()).to_string()).collect();
     if said.is_empty() {
         return format!("{unit}{BUILT_IN}: {}", built_in_reason(snapshot, ranked.row as usize));
     }

@@ -288,12 +288,7 @@ impl<'a> Rank<'a> {
     ) -> Self {
         let processes = &snapshot.processes;
         let row = ranked.row as usize;
-        let entries = || {
-            decision.ranking.said_of(ranked).iter().filter_map(|said| {
-                let vote = decision.votes.get(said.vote as usize)?;
-                Some((vote, vote.answer.as_ref().ok()?.entries.get(said.entry as usize)?))
-            })
-        };
+        let entries = || decision.ranking.entries_of(ranked, &decision.votes);
         let mut reasons: Vec<Reason<'a>> = entries()
             .map(|(vote, entry)| Reason { policy: &vote.policy, text: entry.reason.as_str().into() })
             .collect();

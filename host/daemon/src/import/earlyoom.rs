@@ -4,7 +4,7 @@
 //! EARLYOOM_ARGS="-m 5,2 -s 10 --prefer '^(java|cc1plus)$' --avoid '^sshd$'"
 //! ```
 
-use super::imported::{Imported, Level};
+use super::imported::{Imported, Level, number};
 use super::words::words;
 
 const VARIABLE: &str = "EARLYOOM_ARGS=";
@@ -29,11 +29,9 @@ pub(super) fn imported(text: &str) -> Result<Imported, String> {
     let mut imported = read.imported;
     imported.act = act;
     imported.critical = read.kill.unwrap_or_else(|| act.half());
-    imported.warn = match act {
-        Level { percent: Some(percent), mib } => {
-            Level { percent: Some(percent.max(WARN_PERCENT)), mib: mib.map(|mib| mib * 3 / 2) }
-        }
-        Level { percent: None, mib } => Level { percent: None, mib: mib.map(|mib| mib * 3 / 2) },
+    imported.warn = Level {
+        percent: act.percent.map(|percent| percent.max(WARN_PERCENT)),
+        mib: act.mib.map(|mib| mib.saturating_mul(3) / 2),
     };
     imported.swap_free_percent = imported.swap_free_percent.or(Some(PERCENT));
     Ok(imported)
@@ -126,13 +124,11 @@ impl Read {
 
     /// `PERCENT[,KILL_PERCENT]`, or KiB with a capital.
     fn level(&mut self, name: &str, value: &str) -> Result<(), String> {
-        let number = |text: &str| {
-            let number =
-                text.trim().parse::<f64>().ok().filter(|number| *number >= 0.0 && number.is_finite());
-            number.ok_or_else(|| format!("line {}: {name} {value}: {text:?} is no number", self.line))
+        let read = |text: &str| {
+            number(text).ok_or_else(|| format!("line {}: {name} {value}: {text:?} is no number", self.line))
         };
         let (term, kill) = value.split_once(',').map_or((value, None), |(term, kill)| (term, Some(kill)));
-        let (term, kill) = (number(term)?, kill.map(number).transpose()?);
+        let (term, kill) = (read(term)?, kill.map(read).transpose()?);
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,

@@ -59,6 +59,11 @@ pub(super) struct Imported {
     pub(super) left_out: Vec<(usize, String)>,
 }
 
+/// A number that is not negative.
+pub(super) fn number(text: &str) -> Option<f64> {
+    text.trim().parse().ok().filter(|number: &f64| *number >= 0.0 && number.is_finite())
+}
+
 /// A text of TOML.
 pub(super) fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()

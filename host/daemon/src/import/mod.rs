@@ -14,7 +14,7 @@ use std::io::Write;
 
 use crate::bounded::read_text;
 use crate::cli;
-use crate::failure::{Failure, say};
+use crate::failure::{Failure, say, unwritable};
 
 /// Far more than any has: nohang's own, with its comments, has 16 KiB.
 const BYTES_MAX: u64 = 1 << 20;
@@ -22,7 +22,7 @@ const BYTES_MAX: u64 = 1 << 20;
 pub(crate) fn import(args: &cli::Import) -> Result<(), Failure> {
     let file = args.file.display();
     let text = read_text(&args.file, BYTES_MAX, false)
-        .map_err(|error| Failure::Usage(format!("{file}: cannot be read: {error}")))?;
+        .map_err(|unread| Failure::Usage(format!("{file}: {unread}")))?;
     let (peer, imported) = match args.peer {
         cli::Peer::Earlyoom => ("earlyoom", earlyoom::imported(&text)),
         cli::Peer::Nohang => ("nohang", nohang::imported(&text)),
@@ -32,7 +32,5 @@ pub(crate) fn import(args: &cli::Import) -> Result<(), Failure> {
         say(&format_args!("{file}:{line}: {left_out}"));
     }
     let toml = imported.to_toml(peer, &file.to_string());
-    std::io::stdout()
-        .write_all(toml.as_bytes())
-        .map_err(|error| Failure::Failed(format!("standard output cannot be written: {error}")))
+    std::io::stdout().write_all(toml.as_bytes()).map_err(|error| unwritable(&error))
 }

@@ -5,11 +5,11 @@
 //! @BADNESS_ADJ_RE_NAME  -200  ///  ^(dnf|yum)$      may be repeated: badness, and a regular expression
 //! ```
 
-use super::imported::{Imported, Level, Rule};
+use super::imported::{Imported, Level, Rule, number};
 use super::words::words;
 
 /// Keys of its log, its timing and its display: nothing here depends on them.
-const OF_NO_CONSEQUENCE: [&str; 27] = [
+const OF_NO_CONSEQUENCE: [&str; 26] = [
     "debug_gui_notifications",
     "debug_psi",
     "debug_sleep",
@@ -36,7 +36,6 @@ const OF_NO_CONSEQUENCE: [&str; 27] = [
     "psi_path",
     "separate_log",
     "victim_cache_time",
-    "low_memory_warnings_enabled",
 ];
 
 /// What its parts say of each other: warnings and PSI are configured where they are off, too.
@@ -149,10 +148,7 @@ fn one(
 fn level(key: &str, value: &str) -> Result<Level, String> {
     let bad = || format!("{key} = {value}: expected a number with % or M");
     let unit = value.chars().next_back().ok_or_else(bad)?;
-    let number = value.trim_end_matches(unit).trim().parse::<f64>().ok().ok_or_else(bad)?;
-    if !(number >= 0.0 && number.is_finite()) {
-        return Err(bad());
-    }
+    let number = number(value.trim_end_matches(unit)).ok_or_else(bad)?;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rounded, and not negative")]
     match unit {
         '%' => Ok(Level { percent: Some(number), mib: None }),
@@ -163,8 +159,7 @@ fn level(key: &str, value: &str) -> Result<Level, String> {
 
 /// Seconds.
 fn ms(key: &str, value: &str) -> Result<u64, String> {
-    let seconds = value.parse::<f64>().ok().filter(|s| *s >= 0.0 && s.is_finite());
-    let seconds = seconds.ok_or_else(|| format!("{key} = {value}: expected seconds"))?;
+    let seconds = number(value).ok_or_else(|| format!("{key} = {value}: expected seconds"))?;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rounded, and not negative")]
     Ok((seconds * 1000.0).ceil() as u64)
 }

@@ -58,9 +58,9 @@ impl Changes {
             self.is_open = false;
             return;
         };
-        let who = |named: &[Named]| named.iter().map(|named| named.pid).collect::<Vec<_>>();
+        let pids = |named: &[Named]| named.iter().map(|named| named.pid).collect::<Vec<_>>();
         let is_same = |last: &&mut Change| {
-            who(&last.before) == who(&change.before) && who(&last.after) == who(&change.after)
+            pids(&last.before) == pids(&change.before) && pids(&last.after) == pids(&change.after)
         };
         match self.all.last_mut().filter(|_| self.is_open).filter(is_same) {
             Some(last) => last.ticks += 1,

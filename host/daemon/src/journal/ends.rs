@@ -73,7 +73,7 @@ pub(crate) fn past(end: End) -> Past {
 }
 
 /// A command line with blanks between its arguments.
-pub(crate) fn with_blanks(cmdline: &[u8]) -> String {
+fn with_blanks(cmdline: &[u8]) -> String {
     let words = cmdline.strip_suffix(b"\0").unwrap_or(cmdline);
     String::from_utf8_lossy(words).replace('\0', " ")
 }

@@ -137,6 +137,7 @@ fn saved_by(setup: &Setup, tick: &Tick, victim: &Victim) -> Option<SavedBy> {
 
 /// The vote of a policy that protects one unit.
 fn protecting(snapshot: &Snapshot, victim: &Victim, strength: u16) -> Option<Vote> {
+    // A process that the snapshot does not have, as in a journal that was cut, cannot be protected.
     let root = || u32::try_from(snapshot.processes.row_of(victim.root)?).ok();
     let target = match &victim.unit {
         Unit::Process => Target::Process(root()?),

@@ -9,7 +9,7 @@ use jettison_record::{PolicySetup, Setup};
 use jettison_sense::Root;
 
 use super::setup::limits;
-use crate::config::{Grants, PolicyConfig, Source};
+use crate::config::{Grants, PolicyConfig};
 use crate::policies::Loader;
 
 /// Policies, each loaded as a setup has it, or the reason why it cannot be asked.
@@ -29,7 +29,7 @@ impl Panel {
         let seats = setup.policies.iter().map(|recorded| {
             let config = as_recorded(recorded);
             let policy = same_module(&loader, &config, recorded)
-                .and_then(|()| loader.load(&config).map_err(|fault| fault.to_string()));
+                .and_then(|module| loader.load_read(&config, &module).map_err(|fault| fault.to_string()));
             Seat { config, policy }
         });
         Self { seats: seats.collect() }
@@ -105,25 +105,23 @@ fn loader(setup: &Setup, cache: Option<&Path>) -> Loader {
 }
 
 fn as_recorded(recorded: &PolicySetup) -> PolicyConfig {
-    let source = match recorded.source.strip_prefix("builtin:") {
-        Some(name) => Source::Builtin(name.into()),
-        None => Source::File(recorded.source.as_str().into()),
-    };
     PolicyConfig {
+        name: recorded.name.clone(),
         weight: recorded.weight,
         shadow: recorded.shadow,
         grants: recorded.grants.clone().map_or(Grants::All, Grants::Listed),
         config: recorded.config.clone(),
-        ..PolicyConfig::plain(&recorded.name, source)
+        ..PolicyConfig::of_module(&recorded.source)
     }
 }
 
-fn same_module(loader: &Loader, config: &PolicyConfig, recorded: &PolicySetup) -> Result<(), String> {
+/// The module as it is now, if it is the one that was recorded.
+fn same_module(loader: &Loader, config: &PolicyConfig, recorded: &PolicySetup) -> Result<Vec<u8>, String> {
     let Some(then) = &recorded.digest else { return Err("it could not be loaded then".into()) };
     let module = loader.module(&config.source).map_err(|fault| fault.to_string())?;
     let now = digest(&module);
     if now == *then {
-        return Ok(());
+        return Ok(module);
     }
     let [then, now] = [then, &now].map(|digest| digest.get(..12).unwrap_or(digest).to_owned());
     Err(format!("it is another module now ({now}, then {then})"))

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use jettison_model::{Cause, Hold, Snapshot};
 use jettison_record::{Counts, Directory, Found, Journal, Record, Sample, Segment, Setup, Tick, segments};
-use jettison_tick::{Decision, MadeFrom, Past};
+use jettison_tick::{Decision, HISTORY_MAX, MadeFrom, Past};
 use std::sync::Arc;
 use tracing::warn;
 
@@ -42,6 +42,7 @@ impl Recorder {
             let bytes_max = u64::from(max_mib) << 20;
             Journal::start(directory, bytes_max, say).map_err(|error| error.to_string())
         });
+        // Said, and the daemon goes on without one.
         recorder.journal = started.map_err(|why| warn!(why, "no journal is kept")).ok();
         recorder
     }
@@ -61,15 +62,23 @@ impl Recorder {
         self.journal.as_ref().map(Journal::counts).unwrap_or_default()
     }
 
-    /// The last victims that daemons before us have recorded, the latest last.
+    /// The last victims that daemons before us have recorded, the latest last; at least as many as are
+    /// remembered, if there are.
     pub(crate) fn pasts(&self) -> Vec<Past> {
         let mut pasts = Vec::new();
         let listed = segments(std::slice::from_ref(&self.directory)).unwrap_or_default();
-        for segment in listed.iter().filter_map(|path| Segment::read(path).ok()) {
-            pasts.extend(segment.reader().without_ticks().filter_map(|found| match found {
+        // The newest first: with enough of them the older ones need not be read.
+        for segment in listed.iter().rev().filter_map(|path| Segment::read(path).ok()) {
+            let ends = segment.reader().without_ticks().filter_map(|found| match found {
                 Found::Record(Record::End(end)) => Some(past(*end)),
                 Found::Record(_) | Found::Damage(_) => None,
-            }));
+            });
+            let mut older: Vec<Past> = ends.collect();
+            older.append(&mut pasts);
+            pasts = older;
+            if pasts.len() >= HISTORY_MAX {
+                break;
+            }
         }
         pasts
     }

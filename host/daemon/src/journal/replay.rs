@@ -13,7 +13,7 @@ use super::panel::{Panel, Panels};
 use super::time::shown;
 use super::walk::{Place, decide_again, each};
 use crate::cli;
-use crate::failure::Failure;
+use crate::failure::{Failure, printed};
 
 /// `jettison replay --json`. Fields are added, never changed.
 #[derive(Debug, Default, Serialize)]
@@ -174,13 +174,7 @@ pub(super) fn written<T: Serialize>(
     } else {
         text(&mut out, what)
     };
-    match written {
-        // The reader has closed the pipe.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => {
-            written.map_err(|error| Failure::Failed(format!("standard output cannot be written: {error}")))
-        }
-    }
+    printed(written)
 }
 
 fn text(out: &mut io::StdoutLock<'_>, replayed: &Replayed) -> io::Result<()> {

@@ -29,6 +29,7 @@ pub(crate) fn setup(
 }
 
 fn policy(loaded: &Loaded) -> PolicySetup {
+    // One that could not be loaded has neither digest nor version.
     let policy = loaded.policy.as_ref().ok();
     let config = &loaded.config;
     PolicySetup {

@@ -30,8 +30,12 @@ impl Loader {
 
     /// Loads one.
     pub(crate) fn load(&self, config: &PolicyConfig) -> Result<Policy, Fault> {
-        let module = self.module(&config.source)?;
-        self.ready(config, &self.compiler.compile(&module)?)
+        self.load_read(config, &self.module(&config.source)?)
+    }
+
+    /// The same, from its module as it was read.
+    pub(crate) fn load_read(&self, config: &PolicyConfig, module: &[u8]) -> Result<Policy, Fault> {
+        self.ready(config, &self.compiler.compile(module)?)
     }
 
     /// Loads one that is to replace another, from its module as it was read: first on an engine of its own,

@@ -43,13 +43,11 @@ impl Daemon<'_> {
     pub(super) fn metrics_text(&self) -> String {
         let pipeline = self.ticker.pipeline();
         let host = &pipeline.snapshot().host;
-        let thresholds = &pipeline.settings().thresholds;
-        let levels = [thresholds.warn, thresholds.act, thresholds.critical];
         let quarantined =
             pipeline.policies().loaded.iter().filter(|loaded| loaded.quarantine.is_some()).count();
         self.metrics.text(&Now {
             host,
-            levels: levels.map(|level| level.of(host.memory_total_bytes)),
+            levels: pipeline.settings().thresholds.of(host.memory_total_bytes),
             held: self.ticker.held().count(),
             underway: self.ticker.underway().len(),
             quarantined,

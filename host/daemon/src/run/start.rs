@@ -44,11 +44,8 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
     let program = root.proc.join("self/exe");
     let sensor = Sensor::new(root.clone(), fixed.scope.as_deref())
         .map_err(|error| Failure::Usage(error.to_string()))?;
-    let mut kernel = LiveKernel::new(root.proc.clone());
     let memcgs = sensor.hierarchy().map(|hierarchy| hierarchy.mount.clone());
-    if let Some(mount) = &memcgs {
-        kernel = kernel.with_memcgs(mount.clone());
-    }
+    let mut kernel = LiveKernel::new(root.proc.clone()).with_memcgs(memcgs.clone());
     let places = Places {
         proc: root.proc.clone(),
         managers: managers(&root),

@@ -15,17 +15,16 @@
 
 use std::collections::BTreeMap;
 use std::io::{Error, Result};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jettison_act::{Actuator, Ended, Helpers, HookCommand, Ledger, LiveKernel, Task, TaskId};
 use jettison_decide::settings::Watch;
-use jettison_model::{Needs, Snapshot, Vote};
 use jettison_sense::{Root, Sensor};
 use jettison_tick::clock::{Alarm, Clock};
-use jettison_tick::{Consult, Consulted, Live, Ticker};
+use jettison_tick::{Live, NoPolicies, Ticker};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tracing::{error, info};
 
@@ -94,7 +93,8 @@ impl Shared {
         // The memory of a whole look is there from now on.
         ticker.scan(Clock.now());
         loop {
-            wait(Some(self.alarm.as_fd()), None);
+            // Interrupted: the loop below looks, and this waits again.
+            poll(&mut [PollFd::new(&self.alarm, PollFlags::IN)], None).ok();
             let turn = self.turns.load(Ordering::Relaxed);
             let mut has_acted = false;
             while self.turns.load(Ordering::Relaxed) == turn {
@@ -113,7 +113,8 @@ impl Shared {
                     }
                     ticker.tick(Clock.now());
                 }
-                wait(None, Some(&LOOK));
+                // Interrupted: it looks sooner.
+                poll(&mut [], Some(&LOOK)).ok();
             }
             if has_acted {
                 ticker.stand_back();
@@ -131,13 +132,6 @@ fn is_needed(ticker: &mut OwnTicker) -> bool {
     is_critical || !ticker.underway().is_empty()
 }
 
-/// Until the descriptor is readable, or the time is over. A signal ends it early, which does no harm.
-fn wait(fd: Option<BorrowedFd<'_>>, within: Option<&Timespec>) {
-    let mut fds: Vec<PollFd<'_>> =
-        fd.into_iter().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
-    poll(&mut fds, within).ok();
-}
-
 /// What a ticker is made of. It is made by the thread, which it cannot be sent to.
 struct Parts {
     sensor: Sensor,
@@ -149,10 +143,8 @@ impl Parts {
     fn new(root: Root, scope: Option<&str>, live: &Live) -> Result<Self> {
         let mut sensor = Sensor::new(root.clone(), scope).map_err(Error::other)?;
         sensor.keep_no_files();
-        let mut kernel = LiveKernel::new(root.proc);
-        if let Some(hierarchy) = sensor.hierarchy() {
-            kernel = kernel.with_memcgs(hierarchy.mount.clone());
-        }
+        let memcgs = sensor.hierarchy().map(|hierarchy| hierarchy.mount.clone());
+        let kernel = LiveKernel::new(root.proc).with_memcgs(memcgs);
         Ok(Self { sensor, kernel, live: at_critical_only(live) })
     }
 
@@ -173,21 +165,6 @@ fn at_critical_only(live: &Live) -> Live {
     own.settings.watch = Watch::Nothing;
     own.settings.is_adjusting = false;
     own
-}
-
-/// No ballot at all, so that the built-in ranking decides.
-struct NoPolicies;
-
-impl Consult for NoPolicies {
-    fn needs(&self) -> Needs {
-        Needs::default()
-    }
-
-    fn consult(&mut self, _: &Snapshot) -> (Vec<Vote>, Vec<Consulted>) {
-        (Vec::new(), Vec::new())
-    }
-
-    fn would_differ(&mut self, _: usize) {}
 }
 
 /// The built-in ranking has no steps that need any.
@@ -225,21 +202,29 @@ mod tests {
 
     const MIB: u64 = 1 << 20;
 
-    /// Critical below 32 MiB, in a memcg of 128.
-    fn live(never: Vec<Rule>) -> Live {
+    /// Critical below 32 MiB, in this memcg of 128.
+    fn live(memcg: &Memcg, never: Vec<Rule>) -> Live {
         let mut live = Live::default();
         let bound = |mib: u64| Bound { percent: 100, cap_bytes: mib * MIB };
         let thresholds = &mut live.settings.thresholds;
         (thresholds.warn, thresholds.act, thresholds.critical) = (bound(60), bound(50), bound(32));
         live.settings.own_pid = std::process::id();
         live.settings.never = never;
+        live.settings.scope = Some(memcg.path().into());
         live
     }
 
-    fn scoped(live: &Live, memcg: &Memcg) -> Watchdog {
-        let mut live = live.clone();
-        live.settings.scope = Some(memcg.path().into());
-        Watchdog::start(Root::live(), Some(memcg.path()), &live).unwrap()
+    fn over(memcg: &Memcg) -> Watchdog {
+        Watchdog::start(Root::live(), Some(memcg.path()), &live(memcg, Vec::new())).unwrap()
+    }
+
+    /// One process that holds so much in a memcg of its own, and the watchdog over it.
+    fn over_a_hog(name: &str, is_deaf: bool, mib: usize) -> (Memcg, Hog, Watchdog) {
+        let memcg = Memcg::new(name, 128 * MIB).unwrap();
+        let mut hog = Hog::new(&memcg, is_deaf).unwrap();
+        hog.take_mib(mib).unwrap();
+        let watchdog = over(&memcg);
+        (memcg, hog, watchdog)
     }
 
     fn ended_by(hog: &mut Hog) -> Option<i32> {
@@ -253,7 +238,7 @@ mod tests {
         let (mut small, mut large) = (Hog::new(&memcg, false).unwrap(), Hog::new(&memcg, false).unwrap());
         small.take_mib(20).unwrap();
         large.take_mib(85).unwrap();
-        let watchdog = scoped(&live(Vec::new()), &memcg);
+        let watchdog = over(&memcg);
         // A loop that turns is left to its work, however short memory is.
         for _ in 0..30 {
             watchdog.expect_within(0);
@@ -275,34 +260,22 @@ mod tests {
     #[test]
     #[ignore = "needs root, to make a memcg"]
     fn guards_of_a_reload_hold_and_what_ignores_sigterm_is_killed() {
-        let memcg = Memcg::new("watchdog-guard", 128 * MIB).unwrap();
-        let mut hog = Hog::new(&memcg, true).unwrap();
-        hog.take_mib(105).unwrap();
-        let watchdog = scoped(&live(Vec::new()), &memcg);
-        watchdog.configure(&scoped_live(&memcg, vec![Rule { comm: Some("tail".into()), ..Rule::default() }]));
+        let (memcg, mut hog, watchdog) = over_a_hog("watchdog-guard", true, 105);
+        watchdog.configure(&live(&memcg, vec![Rule { comm: Some("tail".into()), ..Rule::default() }]));
         watchdog.expect_within(0);
         Clock.wait(Duration::from_millis(3_500));
         assert_eq!((ended_by(&mut hog), watchdog.takeovers()), (None, 1), "a guard holds here, too");
-        let mut live = scoped_live(&memcg, Vec::new());
-        (live.settings.grace_ms, live.settings.critical_grace_ms) = (300, 300);
-        watchdog.configure(&live);
+        let mut next = live(&memcg, Vec::new());
+        (next.settings.grace_ms, next.settings.critical_grace_ms) = (300, 300);
+        watchdog.configure(&next);
         assert_eq!(wait_for("its end", || ended_by(&mut hog)), Signal::KILL.as_raw());
-    }
-
-    fn scoped_live(memcg: &Memcg, never: Vec<Rule>) -> Live {
-        let mut live = live(never);
-        live.settings.scope = Some(memcg.path().into());
-        live
     }
 
     #[test]
     #[ignore = "needs root, to make a memcg"]
     fn a_loop_that_hangs_while_memory_is_not_critical_is_let_hang() {
-        let memcg = Memcg::new("watchdog-calm", 128 * MIB).unwrap();
-        let mut hog = Hog::new(&memcg, false).unwrap();
         // Below `act`, and above `critical`.
-        hog.take_mib(85).unwrap();
-        let watchdog = scoped(&live(Vec::new()), &memcg);
+        let (_memcg, mut hog, watchdog) = over_a_hog("watchdog-calm", false, 85);
         watchdog.expect_within(0);
         Clock.wait(Duration::from_millis(3_500));
         assert_eq!((ended_by(&mut hog), watchdog.takeovers()), (None, 0));

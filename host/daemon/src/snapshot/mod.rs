@@ -14,7 +14,7 @@ mod wire;
 mod write;
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, ErrorKind, Read, Write};
+use std::io::{BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -26,7 +26,7 @@ pub(crate) use read::{parse, read};
 
 use crate::cli;
 use crate::explain::BETWEEN_SCANS;
-use crate::failure::Failure;
+use crate::failure::{Failure, printed};
 
 /// Everything: which policy will be asked about it is not known.
 const NEEDS: Needs = Needs::ALL;
@@ -51,12 +51,7 @@ pub(crate) fn snapshot(args: &cli::Snapshot) -> Result<(), Failure> {
     }
     match &args.output {
         Some(path) => save(&file, path),
-        None => match put(&file, std::io::stdout().lock()) {
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-            put => {
-                put.map_err(|error| Failure::Failed(format!("standard output cannot be written: {error}")))
-            }
-        },
+        None => printed(put(&file, std::io::stdout().lock())),
     }
 }
 

@@ -187,3 +187,16 @@ fn memcgs(snapshot: &mut Snapshot, count: usize) {
     table.flags = Arc::new(vec![0; count]);
     table.growth_bytes_per_s = Arc::new(vec![0; count]);
 }
+
+/// Asks a policy on machines of these sizes, and prints what each took.
+#[track_caller]
+pub(crate) fn ranks_all(policy: &Policy, sizes: [usize; 5]) {
+    for count in sizes {
+        let snapshot = processes(count);
+        #[expect(clippy::disallowed_methods, reason = "measures itself, for the reader of the output")]
+        let start = std::time::Instant::now();
+        let consultation = policy.consult(&snapshot);
+        eprintln!("{count} processes: {:?}, {} units of fuel", start.elapsed(), consultation.fuel);
+        consultation.answer.expect("a ballot");
+    }
+}

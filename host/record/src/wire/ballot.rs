@@ -86,13 +86,8 @@ struct Given<'a> {
 #[derive(Serialize)]
 struct Entries<'a>(#[serde(serialize_with = "entries::serialize")] &'a [Entry]);
 
-struct AFault<'a>(&'a Fault);
-
-impl Serialize for AFault<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        FaultForm::serialize(self.0, serializer)
-    }
-}
+#[derive(Serialize)]
+struct AFault<'a>(#[serde(with = "FaultForm")] &'a Fault);
 
 #[derive(Deserialize)]
 struct Taken {

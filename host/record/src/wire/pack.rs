@@ -23,7 +23,7 @@ use jettison_model::{Column, TextColumn};
 const ASCENDING: u8 = 0xff;
 
 /// A number of a column.
-pub(super) trait Number: Copy + Default {
+pub(super) trait Number: Copy + Default + PartialEq {
     /// What is unknown or none.
     const UNKNOWN: Self;
     /// What is unlimited, if the type has it.
@@ -31,7 +31,6 @@ pub(super) trait Number: Copy + Default {
 
     fn fold(self) -> u64;
     fn unfold(folded: u64) -> Option<Self>;
-    fn is(self, other: Self) -> bool;
 }
 
 macro_rules! unsigned {
@@ -46,10 +45,6 @@ macro_rules! unsigned {
 
             fn unfold(folded: u64) -> Option<Self> {
                 folded.try_into().ok()
-            }
-
-            fn is(self, other: Self) -> bool {
-                self == other
             }
         }
     };
@@ -70,10 +65,6 @@ macro_rules! signed {
 
             fn unfold(folded: u64) -> Option<Self> {
                 ((folded >> 1).cast_signed() ^ -(folded & 1).cast_signed()).try_into().ok()
-            }
-
-            fn is(self, other: Self) -> bool {
-                self == other
             }
         }
     };
@@ -132,8 +123,7 @@ impl<'a> Bytes<'a> {
 }
 
 pub(super) fn numbers<T: Number>(column: &[T], into: &mut Vec<u8>) {
-    let is_word =
-        |value: T| value.is(T::UNKNOWN) || T::UNLIMITED.is_some_and(|unlimited| value.is(unlimited));
+    let is_word = |value: T| value == T::UNKNOWN || T::UNLIMITED == Some(value);
     let mut bits = 0;
     let mut last = 0;
     let mut is_ascending = true;
@@ -158,7 +148,7 @@ pub(super) fn numbers<T: Number>(column: &[T], into: &mut Vec<u8>) {
     let shift = if bits == 0 { 0 } else { bits.trailing_zeros() };
     into.push(low_byte(shift.into()));
     for &value in column {
-        let code = if value.is(T::UNKNOWN) {
+        let code = if value == T::UNKNOWN {
             0
         } else if is_word(value) {
             1

@@ -76,12 +76,8 @@ mod idle {
     use super::{Deserialize, Deserializer, Idle, IdleForm, Serialize, Serializer};
 
     pub(crate) fn serialize<S: Serializer>(idle: &Option<Idle>, serializer: S) -> Result<S::Ok, S::Error> {
-        struct One<'a>(&'a Idle);
-        impl Serialize for One<'_> {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                IdleForm::serialize(self.0, serializer)
-            }
-        }
+        #[derive(Serialize)]
+        struct One<'a>(#[serde(with = "IdleForm")] &'a Idle);
         idle.as_ref().map(One).serialize(serializer)
     }
 

@@ -49,15 +49,15 @@ impl Numbered for i16 {
     const KIND: u8 = 4;
 }
 
-/// Numbers that may be unknown.
-struct Nullable<T>(PhantomData<T>);
-/// Numbers that are always there: absent ones are 0.
-struct Known<T>(PhantomData<T>);
+/// Numbers. Absent ones are 0 where they are always there (`IS_KNOWN`), and else unknown.
+struct Numbers<T, const IS_KNOWN: bool>(PhantomData<T>);
+type Nullable<T> = Numbers<T, false>;
+type Known<T> = Numbers<T, true>;
+type Amounts = Nullable<u64>;
 /// Byte strings.
 struct Names;
-type Amounts = Nullable<u64>;
 
-impl<T: Numbered> Kind for Nullable<T> {
+impl<T: Numbered, const IS_KNOWN: bool> Kind for Numbers<T, IS_KNOWN> {
     type Model = Column<T>;
     const KIND: u8 = <T as Numbered>::KIND;
 
@@ -75,28 +75,7 @@ impl<T: Numbered> Kind for Nullable<T> {
     }
 
     fn absent(rows: usize) -> Column<T> {
-        Arc::new(vec![T::UNKNOWN; rows])
-    }
-}
-
-impl<T: Numbered> Kind for Known<T> {
-    type Model = Column<T>;
-    const KIND: u8 = <T as Numbered>::KIND;
-
-    fn rows(column: &Column<T>) -> usize {
-        column.len()
-    }
-
-    fn pack(column: &Column<T>, into: &mut Vec<u8>) {
-        numbers(column, into);
-    }
-
-    fn unpack(bytes: &[u8], rows: usize) -> Option<Column<T>> {
-        Nullable::<T>::unpack(bytes, rows)
-    }
-
-    fn absent(rows: usize) -> Column<T> {
-        Arc::new(vec![T::default(); rows])
+        Arc::new(vec![if IS_KNOWN { T::default() } else { T::UNKNOWN }; rows])
     }
 }
 

@@ -42,17 +42,13 @@ impl Ease {
 
 /// All tasks stall on memory for so much of a second.
 const STALLED_US_PER_S: u64 = 100_000;
-/// The kernel reclaims from the whole host when less than about this part of it is free: its watermarks are
-/// well below.
-const FREE_PART: u64 = 20;
 
 /// Whether tasks stall on the host's memory, however much is called available. Tasks that stall at the limit
 /// of their own memcg leave memory free.
 fn is_stalled(host: &Host) -> bool {
     let stalls = [host.trend.memory_stall_full_us_per_s, host.trend.memory_stall_full_10s_us_per_s];
-    let is_reclaimed =
-        known_u64(host.memory_free_bytes).is_some_and(|free| free <= host.memory_total_bytes / FREE_PART);
-    is_reclaimed && stalls.into_iter().filter_map(known_u64).any(|stall| stall >= STALLED_US_PER_S)
+    host.is_reclaimed_from()
+        && stalls.into_iter().filter_map(known_u64).any(|stall| stall >= STALLED_US_PER_S)
 }
 
 #[cfg(test)]

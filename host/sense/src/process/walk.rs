@@ -13,6 +13,7 @@
 //! - In focus (`focus.rs`) as at a scan, of few processes. The rows of the others are kept unread: one that
 //!   has ended keeps its row until the next scan.
 
+use std::borrow::Cow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
@@ -248,23 +249,16 @@ impl ProcessWalk {
         pids.truncate(PROCESSES_MAX);
         let is_new = |pid: &&u32| self.pids.binary_search(pid).is_err() && before.binary_search(pid).is_err();
         let mut new = pids.iter().filter(is_new).take(NEWCOMERS_MAX);
+        let directory = self.directory.as_fd();
         listed.is_ok()
-            && new.any(|&pid| {
-                let name = NameBelow::of(pid, c"cgroup");
-                let text = buffer.read_file(self.directory.as_fd(), name.as_c_str());
-                let path = text.ok().and_then(|text| memcg_path(text, hierarchy.version));
-                path.and_then(|path| hierarchy.below_mount(path)).is_some_and(|path| is_home(&path))
-            })
+            && new.any(|&pid| memcg_of(directory, pid, buffer, hierarchy).is_some_and(|path| is_home(&path)))
     }
 
     /// Calls `each` with the memcg of every listed process that is new, or that had no row of a memcg in the
     /// last scan, as its own `cgroup` has it.
     pub(crate) fn strays(&self, buffer: &mut Buffer, hierarchy: &Hierarchy, mut each: impl FnMut(&[u8])) {
         for &pid in self.pids.iter().filter(|pid| self.known.is_stray(**pid)) {
-            let name = NameBelow::of(pid, c"cgroup");
-            let text = buffer.read_file(self.directory.as_fd(), name.as_c_str());
-            let path = text.ok().and_then(|text| memcg_path(text, hierarchy.version));
-            if let Some(path) = path.and_then(|path| hierarchy.below_mount(path)) {
+            if let Some(path) = memcg_of(self.directory.as_fd(), pid, buffer, hierarchy) {
                 each(&path);
             }
         }
@@ -289,6 +283,18 @@ impl ProcessWalk {
             pids.truncate(PROCESSES_MAX);
         }
     }
+}
+
+/// The memcg of a process, as its own `cgroup` has it.
+fn memcg_of<'b>(
+    directory: BorrowedFd<'_>,
+    pid: u32,
+    buffer: &'b mut Buffer,
+    hierarchy: &Hierarchy,
+) -> Option<Cow<'b, [u8]>> {
+    let name = NameBelow::of(pid, c"cgroup");
+    let text = buffer.read_file(directory, name.as_c_str()).ok()?;
+    hierarchy.below_mount(memcg_path(text, hierarchy.version)?)
 }
 
 /// Adds what the directory lists: of its names those that are numbers.

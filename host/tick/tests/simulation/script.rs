@@ -6,30 +6,15 @@ use std::rc::Rc;
 
 use jettison_act::{Actuator, Ledger};
 use jettison_decide::Settings;
+use jettison_model::Exclusion;
 use jettison_model::signal::SIGTERM;
-use jettison_model::{Exclusion, Needs, Snapshot, Vote};
 use jettison_sense::Now;
-use jettison_tick::{Consult, Consulted, Live, Past, Ticker};
+use jettison_tick::{Live, NoPolicies, Past, Ticker};
 use rustix::io::Errno;
 
 use super::machine::{MIB, Machine, OWN_PID};
 use super::parts::Side;
 use super::process::{Process, What};
-
-/// No policy is configured: the built-in ranking ranks.
-struct NoPolicies;
-
-impl Consult for NoPolicies {
-    fn needs(&self) -> Needs {
-        Needs::default()
-    }
-
-    fn consult(&mut self, _: &Snapshot) -> (Vec<Vote>, Vec<Consulted>) {
-        (Vec::new(), Vec::new())
-    }
-
-    fn would_differ(&mut self, _: usize) {}
-}
 
 struct Course {
     side: Side,

@@ -7,8 +7,6 @@
 //! processes share an mm.
 
 use super::one;
-use jettison_machines::is_below;
-
 use crate::{Domain, Taken};
 use crate::{Machine, Process};
 
@@ -20,10 +18,7 @@ pub(super) fn taken(machine: &Machine) -> Taken {
             (path, limit.unwrap_or(machine.total))
         }
     };
-    let eligible = machine
-        .processes
-        .iter()
-        .filter(|process| process.pid != 1 && process.adj != -1000 && is_below(&process.memcg, &path));
+    let eligible = machine.members(&path).filter(|process| process.pid != 1 && process.adj != -1000);
     one(eligible.max_by(|a, b| badness(a, total).total_cmp(&badness(b, total))), "largest badness")
 }
 

@@ -191,6 +191,7 @@ fn decision(decided: &Decided) -> String {
 fn row(rows: &mut String, class: &str, cells: &[String; 5]) {
     let cells: Vec<String> = cells.iter().map(|cell| format!("<td>{}</td>", escaped(cell))).collect();
     // A String takes whatever is written to it.
+    // A String takes whatever is written to it.
     write!(rows, "<tr class=\"{class}\">{}</tr>", cells.concat()).ok();
 }
 

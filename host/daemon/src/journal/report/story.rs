@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use jettison_decide::built_in_reason;
+use jettison_decide::{BUILT_IN, built_in_reason};
+use jettison_model::Snapshot;
 use jettison_model::column::{NONE_U32, row as row_of};
-use jettison_model::{Snapshot, Vote};
 use jettison_record::{End, Record, Sample, Setup, Tick};
 
 use crate::failure::Failure;
@@ -89,10 +89,8 @@ impl Story {
 
     fn tick(&mut self, setup: &Setup, tick: &Tick) {
         let host = &tick.snapshot.host;
-        let thresholds = &setup.settings.thresholds;
         self.total_bytes = host.memory_total_bytes;
-        self.levels = [thresholds.warn, thresholds.act, thresholds.critical]
-            .map(|bound| bound.of(host.memory_total_bytes));
+        self.levels = setup.settings.thresholds.of(host.memory_total_bytes);
         self.is_dry |= setup.is_dry;
         self.points.push(Point {
             at_ms: tick.snapshot.taken_at_ms,
@@ -137,11 +135,12 @@ fn decided(setup: &Setup, tick: &Tick) -> Decided {
         relief_bytes: ranked.relief_bytes,
         is_victim: tick.plan.victims.iter().any(|victim| victim.members.contains(&ranked.id)),
         reasons: {
-            let said = ranking.said_of(ranked).iter();
+            let entries = ranking.entries_of(ranked, &tick.votes);
             let mut reasons: Vec<String> =
-                said.filter_map(|said| reason(&tick.votes, said.vote, said.entry)).collect();
+                entries.map(|(vote, entry)| format!("{}: {}", vote.policy, entry.reason)).collect();
             if reasons.is_empty() {
-                reasons.push(format!("built-in: {}", built_in_reason(&tick.snapshot, ranked.row as usize)));
+                let reason = built_in_reason(&tick.snapshot, ranked.row as usize);
+                reasons.push(format!("{BUILT_IN}: {reason}"));
             }
             reasons
         },
@@ -152,10 +151,4 @@ fn decided(setup: &Setup, tick: &Tick) -> Decided {
         need_bytes: tick.snapshot.request.need_bytes,
         order: ranking.order.iter().take(ORDER_MAX).map(place).collect(),
     }
-}
-
-fn reason(votes: &[Vote], vote: u32, entry: u32) -> Option<String> {
-    let vote = votes.get(vote as usize)?;
-    let entry = vote.answer.as_ref().ok()?.entries.get(entry as usize)?;
-    Some(format!("{}: {}", vote.policy, entry.reason))
 }
