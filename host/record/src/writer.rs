@@ -12,6 +12,8 @@ use crate::wire::{Encoder, SETUP};
 
 /// A journal has about so many segments: the oldest goes as a whole.
 const SEGMENTS: u64 = 8;
+/// Of a segment, however many bytes the journal may take: the reader holds a whole one.
+const SEGMENT_MIN_AND_MAX: (u64, u64) = (64 << 10, 256 << 20);
 /// A record of 300 processes takes a quarter of this before it is packed.
 const PAYLOAD_BYTES: usize = 256 << 10;
 
@@ -57,8 +59,7 @@ impl Writer {
     }
 
     fn put(&mut self, record: &mut Record) -> Result<u64> {
-        let segment_max = (self.bytes_max / SEGMENTS).max(64 << 10);
-        let is_full = self.segments.back().is_some_and(|segment| segment.bytes >= segment_max);
+        let is_full = self.segments.back().is_some_and(|segment| segment.bytes >= self.segment_bytes());
         if self.file.is_none() || is_full {
             self.begin()?;
             if matches!(record, Record::Setup(_)) {
@@ -70,6 +71,12 @@ impl Writer {
         }
         let kind = self.encoder.encode(record);
         self.append(kind)
+    }
+
+    /// How long one grows.
+    fn segment_bytes(&self) -> u64 {
+        let (min, max) = SEGMENT_MIN_AND_MAX;
+        (self.bytes_max / SEGMENTS).clamp(min, max)
     }
 
     /// A segment begins with its first line and the setup.
@@ -90,7 +97,7 @@ impl Writer {
 
     /// Removes the oldest, so that a segment more fits.
     fn make_room(&mut self) -> Result<()> {
-        let room = self.bytes_max - self.bytes_max / SEGMENTS;
+        let room = self.bytes_max.saturating_sub(self.segment_bytes());
         while self.segments.iter().map(|segment| segment.bytes).sum::<u64>() > room {
             let Some(oldest) = self.segments.pop_front() else { break };
             match self.directory.remove(oldest.number) {
