@@ -220,8 +220,8 @@ impl Sensor {
     /// of processes. To be called after each [`Sensor::sense`] and [`Sensor::glance`], with its snapshot.
     /// Memory is at ease with more than `warn_bytes` available, while tasks do not stall on it.
     pub fn blame(&mut self, warn_bytes: u64, into: &mut Snapshot) {
-        let is_at_ease = self.ease.look(into.now_ms, &into.host, warn_bytes);
-        let by_processes_bytes = self.processes.blame(is_at_ease, &mut into.processes);
+        let measure = self.ease.look(into.now_ms, &into.host, warn_bytes);
+        let by_processes_bytes = self.processes.blame(measure, &mut into.processes);
         self.ease.fill(into.now_ms, by_processes_bytes, &mut into.host);
     }
 

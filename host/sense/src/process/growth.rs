@@ -2,9 +2,10 @@
 //!
 //! A process holds its anonymous memory, its swap and the shared memory of its own (`shared.rs`).
 
-use jettison_model::column::{NONE_U32, UNKNOWN_S64, UNKNOWN_U64, known_u64, refill, row};
+use jettison_model::column::{NONE_U32, UNKNOWN_S64, known_u64, refill, row};
 use jettison_model::{ProcessId, Processes};
 
+use crate::host::ease::{Marks, Measure};
 use crate::process::births::Births;
 use crate::process::shared::{Shared, own_bytes};
 use crate::rate::trend::{Point, Trend, Window, hourly};
@@ -53,9 +54,8 @@ struct Held {
 pub(super) struct History {
     id: ProcessId,
     held: Option<Held>,
-    /// What it held when memory was last at ease: 0 if it has started since then, [`UNKNOWN_U64`] if that is
-    /// not known.
-    eased_bytes: u64,
+    /// What it held when memory was at ease: 0 if it has started since then, `None` if that is not known.
+    eased_bytes: Option<Marks<u64>>,
     births: Births,
     /// At the last look that read it.
     rates: Rates,
@@ -68,15 +68,15 @@ impl History {
     }
 
     /// Memory is at ease: from now on what it holds now does not count as taken.
-    pub(super) fn ease(&mut self) {
+    pub(super) fn ease(&mut self, measure: Measure) {
         if let Some(held) = self.held {
-            self.eased_bytes = held.bytes;
+            self.eased_bytes.get_or_insert(Marks::new(held.bytes)).set(held.bytes, measure);
         }
     }
 
-    /// What it holds beyond what it held when memory was last at ease.
-    pub(super) fn taken_bytes(&self) -> Option<i64> {
-        let (held, eased) = (self.held.filter(|_| self.is_read)?, known_u64(self.eased_bytes)?);
+    /// What it holds beyond what it held when memory was at ease.
+    pub(super) fn taken_bytes(&self, measure: Measure) -> Option<i64> {
+        let (held, eased) = (self.held.filter(|_| self.is_read)?, self.eased_bytes?.of(measure));
         let signed = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
         Some(signed(held.bytes.saturating_sub(eased)) - signed(eased.saturating_sub(held.bytes)))
     }
@@ -139,7 +139,7 @@ impl Growth {
         let is_new = self.is_new(seen.age_ms);
         let mut history = self.take(seen.id).unwrap_or_else(|| {
             self.new.extend(u32::try_from(self.next.len()));
-            let eased_bytes = if is_new { 0 } else { UNKNOWN_U64 };
+            let eased_bytes = is_new.then(|| Marks::new(0));
             let births = Births::default();
             History { id: seen.id, held: None, eased_bytes, births, rates: UNKNOWN, is_read: false }
         });

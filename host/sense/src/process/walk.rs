@@ -23,6 +23,7 @@ use jettison_model::{ProcessId, Processes};
 use rustix::io::Errno;
 use rustix::param::page_size;
 
+use crate::host::ease::Measure;
 use crate::io::error::Faults;
 use crate::io::file::{Buffer, is_gone};
 use crate::io::listing::{Listing, NameBelow};
@@ -215,8 +216,8 @@ impl ProcessWalk {
     }
 
     /// Fills what each process of the last walk has taken since memory was last at ease. Returns the sum.
-    pub(crate) fn blame(&mut self, is_at_ease: bool, into: &mut Processes) -> u64 {
-        blame(&mut self.growth, is_at_ease, into)
+    pub(crate) fn blame(&mut self, measure: Measure, into: &mut Processes) -> u64 {
+        blame(&mut self.growth, measure, into)
     }
 
     /// Whether all pids that are listed now and were not the time before are kernel threads. These do not
