@@ -186,6 +186,19 @@ impl Escalation {
         }
     }
 
+    /// The host was suspended: no process could answer in that time, so nothing of it counts as waited.
+    pub fn has_slept(&mut self, ms: u64) {
+        let later = |at_ms: &mut u64| *at_ms = at_ms.saturating_add(ms);
+        match &mut self.rung {
+            Rung::Graceful { at_ms, .. } => later(at_ms),
+            Rung::Stopping { since_ms, last_ms, .. } => [since_ms, last_ms].into_iter().for_each(later),
+            Rung::Killing { since_ms, again_ms } => [since_ms, again_ms].into_iter().for_each(later),
+            Rung::Over => {}
+        }
+        later(&mut self.cap_ms);
+        self.hurried_since_ms.iter_mut().chain(&mut self.hurry_ms).for_each(later);
+    }
+
     /// The kernel refuses to deliver any signal to it: nothing more can be done.
     pub fn refuse(&mut self) {
         self.rung = Rung::Over;

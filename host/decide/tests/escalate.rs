@@ -360,6 +360,21 @@ fn a_step_that_fails_after_its_wait_changes_nothing_for_the_next() {
 }
 
 #[test]
+fn what_the_host_slept_is_no_part_of_the_grace() {
+    let mut unit = going(TREE, 1, &[signal(SIGTERM, 2_000), signal(SIGINT, 3_000)]);
+    unit.at(0);
+    unit.escalation.has_slept(3_600_000);
+    assert_eq!((unit.at(3_601_999).as_str(), unit.next()), ("", Some(3_602_000)));
+    assert_eq!(unit.at(3_602_000), "2>1");
+    unit.escalation.has_slept(10_000);
+    assert_eq!((unit.at(3_614_999).as_str(), unit.next()), ("", Some(3_615_000)), "nor of the cap");
+    assert_eq!(unit.at(3_615_000), "stop>1 kill>1 reap>1");
+    unit.escalation.has_slept(10_000);
+    assert!(!unit.escalation.is_overdue(), "nor of what a killed process takes to end");
+    assert_eq!((unit.at(3_625_499).as_str(), unit.next()), ("", Some(3_625_500)));
+}
+
+#[test]
 fn failures_are_no_way_around_the_caps() {
     let mut unit = going(TREE, 1, &[hook(9_000), hook(9_000)]);
     unit.at(0);

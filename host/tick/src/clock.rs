@@ -35,6 +35,13 @@ impl Clock {
         u64::try_from(elapsed(ClockId::Monotonic).as_micros()).unwrap_or(u64::MAX)
     }
 
+    /// For how long the host was suspended since boot, milliseconds.
+    pub fn asleep_ms(self) -> u64 {
+        let awake = elapsed(ClockId::Monotonic);
+        let asleep = elapsed(ClockId::Boottime).saturating_sub(awake);
+        u64::try_from(asleep.as_millis()).unwrap_or(u64::MAX)
+    }
+
     /// For durations within a tick.
     pub fn stopwatch(self) -> Stopwatch {
         Stopwatch { started: elapsed(ClockId::Monotonic) }

@@ -53,6 +53,11 @@ impl Shutdowns {
         self.underway.iter().map(Underway::in_flight).collect()
     }
 
+    /// The host was suspended for so long.
+    pub(crate) fn have_slept(&mut self, ms: u64) {
+        self.underway.iter_mut().for_each(|victim| victim.escalation.has_slept(ms));
+    }
+
     /// When one of them has something to do next.
     pub(crate) fn next_deadline_ms(&self) -> Option<u64> {
         self.underway.iter().filter_map(|victim| victim.escalation.next_deadline_ms()).min()

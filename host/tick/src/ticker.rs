@@ -218,6 +218,11 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
         }
     }
 
+    /// From now on decisions carry what they were made from, for [`Ticker::take_made_from`].
+    pub fn be_recorded(&mut self) {
+        self.pipeline.be_recorded();
+    }
+
     /// A scan without a tick: growth is known from the second scan on.
     pub fn scan(&mut self, now: Now) {
         self.pipeline.scan(now);
@@ -305,12 +310,9 @@ impl<S, P, K: Kernel> Ticker<S, P, K> {
         }
     }
 
-    /// From now on decisions carry what they were made from, for [`Ticker::take_made_from`].
-    pub fn be_recorded(&mut self)
-    where
-        P: Consult,
-    {
-        self.pipeline.be_recorded();
+    /// The host was suspended for so long: no victim could answer meanwhile.
+    pub fn has_slept(&mut self, ms: u64) {
+        self.shutdowns.have_slept(ms);
     }
 
     /// What the last decision was made from, once. To be taken before the next tick, which else needs new

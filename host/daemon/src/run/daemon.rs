@@ -43,6 +43,8 @@ pub(super) struct Daemon<'l> {
     pub(super) started_at_ms: u64,
     /// How late the loop's timer came at worst: the host stalled, or the loop was blocked.
     pub(super) late_ms_max: u64,
+    /// Since boot, as far as victims have been given it.
+    asleep_ms: u64,
     /// At the last tick.
     memcgs_left_out: usize,
     pub(super) triggers: Triggers,
@@ -82,6 +84,7 @@ impl<'l> Daemon<'l> {
             manager: Manager::of_environment(own_pid),
             started_at_ms: Clock.now().wall_ms,
             late_ms_max: 0,
+            asleep_ms: Clock.asleep_ms(),
             memcgs_left_out: 0,
             triggers,
             usual,
@@ -112,6 +115,8 @@ impl<'l> Daemon<'l> {
             let event = self.events.next(wait_ms).await;
             self.expect_within(0);
             let now_ms = Clock.now().boot_ms;
+            let slept_ms = self.slept_ms();
+            self.ticker.has_slept(slept_ms);
             match event {
                 Event::Stop => break,
                 Event::Psi(memcg) => self.ticker.note_psi(memcg, now_ms),
@@ -120,7 +125,8 @@ impl<'l> Daemon<'l> {
                 Event::Reloaded(prepared) => self.end_reload(*prepared),
                 Event::Asked(asked) => self.answer(asked),
                 Event::Timer => {
-                    let late_ms = now_ms.saturating_sub(asked_at_ms).saturating_sub(wait_ms);
+                    let late_ms =
+                        now_ms.saturating_sub(asked_at_ms).saturating_sub(wait_ms).saturating_sub(slept_ms);
                     self.late_ms_max = self.late_ms_max.max(late_ms);
                 }
                 Event::KernelKill(kill) => self.ticker.note_kernel_kill(kill, Clock.now()),
@@ -154,6 +160,13 @@ impl<'l> Daemon<'l> {
         if let Some(watchdog) = &self.watchdog {
             watchdog.expect_within(ms);
         }
+    }
+
+    /// How long the host was suspended since the last call.
+    fn slept_ms(&mut self) -> u64 {
+        let before_ms = self.asleep_ms;
+        self.asleep_ms = Clock.asleep_ms().max(before_ms);
+        self.asleep_ms - before_ms
     }
 
     fn tell_manager(&mut self) {
