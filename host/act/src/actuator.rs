@@ -8,6 +8,7 @@ use jettison_model::{Command, Outcome, ProcessId, Report};
 use rustix::io::Errno;
 
 use crate::kernel::{Kernel, outcome};
+use crate::stopped::Stopped;
 
 /// Carries out commands and keeps the handles of their processes.
 #[derive(Debug)]
@@ -16,12 +17,20 @@ pub struct Actuator<K: Kernel> {
     own_pid: u32,
     is_dry: bool,
     handles: BTreeMap<ProcessId, K::Handle>,
+    stopped: Stopped,
 }
 
 impl<K: Kernel> Actuator<K> {
     /// With `is_dry` nothing is written and nothing is signalled, ever.
     pub fn new(kernel: K, own_pid: u32, is_dry: bool) -> Self {
-        Self { kernel, own_pid, is_dry, handles: BTreeMap::new() }
+        Self { kernel, own_pid, is_dry, handles: BTreeMap::new(), stopped: Stopped::default() }
+    }
+
+    /// Keeps on file which processes it has stopped.
+    #[must_use]
+    pub fn with_stopped(mut self, stopped: Stopped) -> Self {
+        self.stopped = stopped;
+        self
     }
 
     /// Carries out one order. A failure concerns its process alone.
@@ -40,8 +49,15 @@ impl<K: Kernel> Actuator<K> {
             Command::Signal { number, .. } => {
                 self.with(id, |kernel, process| kernel.signal(process, *number))
             }
-            Command::Stop { .. } => self.with(id, |kernel, process| kernel.signal(process, SIGSTOP)),
-            Command::Resume { .. } => self.with(id, |kernel, process| kernel.signal(process, SIGCONT)),
+            Command::Stop { .. } => {
+                self.stopped.note(id);
+                self.with(id, |kernel, process| kernel.signal(process, SIGSTOP))
+            }
+            Command::Resume { .. } => {
+                let resumed = self.with(id, |kernel, process| kernel.signal(process, SIGCONT));
+                self.stopped.forget(id);
+                resumed
+            }
             Command::Kill { .. } => self.with(id, |kernel, process| kernel.signal(process, SIGKILL)),
             Command::Reap { .. } => self.with(id, K::reap),
         };
@@ -71,6 +87,7 @@ impl<K: Kernel> Actuator<K> {
     /// Lets go of the handle.
     pub fn forget(&mut self, id: ProcessId) {
         self.handles.remove(&id);
+        self.stopped.forget(id);
     }
 
     /// What it acts through.

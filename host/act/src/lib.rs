@@ -23,6 +23,7 @@ mod live;
 mod prekill;
 mod reaper;
 mod reclaim;
+mod stopped;
 mod systemd;
 mod task;
 
@@ -33,5 +34,6 @@ pub use journal::JournalError;
 pub use kernel::Kernel;
 pub use ledger::{HoldReport, Ledger, Recovered};
 pub use live::LiveKernel;
+pub use stopped::Stopped;
 pub use systemd::ManagerAddress;
 pub use task::{Ended, Task, TaskId};

@@ -5,7 +5,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 use std::process::Command;
 
-use jettison_act::{Actuator, Ledger, LiveHelpers, LiveKernel, ManagerAddress, Places, Recovered};
+use jettison_act::{Actuator, Ledger, LiveHelpers, LiveKernel, ManagerAddress, Places, Recovered, Stopped};
 use jettison_sense::{Root, Sensor};
 use jettison_tick::clock::Clock;
 use jettison_tick::{Live, Ticker};
@@ -53,6 +53,8 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
         prekill_hooks: root.prekill_hooks(),
     };
     let ledger = ledger(&args.state_dir, is_dry, &mut kernel);
+    let [stopped, stopped_by_watchdog] = ["stopped", "stopped-by-watchdog"]
+        .map(|name| stopped(&args.state_dir.join(name), is_dry, &mut kernel));
     let hooks: Vec<String> = config.live.hooks.keys().cloned().collect();
     let loader = Loader::new(program, fixed.limits, hooks, true).with_cache(&keep_dir.join("compiled"));
     let mut policies = Policies::load(std::mem::take(&mut config.policies), loader);
@@ -64,8 +66,8 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
         protect_ourselves(&root.proc);
     }
     let live = fixed.applied_to(config.live, own);
-    let watchdog = watchdog(root.clone(), &fixed, &live);
-    let mut actuator = Actuator::new(kernel, own.pid, is_dry);
+    let watchdog = watchdog(root.clone(), &fixed, &live, stopped_by_watchdog);
+    let mut actuator = Actuator::new(kernel, own.pid, is_dry).with_stopped(stopped);
     let mut waits = Command::new(root.proc.join("self/exe"));
     if let Err(error) = actuator.drill(waits.arg("compile-module")) {
         warn!(%error, "the drill on a process of our own failed: what it touches may have to be loaded in the crisis");
@@ -94,9 +96,9 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
 }
 
 /// What acts while the loop hangs. In a dry run nothing does.
-fn watchdog(root: Root, fixed: &Fixed, live: &Live) -> Option<Watchdog> {
-    let started =
-        (fixed.mode == Mode::Enforce).then(|| Watchdog::start(root, fixed.scope.as_deref(), live))?;
+fn watchdog(root: Root, fixed: &Fixed, live: &Live, stopped: Stopped) -> Option<Watchdog> {
+    let started = (fixed.mode == Mode::Enforce)
+        .then(|| Watchdog::start(root, fixed.scope.as_deref(), live, stopped))?;
     started.map_err(|error| warn!(%error, "there is no watchdog: nothing acts while the loop hangs")).ok()
 }
 
@@ -189,4 +191,23 @@ fn ledger(state_dir: &Path, is_dry: bool, kernel: &mut LiveKernel) -> Ledger {
         warn!(%problem, "what a daemon before us held is not known; values that it left behind stay");
     }
     ledger
+}
+
+/// Lets go on what a crashed daemon left stopped. A dry run leaves that alone.
+fn stopped(path: &Path, is_dry: bool, kernel: &mut LiveKernel) -> Stopped {
+    if is_dry {
+        return Stopped::default();
+    }
+    match Stopped::recover(path, kernel) {
+        Ok((stopped, 0)) => stopped,
+        Ok((stopped, processes)) => {
+            info!(processes, "let processes go on that a daemon before us had stopped");
+            stopped
+        }
+        Err(error) => {
+            let path = path.display();
+            warn!(%path, %error, "what a daemon before us has stopped is not known, and stays so");
+            Stopped::default()
+        }
+    }
 }

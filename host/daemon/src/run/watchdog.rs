@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jettison_act::{Actuator, Ended, Helpers, HookCommand, Ledger, LiveKernel, Task, TaskId};
+use jettison_act::{Actuator, Ended, Helpers, HookCommand, Ledger, LiveKernel, Stopped, Task, TaskId};
 use jettison_decide::settings::Watch;
 use jettison_sense::{Root, Sensor};
 use jettison_tick::clock::{Alarm, Clock};
@@ -54,8 +54,8 @@ type OwnTicker = Ticker<Sensor, NoPolicies, LiveKernel>;
 
 impl Watchdog {
     /// Starts the thread. `scope` is that of the loop.
-    pub(super) fn start(root: Root, scope: Option<&str>, live: &Live) -> Result<Self> {
-        let parts = Parts::new(root, scope, live)?;
+    pub(super) fn start(root: Root, scope: Option<&str>, live: &Live, stopped: Stopped) -> Result<Self> {
+        let parts = Parts::new(root, scope, live, stopped)?;
         let shared = Arc::new(Shared {
             alarm: Clock.alarm_while_awake().map_err(Error::from)?,
             turns: AtomicU64::new(0),
@@ -136,21 +136,22 @@ fn is_needed(ticker: &mut OwnTicker) -> bool {
 struct Parts {
     sensor: Sensor,
     kernel: LiveKernel,
+    stopped: Stopped,
     live: Live,
 }
 
 impl Parts {
-    fn new(root: Root, scope: Option<&str>, live: &Live) -> Result<Self> {
+    fn new(root: Root, scope: Option<&str>, live: &Live, stopped: Stopped) -> Result<Self> {
         let mut sensor = Sensor::new(root.clone(), scope).map_err(Error::other)?;
         sensor.keep_no_files();
         let memcgs = sensor.hierarchy().map(|hierarchy| hierarchy.mount.clone());
         let kernel = LiveKernel::new(root.proc).with_memcgs(memcgs);
-        Ok(Self { sensor, kernel, live: at_critical_only(live) })
+        Ok(Self { sensor, kernel, stopped, live: at_critical_only(live) })
     }
 
     fn ticker(self) -> OwnTicker {
-        let Self { sensor, kernel, live } = self;
-        let actuator = Actuator::new(kernel, live.settings.own_pid, false);
+        let Self { sensor, kernel, stopped, live } = self;
+        let actuator = Actuator::new(kernel, live.settings.own_pid, false).with_stopped(stopped);
         let helpers = Box::new(NoHelpers::default());
         Ticker::new(sensor, NoPolicies, Ledger::in_memory(), actuator, helpers, live, false)
     }
@@ -215,7 +216,8 @@ mod tests {
     }
 
     fn over(memcg: &Memcg) -> Watchdog {
-        Watchdog::start(Root::live(), Some(memcg.path()), &live(memcg, Vec::new())).unwrap()
+        let live = live(memcg, Vec::new());
+        Watchdog::start(Root::live(), Some(memcg.path()), &live, Stopped::default()).unwrap()
     }
 
     /// One process that holds so much in a memcg of its own, and the watchdog over it.
