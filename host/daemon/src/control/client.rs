@@ -47,7 +47,7 @@ fn named(mut answer: Answer) -> Answer {
     answer
 }
 
-pub(super) fn call(state_dir: &Path, ask: Ask) -> Result<Answer, Failure> {
+pub(crate) fn call(state_dir: &Path, ask: Ask) -> Result<Answer, Failure> {
     let path = socket(state_dir);
     let failed = |what: &str, error: &dyn std::fmt::Display| {
         Failure::Failed(format!(

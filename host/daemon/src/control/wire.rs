@@ -77,6 +77,9 @@ pub(crate) struct Status {
     /// How often the watchdog acted since the start, because the loop hung; null without a watchdog.
     #[serde(default)]
     pub(crate) takeovers: Option<u64>,
+    /// Why the drill at the start has failed.
+    #[serde(default)]
+    pub(crate) drill: Option<String>,
     /// Lines of the log that could not be written, since the start.
     #[serde(default)]
     pub(crate) log_lines_lost: u64,

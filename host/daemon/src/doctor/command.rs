@@ -3,7 +3,7 @@
 use jettison_sense::{Root, Survey};
 
 use super::report::Report;
-use super::service;
+use super::{running, service};
 use crate::cli;
 use crate::failure::{Failure, printed};
 
@@ -12,6 +12,7 @@ pub(crate) fn doctor(args: &cli::Doctor) -> Result<(), Failure> {
     let mut report = Report::of(&Survey::of(&root));
     if root.is_live() {
         report.add([service::trust(args.config.as_deref())]);
+        report.add(running::checks(&args.daemon.state_dir));
     }
     let mut out = std::io::stdout().lock();
     let written = if args.json { report.write_json(&mut out) } else { report.write_text(&mut out) };

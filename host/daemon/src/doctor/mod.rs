@@ -5,6 +5,7 @@ mod checks;
 mod command;
 mod kernel;
 mod report;
+mod running;
 mod service;
 
 pub(crate) use command::doctor;

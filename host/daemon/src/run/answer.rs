@@ -50,6 +50,7 @@ impl Daemon<'_> {
             tick_us: ticker.tick_us().quantiles().into(),
             late_ms_max: self.late_ms_max,
             takeovers: self.watchdog.as_ref().map(Watchdog::takeovers),
+            drill: self.drill_problem.clone(),
             log_lines_lost: self.log.lines_lost(),
             journal: self.recorder.directory().map(|directory| directory.display().to_string()),
             journal_records: journal.written,

@@ -51,6 +51,8 @@ pub(super) struct Daemon<'l> {
     usual: UsualFile,
     /// Acts while the loop hangs. None in a dry run.
     pub(super) watchdog: Option<Watchdog>,
+    /// What failed of the drill at the start.
+    pub(super) drill_problem: Option<String>,
     pub(super) recorder: Recorder,
     pub(super) metrics: Metrics,
     pub(super) textfile: Option<Textfile>,
@@ -89,6 +91,7 @@ impl<'l> Daemon<'l> {
             triggers,
             usual,
             watchdog,
+            drill_problem: None,
             recorder,
             metrics: Metrics::default(),
             textfile,

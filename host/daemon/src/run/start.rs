@@ -69,8 +69,12 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
     let watchdog = watchdog(root.clone(), &fixed, &live, stopped_by_watchdog);
     let mut actuator = Actuator::new(kernel, own.pid, is_dry).with_stopped(stopped);
     let mut waits = Command::new(root.proc.join("self/exe"));
-    if let Err(error) = actuator.drill(waits.arg("compile-module")) {
-        warn!(%error, "the drill on a process of our own failed: what it touches may have to be loaded in the crisis");
+    let drill_problem = actuator.drill(waits.arg("compile-module")).err().map(|error| error.to_string());
+    if let Some(problem) = &drill_problem {
+        warn!(
+            problem,
+            "the drill on a process of our own failed: what it touches may have to be loaded in the crisis"
+        );
     }
     block_on(async {
         let events =
@@ -87,7 +91,9 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
         let mut ticker = Ticker::new(sensor, policies, ledger, actuator, Box::new(helpers), live, is_dry);
         ticker.set_usual(usual.read());
         let recorder = recorder(&mut ticker, &reloading.at_start.fixed.evidence, keep_dir);
-        let ended = Daemon::new(ticker, events, reloading, usual, watchdog, recorder, &log).run().await;
+        let mut daemon = Daemon::new(ticker, events, reloading, usual, watchdog, recorder, &log);
+        daemon.drill_problem = drill_problem;
+        let ended = daemon.run().await;
         // If it cannot be removed, the next daemon removes it.
         std::fs::remove_file(&socket).ok();
         ended
