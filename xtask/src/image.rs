@@ -43,14 +43,17 @@ pub(crate) fn run(args: &ImageArgs) -> Result<()> {
     Ok(())
 }
 
-/// The program and what the dynamic linker finds for it, each at its own path.
+/// The program, what the dynamic linker finds for it, each at its own path, and the compiled policies.
 fn lay_out(program: &Path, rootfs: &Path) -> Result<()> {
     remove(rootfs)?;
     for folder in FOLDERS {
         fs::create_dir_all(rootfs.join(folder))?;
     }
     copy(program, &rootfs.join("usr/bin/jettison"))?;
-    copy_libraries(program, rootfs)
+    copy_libraries(program, rootfs)?;
+    let compiled = rootfs.join("usr/lib/jettison/compiled");
+    fs::create_dir_all(rootfs.join("usr/lib/jettison"))?;
+    call(text_of(program)?, &["compile-builtin", text_of(&compiled)?])
 }
 
 /// Images of our own, so that those of this host's user are left alone.

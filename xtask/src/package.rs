@@ -1,7 +1,7 @@
 //! `cargo xtask package`: the daemon as a Debian package, tried before it is handed over.
 //!
 //! ```text
-//! build ─▶ pages (manual pages, completions) + configuration ─▶ cargo-deb ─▶ trial ─▶ its path
+//! build ─▶ manual pages, completions, configuration, compiled policies ─▶ cargo-deb ─▶ trial ─▶ its path
 //! ```
 
 mod configuration;
@@ -15,7 +15,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{cargo, cargo_program, remove, root, setup, target_dir};
+use crate::{call, cargo, cargo_program, remove, root, setup, target_dir, text_of};
 
 pub(crate) use unit::check as check_unit;
 
@@ -46,7 +46,10 @@ pub(crate) fn build(is_debug: bool) -> Result<PathBuf> {
     let (profile, folder) = profile(is_debug);
     setup::cargo_deb()?;
     cargo(&["build", "--locked", "--profile", profile, "--bin", "jettison"])?;
-    make_files(&target_dir().join(folder).join("package"))?;
+    let files = target_dir().join(folder).join("package");
+    make_files(&files)?;
+    let program = target_dir().join(folder).join("jettison");
+    call(text_of(&program)?, &["compile-builtin", text_of(&files.join("compiled"))?])?;
     deb(profile)
 }
 

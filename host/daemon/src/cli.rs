@@ -58,6 +58,12 @@ pub(crate) enum Command {
     /// Compile the module on standard input (what the daemon runs as a child of its own).
     #[command(hide = true)]
     CompileModule,
+    /// Compile the built-in policies into a directory (what a package brings along).
+    #[command(hide = true)]
+    CompileBuiltin {
+        /// Made, if it is not there.
+        directory: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -298,6 +304,8 @@ pub(crate) struct Doctor {
     /// Take DIR/proc, DIR/sys and DIR/dev instead of the live ones.
     #[arg(long, value_name = "DIR")]
     pub(crate) root: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) daemon: OfDaemon,
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,

@@ -64,6 +64,7 @@ fn main() -> ExitCode {
         Command::Import(args) => import::import(&args),
         Command::CompileModule => jettison_policy::compile_module(std::io::stdin(), std::io::stdout())
             .map_err(|error| Failure::Failed(format!("the compiled module cannot be handed over: {error}"))),
+        Command::CompileBuiltin { directory } => policies::compile_builtin(&directory),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

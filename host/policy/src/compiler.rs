@@ -61,7 +61,7 @@ impl fmt::Debug for Compiled {
 pub struct Compiler {
     program: PathBuf,
     time_max: Duration,
-    cache: Option<Arc<Cache>>,
+    cache: Arc<Cache>,
 }
 
 impl Compiler {
@@ -69,7 +69,7 @@ impl Compiler {
     /// [`compile_module`](crate::compile_module).
     #[must_use]
     pub fn new(program: PathBuf) -> Self {
-        Self { program, time_max: COMPILE_WAIT_MAX, cache: None }
+        Self { program, time_max: COMPILE_WAIT_MAX, cache: Arc::default() }
     }
 
     /// Keeps compiled code in this directory, which is made with mode 0700 if its parent is there, and starts
@@ -79,13 +79,20 @@ impl Compiler {
     /// others can reach, is not used. That, and any other failure, costs the cache and nothing else.
     #[must_use]
     pub fn with_cache(self, dir: &Path) -> Self {
-        Self { cache: Some(Arc::new(Cache::new(dir))), ..self }
+        Self { cache: Arc::new((*self.cache).clone().keeping_in(dir)), ..self }
+    }
+
+    /// Starts no child either for what came with the program: code in this directory, which only root and we
+    /// may write to.
+    #[must_use]
+    pub fn with_shipped(self, dir: &Path) -> Self {
+        Self { cache: Arc::new((*self.cache).clone().shipped_in(dir)), ..self }
     }
 
     /// Why compiled code cannot be kept, in words for people; nothing if it can, or is not meant to be.
     #[must_use]
     pub fn cache_problem(&self) -> Option<String> {
-        self.cache.as_ref()?.problem()
+        self.cache.problem()
     }
 
     /// Compiles a component, or a core module that carries its component type.
@@ -106,14 +113,11 @@ impl Compiler {
     }
 
     fn kept_or_run(&self, digest: &str, module: &[u8]) -> Result<Code, Fault> {
-        let Some(cache) = &self.cache else {
-            return self.run(module);
-        };
-        if let Some(kept) = cache.get(digest) {
+        if let Some(kept) = self.cache.get(digest) {
             return Ok(kept);
         }
         let code = self.run(module)?;
-        cache.put(digest, &code);
+        self.cache.put(digest, &code);
         Ok(code)
     }
 

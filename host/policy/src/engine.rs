@@ -70,13 +70,15 @@ impl std::fmt::Debug for Engine {
 /// The compiling side. It lives in a short-lived child process.
 pub(crate) fn compiling() -> wasmtime::Result<wasmtime::Engine> {
     let mut config = settings();
+    // For every processor of this architecture and not for this one, so that code can be part of a package.
+    config.target(&format!("{}-unknown-linux-gnu", std::env::consts::ARCH))?;
     config.cranelift_nan_canonicalization(true);
     wasmtime::Engine::new(&config)
 }
 
-/// What tells compiled code of one program from that of another: wasmtime's version and settings, this
-/// processor's abilities, and our own version. Code runs where this is the same; it may differ where code
-/// would run, too.
+/// What tells compiled code of one program from that of another: wasmtime's version and settings, the
+/// architecture, and our own version. Code runs where this is the same; it may differ where code would run,
+/// too.
 pub(crate) fn compatibility(compiling: &wasmtime::Engine) -> String {
     let mut hasher = DefaultHasher::new();
     compiling.precompile_compatibility_hash().hash(&mut hasher);

@@ -5,10 +5,15 @@ use std::sync::Arc;
 
 use jettison_model::limits::MODULE_BYTES_MAX;
 use jettison_model::{Cause, Fault, Snapshot, column};
-use jettison_policy::{Compiled, Compiler, Engine, Limits, Policy};
+use jettison_policy::{BUILTINS, Compiled, Compiler, Engine, Limits, Policy};
 
 use crate::bounded::{self, Unread};
 use crate::config::{Grants, PolicyConfig, Source};
+use crate::failure::Failure;
+
+/// What a package brings along: the built-in policies, compiled. So its first start compiles nothing, on
+/// whatever processor.
+const SHIPPED: &str = "/usr/lib/jettison/compiled";
 
 /// Loads policies. Cloning shares the engine that runs them.
 #[derive(Clone)]
@@ -24,7 +29,8 @@ impl Loader {
     /// `program` is this very binary, for the compiling child; `hooks` are the names under `[hooks]`. With
     /// `is_wary` a module that others could have written is refused.
     pub(crate) fn new(program: PathBuf, limits: Limits, hooks: Vec<String>, is_wary: bool) -> Self {
-        let (compiler, engine) = (Compiler::new(program), Engine::new(limits));
+        let compiler = Compiler::new(program).with_shipped(Path::new(SHIPPED));
+        let engine = Engine::new(limits);
         Self { compiler, engine, limits, hooks, is_wary }
     }
 
@@ -135,4 +141,16 @@ pub(crate) fn canned() -> Snapshot {
     table.cmdlines = table.comms.clone();
     table.exes = table.comms.clone();
     snapshot
+}
+
+/// Compiles the built-in policies for a package.
+pub(crate) fn compile_builtin(directory: &Path) -> Result<(), Failure> {
+    let failed = |problem: String| Failure::Failed(problem);
+    let program = std::env::current_exe().map_err(|error| failed(format!("this program: {error}")))?;
+    let compiler = Compiler::new(program).with_cache(directory);
+    for name in BUILTINS {
+        let module = jettison_policy::builtin(name).unwrap_or_default();
+        compiler.compile(module).map_err(|fault| failed(format!("{name}: {fault}")))?;
+    }
+    compiler.cache_problem().map_or(Ok(()), |problem| Err(failed(problem)))
 }

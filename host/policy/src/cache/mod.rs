@@ -1,8 +1,8 @@
 //! Compiled code kept on disk, so that a restart under pressure compiles nothing.
 //!
 //! A file is named after the module's digest and [`compatibility`](crate::engine::compatibility): another
-//! version of this program, other settings or another processor never look at it. It holds a SHA-256 over its
-//! name and the rest, then the frame that the compiling child wrote. The checksum is for torn and rotten
+//! version of this program, other settings or another architecture never look at it. It holds a SHA-256 over
+//! its name and the rest, then the frame that the compiling child wrote. The checksum is for torn and rotten
 //! files; what keeps others from handing us native code is the [`Vault`].
 //!
 //! Nothing here is ever an error: whatever is wrong with a file or with the directory, the module is
@@ -24,43 +24,59 @@ use crate::reply::{self, Code};
 /// Bytes of a SHA-256.
 const CHECKSUM_BYTES: usize = 32;
 
-/// A directory of compiled modules.
-#[derive(Debug)]
+/// Directories of compiled modules.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Cache {
-    dir: PathBuf,
+    /// What was compiled before is kept here.
+    dir: Option<PathBuf>,
+    /// What came with the program. Only read.
+    shipped: Option<PathBuf>,
     /// What code must have been compiled for, to be of use here; nothing if the compiler does not start.
     compatibility: OnceLock<Option<String>>,
 }
 
 impl Cache {
     /// Touches nothing yet.
-    pub(crate) fn new(dir: &Path) -> Self {
-        Self { dir: dir.to_owned(), compatibility: OnceLock::new() }
+    pub(crate) fn keeping_in(self, dir: &Path) -> Self {
+        Self { dir: Some(dir.to_owned()), ..self }
+    }
+
+    /// Touches nothing yet.
+    pub(crate) fn shipped_in(self, dir: &Path) -> Self {
+        Self { shipped: Some(dir.to_owned()), ..self }
     }
 
     /// Why nothing can be kept, in words. Tries it, so the directory is there afterwards if it can be made.
     pub(crate) fn problem(&self) -> Option<String> {
-        let error = Vault::open(&self.dir).err()?;
-        Some(format!("{}: {error}", self.dir.display()))
+        let dir = self.dir.as_ref()?;
+        let error = Vault::open(dir).err()?;
+        Some(format!("{}: {error}", dir.display()))
     }
 
     /// What an earlier compilation of the module with this digest brought.
     pub(crate) fn get(&self, digest: &str) -> Option<Code> {
+        if self.dir.is_none() && self.shipped.is_none() {
+            return None;
+        }
         let compatibility = self.compatibility()?;
         let name = name(digest, compatibility);
-        let file = Vault::open(&self.dir).ok()?.read(&name, file_bytes_max()).ok()?;
-        let code = opened(&name, &file)?;
-        (code.compatibility == compatibility).then_some(code)
+        let kept = self.dir.as_ref().map(|dir| Vault::open(dir));
+        let shipped = self.shipped.as_ref().map(|dir| Vault::open_shipped(dir));
+        kept.into_iter().chain(shipped).flatten().find_map(|vault| {
+            let file = vault.read(&name, file_bytes_max()).ok()?;
+            opened(&name, &file).filter(|code| code.compatibility == compatibility)
+        })
     }
 
     /// Keeps it if that is possible. The child may have been another version of the program than this one;
     /// its code is not ours to keep.
     pub(crate) fn put(&self, digest: &str, code: &Code) {
+        let Some(dir) = &self.dir else { return };
         let Some(compatibility) = self.compatibility().filter(|ours| *ours == code.compatibility) else {
             return;
         };
         let name = name(digest, compatibility);
-        let kept: io::Result<()> = Vault::open(&self.dir).and_then(|vault| {
+        let kept: io::Result<()> = Vault::open(dir).and_then(|vault| {
             vault.write(&name, &sealed(&name, code))?;
             vault.keep_newest(CACHE_FILES_MAX, CACHE_BYTES_MAX)
         });
@@ -104,6 +120,8 @@ fn checksum(name: &str, frame: &[u8]) -> [u8; CHECKSUM_BYTES] {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     fn code() -> Code {
@@ -133,7 +151,7 @@ mod tests {
     #[test]
     fn code_of_another_version_of_the_program_is_not_kept() {
         let dir = tempfile::tempdir().expect("a directory");
-        let cache = Cache::new(&dir.path().join("modules"));
+        let cache = Cache::default().keeping_in(&dir.path().join("modules"));
         cache.put("digest", &code());
         assert_eq!(cache.get("digest"), None);
         let files = std::fs::read_dir(dir.path().join("modules")).expect("it was made to look into");
@@ -142,5 +160,23 @@ mod tests {
         cache.put("digest", &ours);
         assert_eq!(cache.get("digest"), Some(ours));
         assert_eq!(cache.get("another"), None);
+    }
+
+    #[test]
+    fn what_came_with_the_program_is_read_and_never_written() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let shipped = dir.path().join("shipped");
+        let making = Cache::default().keeping_in(&shipped);
+        let ours = Code { compatibility: making.compatibility().expect("a compiler").into(), ..code() };
+        making.put("digest", &ours);
+        let mode = |bits| std::fs::set_permissions(&shipped, std::fs::Permissions::from_mode(bits));
+        mode(0o755).expect("it is ours");
+        let cache = Cache::default().keeping_in(&dir.path().join("modules")).shipped_in(&shipped);
+        assert_eq!(cache.get("digest"), Some(ours.clone()));
+        assert_eq!(cache.get("another"), None);
+        cache.put("another", &ours);
+        assert_eq!(std::fs::read_dir(&shipped).expect("it is there").count(), 1);
+        mode(0o775).expect("it is ours");
+        assert_eq!(cache.get("digest"), None, "its group could have written it");
     }
 }

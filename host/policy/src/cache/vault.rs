@@ -1,5 +1,6 @@
-//! A directory that no other user can reach, and its files. What is in them will run as native code, so owner
-//! and mode are looked at each time, through the descriptor that is then used.
+//! A directory that no other user can reach, or one of a package that no other user can write to, and its
+//! files. What is in them will run as native code, so owner and mode are looked at each time, through the
+//! descriptor that is then used.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -22,8 +23,14 @@ const UNFINISHED: &str = ".new";
 /// Bits of the mode with which another user could read or write.
 const REACHABLE_BY_OTHERS: u32 = 0o077;
 
+/// And could write.
+const WRITABLE_BY_OTHERS: u32 = 0o022;
+
 /// The open directory.
-pub(super) struct Vault(OwnedFd);
+pub(super) struct Vault {
+    directory: OwnedFd,
+    is_ours: bool,
+}
 
 impl Vault {
     /// Opens the directory, and makes it if it is not there; its parent must be.
@@ -38,24 +45,38 @@ impl Vault {
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let directory = openat(CWD, path, flags, Mode::empty())?;
         check_ours_alone(&fstat(&directory)?)?;
-        Ok(Self(directory))
+        Ok(Self { directory, is_ours: true })
     }
 
-    /// The bytes of a file, whose age begins anew.
+    /// Opens a directory that came with the program, to read from it.
     ///
     /// # Errors
-    /// What the kernel says, or that it is not ours alone, no plain file, or larger than that.
+    /// What the kernel says, or that others than root and us could have written it.
+    pub(super) fn open_shipped(path: &Path) -> io::Result<Self> {
+        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let directory = openat(CWD, path, flags, Mode::empty())?;
+        check_trusted(&fstat(&directory)?)?;
+        Ok(Self { directory, is_ours: false })
+    }
+
+    /// The bytes of a file. The age of one of ours begins anew.
+    ///
+    /// # Errors
+    /// What the kernel says, or that it is not ours alone, could have been written by others where it is not
+    /// ours, is no plain file, or is larger than that.
     pub(super) fn read(&self, name: &str, bytes_max: u64) -> io::Result<Vec<u8>> {
         // A pipe under that name must not make us wait.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = openat(&self.0, name, flags, Mode::empty())?;
+        let file = openat(&self.directory, name, flags, Mode::empty())?;
         let found = fstat(&file)?;
-        check_ours_alone(&found)?;
+        if self.is_ours { check_ours_alone(&found) } else { check_trusted(&found) }?;
         if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile || size(&found) > bytes_max {
             return Err(io::Error::other("it is no file of ours"));
         }
-        // Of no consequence if it fails: then it is the first to go.
-        futimens(&file, &written_now()).ok();
+        if self.is_ours {
+            // Of no consequence if it fails: then it is the first to go.
+            futimens(&file, &written_now()).ok();
+        }
         let mut bytes = Vec::new();
         File::from(file).take(bytes_max).read_to_end(&mut bytes)?;
         Ok(bytes)
@@ -69,9 +90,9 @@ impl Vault {
         // A process of the same id may have died here before.
         self.remove(&unfinished)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let file = openat(&self.0, &unfinished, flags, Mode::RUSR | Mode::WUSR)?;
+        let file = openat(&self.directory, &unfinished, flags, Mode::RUSR | Mode::WUSR)?;
         let written = File::from(file).write_all(bytes);
-        match written.and_then(|()| Ok(renameat(&self.0, &unfinished, &self.0, name)?)) {
+        match written.and_then(|()| Ok(renameat(&self.directory, &unfinished, &self.directory, name)?)) {
             Ok(()) => Ok(()),
             Err(error) => self.remove(&unfinished).and(Err(error)),
         }
@@ -80,12 +101,12 @@ impl Vault {
     /// Removes the oldest files until there are at most so many, of so many bytes together.
     pub(super) fn keep_newest(&self, files_max: usize, bytes_max: u64) -> io::Result<()> {
         let mut files = Vec::new();
-        for entry in Dir::read_from(&self.0)? {
+        for entry in Dir::read_from(&self.directory)? {
             let name = entry?.file_name().to_string_lossy().into_owned();
             if !name.ends_with(SUFFIX) && !name.ends_with(UNFINISHED) {
                 continue;
             }
-            match statat(&self.0, &name, AtFlags::SYMLINK_NOFOLLOW) {
+            match statat(&self.directory, &name, AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(found) => files.push((found.st_mtime, found.st_mtime_nsec, name, size(&found))),
                 Err(Errno::NOENT) => {}
                 Err(error) => return Err(error.into()),
@@ -104,7 +125,7 @@ impl Vault {
 
     /// Removes a file if there is one of that name.
     fn remove(&self, name: &str) -> io::Result<()> {
-        match unlinkat(&self.0, name, AtFlags::empty()) {
+        match unlinkat(&self.directory, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -118,6 +139,17 @@ fn check_ours_alone(found: &Stat) -> io::Result<()> {
     let mode = Mode::from_raw_mode(found.st_mode).as_raw_mode();
     if mode & REACHABLE_BY_OTHERS != 0 {
         return Err(io::Error::other(format!("others can reach it (mode {mode:04o}): `chmod go=` it")));
+    }
+    Ok(())
+}
+
+fn check_trusted(found: &Stat) -> io::Result<()> {
+    if found.st_uid != 0 && found.st_uid != geteuid().as_raw() {
+        return Err(io::Error::other(format!("it belongs to user {}", found.st_uid)));
+    }
+    let mode = Mode::from_raw_mode(found.st_mode).as_raw_mode();
+    if mode & WRITABLE_BY_OTHERS != 0 {
+        return Err(io::Error::other(format!("others can write to it (mode {mode:04o})")));
     }
     Ok(())
 }
