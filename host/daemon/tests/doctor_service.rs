@@ -75,10 +75,7 @@ fn what_only_a_unit_gives_is_missed_without_one() {
             .iter()
             .any(|check| check["name"] == name && check["status"] == "ok")
     };
-    assert!(
-        ok("service") && ok("service-drill") && ok("service-memory") && ok("service-capabilities"),
-        "{report}"
-    );
+    assert!(ok("service") && ok("service-drill"), "{report}");
     daemon.stop();
 }
 
