@@ -19,7 +19,9 @@ use std::time::Duration;
 
 use jettison_model::text::Escaped;
 use rustix::fs::{Access, access};
-use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process_group, prlimit};
+use rustix::process::{
+    Pid, Resource, Rlimit, Signal, getrlimit, kill_process_group, prlimit, setpriority_process,
+};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -145,6 +147,10 @@ fn start(proc: Arc<Path>, ended: EndSender) -> Result<UnboundedSender<Request>, 
 
 /// Hooks do not wait for each other.
 async fn serve(mut requests: UnboundedReceiver<Request>, proc: Arc<Path>, ended: EndSender) {
+    // Hooks inherit it, and are no more urgent than anything else. To lower a priority is always permitted.
+    if let Err(error) = setpriority_process(None, 0) {
+        debug!(%error, "hooks keep our priority");
+    }
     while let Some(request) = requests.recv().await {
         let (proc, ended) = (Arc::clone(&proc), ended.clone());
         tokio::spawn(async move {

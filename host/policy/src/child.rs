@@ -2,14 +2,17 @@
 
 use std::borrow::Cow;
 use std::io::{self, Read, Write};
+use std::path::Path;
 
 use jettison_model::Fault;
 use jettison_model::limits::{GUEST_MEMORY_BYTES_MAX, MODULE_BYTES_MAX};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setpriority_process, setrlimit, setsid};
 use wasmparser::{BinaryReaderError, Instance, Parser, Payload, Validator};
 use wasmtime::component::Component;
 use wit_component::ComponentEncoder;
 
+use crate::builtin::{BUILTINS, builtin};
+use crate::cache::Cache;
 use crate::compiler::Compiled;
 use crate::digest::digest;
 use crate::limits::{
@@ -35,6 +38,7 @@ const WASM_PAGE_BYTES: u64 = 64 << 10;
 pub fn compile_module(stdin: impl Read, mut stdout: impl Write) -> io::Result<()> {
     limit_resources()?;
     offer_itself();
+    step_back();
     let mut module = Vec::new();
     stdin.take(MODULE_BYTES_MAX).read_to_end(&mut module)?;
     stdout.write_all(&reply::encode(&compiled(&module)))?;
@@ -51,10 +55,34 @@ pub fn compile_here(module: &[u8]) -> Result<Compiled, Fault> {
     Ok(Compiled { digest: digest(module), imports, code })
 }
 
+/// Compiles the built-in policies into a directory that a package brings along, without a child: they are our
+/// own.
+///
+/// # Errors
+/// What is wrong with one of them, or with the directory.
+pub fn compile_builtins(directory: &Path) -> Result<(), Fault> {
+    let cache = Cache::default().keeping_in(directory);
+    for module in BUILTINS.iter().filter_map(|name| builtin(name)) {
+        cache.put(&digest(module), &compiled(module)?);
+        if cache.get(&digest(module)).is_none() {
+            let why = cache.problem().unwrap_or_else(|| "what was written cannot be read".into());
+            return Err(Fault::Host { detail: why });
+        }
+    }
+    Ok(())
+}
+
 /// The daemon's own value, which a child inherits, forbids the kernel to choose it. A compilation can be done
 /// again. To raise the value is always permitted (proc_pid_oom_score_adj(5)); without /proc it stays.
 fn offer_itself() {
     std::fs::write("/proc/self/oom_score_adj", "1000").ok();
+}
+
+/// The daemon's priority is not for a compilation. A session of its own, since the kernel may schedule
+/// sessions (sched(7)). Neither can fail for a child, and nothing depends on it.
+fn step_back() {
+    setpriority_process(None, 0).ok();
+    setsid().ok();
 }
 
 fn limit_resources() -> io::Result<()> {

@@ -44,7 +44,7 @@ mod world;
 
 pub use builtin::{BUILTINS, DEFAULTS, builtin, builtin_grants};
 pub use call::Consultation;
-pub use child::{compile_here, compile_module};
+pub use child::{compile_builtins, compile_here, compile_module};
 pub use compiler::{Compiled, Compiler};
 pub use digest::digest;
 pub use engine::Engine;

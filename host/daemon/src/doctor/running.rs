@@ -36,7 +36,11 @@ pub(super) fn checks(state_dir: &Path) -> Vec<Check> {
     if !is_dry {
         checks.extend([watchdog(&status, process.as_ref()), drill(&status)]);
         let adj = process.as_ref().and_then(|process| process.oom_score_adj().ok());
-        checks.extend([memory(kernels.as_ref(), adj), capabilities(kernels.as_ref())]);
+        checks.extend([
+            memory(kernels.as_ref(), adj),
+            priority(process.as_ref()),
+            capabilities(kernels.as_ref()),
+        ]);
     }
     checks.push(sandbox(kernels.as_ref()));
     checks
@@ -139,6 +143,17 @@ fn memory(kernels: Option<&Kernels>, adj: Option<i16>) -> Check {
     }
     let advice = "It may be swapped out, or taken by the kernel, when it is needed most. Give it LimitMEMLOCK=infinity and OOMScoreAdjust=-1000.";
     Check::lacking("service-memory", lacks.join("; "), advice)
+}
+
+fn priority(process: Option<&Process>) -> Check {
+    match process.and_then(|process| process.stat().ok()).map(|stat| stat.nice) {
+        None => unknown("service-priority"),
+        Some(nice) if nice < 0 => Check::ok("service-priority", format!("its niceness is {nice}")),
+        Some(nice) => {
+            let advice = "Among hundreds of processes that want the processor its ticks come late. Give it LimitNICE=-20, or CAP_SYS_NICE.";
+            Check::lacking("service-priority", format!("its niceness is {nice}"), advice)
+        }
+    }
 }
 
 fn capabilities(kernels: Option<&Kernels>) -> Check {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jettison_model::limits::MODULE_BYTES_MAX;
 use jettison_model::{Cause, Fault, Snapshot, column};
-use jettison_policy::{BUILTINS, Compiled, Compiler, Engine, Limits, Policy};
+use jettison_policy::{Compiled, Compiler, Engine, Limits, Policy};
 
 use crate::bounded::{self, Unread};
 use crate::config::{Grants, PolicyConfig, Source};
@@ -145,12 +145,6 @@ pub(crate) fn canned() -> Snapshot {
 
 /// Compiles the built-in policies for a package.
 pub(crate) fn compile_builtin(directory: &Path) -> Result<(), Failure> {
-    let failed = |problem: String| Failure::Failed(problem);
-    let program = std::env::current_exe().map_err(|error| failed(format!("this program: {error}")))?;
-    let compiler = Compiler::new(program).with_cache(directory);
-    for name in BUILTINS {
-        let module = jettison_policy::builtin(name).unwrap_or_default();
-        compiler.compile(module).map_err(|fault| failed(format!("{name}: {fault}")))?;
-    }
-    compiler.cache_problem().map_or(Ok(()), |problem| Err(failed(problem)))
+    jettison_policy::compile_builtins(directory)
+        .map_err(|fault| Failure::Failed(format!("{}: {fault}", directory.display())))
 }

@@ -1,13 +1,17 @@
-//! Protects the daemon's own process: open files, locked memory, oom_score_adj.
+//! Protects the daemon's own process: open files, locked memory, oom_score_adj, priority.
 
 use std::path::Path;
 
 use rustix::mm::{MlockAllFlags, mlockall};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setpriority_process, setrlimit};
 use tracing::{info, warn};
 
 /// Half of them stay open: one for each of 32,768 processes, the kernel's default `pid_max`.
 const FILES_WANTED: u64 = 65_536;
+
+/// The highest that is not real-time (sched(7)). A tick takes some milliseconds and comes when hundreds of
+/// processes that stall on memory want the processor, too.
+const NICE: i32 = -20;
 
 /// Raises the limit of open files: the sensor keeps a file open for each process, which makes a scan of known
 /// processes several times cheaper. The soft limit is low for programs that use select(2); this one does not.
@@ -22,8 +26,10 @@ pub(super) fn raise_limit_of_files() {
     }
 }
 
-/// Locks the daemon's memory as it is touched, so that no tick waits for its own pages, and sets its
-/// oom_score_adj to -1000. Failures are logged, not fatal.
+/// Locks the daemon's memory as it is touched, so that no tick waits for its own pages, sets its
+/// oom_score_adj to -1000, and raises its priority. Failures are logged, not fatal.
+///
+/// To be called before the threads that act are there: niceness is a thread's, and inherited.
 pub(super) fn protect_ourselves(proc: &Path) {
     let user = rustix::process::geteuid();
     if !user.is_root() {
@@ -38,5 +44,15 @@ pub(super) fn protect_ourselves(proc: &Path) {
     }
     if let Err(error) = std::fs::write(proc.join("self/oom_score_adj"), "-1000") {
         info!(%error, "the kernel may still choose us: oom_score_adj -1000 needs CAP_SYS_RESOURCE");
+    }
+    if let Err(error) = setpriority_process(None, NICE) {
+        info!(%error, "our priority stays as it is: to raise it takes CAP_SYS_NICE, or RLIMIT_NICE (LimitNICE=-20)");
+    }
+    // Where the kernel schedules sessions, niceness counts within one, and the session has its own.
+    match std::fs::write(proc.join("self/autogroup"), NICE.to_string()) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            info!(%error, "the priority of our session stays as it is");
+        }
+        Ok(()) | Err(_) => {}
     }
 }
