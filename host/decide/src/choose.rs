@@ -17,7 +17,7 @@ use core::cell::OnceCell;
 use jettison_model::snapshot::memcg_flags;
 use jettison_model::{Idle, Ranked, Ranking, Snapshot, Tier, Victim, Vote, limits};
 
-use crate::domain::{exhaustion_ms, is_inside};
+use crate::domain::{exhaustion_ms, fall_bytes_per_s, is_inside};
 use crate::settings::{Reach, Settings};
 use crate::state::{InFlight, State};
 use crate::victim::{Going, Maker};
@@ -107,7 +107,8 @@ impl<'a> Chooser<'a> {
             let is_enough_alone = sum >= need.bytes && sum >= half(need.scale_bytes);
             if is_enough_alone || reachable >= half(need.scale_bytes) {
                 let left_alone = if is_enough_alone { left_alone } else { 0 };
-                let chosen = needed(&worthwhile[left_alone..], need.bytes);
+                let chosen =
+                    needed(&worthwhile[left_alone..], self.enough(&worthwhile[left_alone..], need, maker));
                 return Found { worthwhile, left_alone, chosen: Ok(chosen) };
             }
         }
@@ -117,9 +118,21 @@ impl<'a> Chooser<'a> {
         Found { worthwhile, left_alone: 0, chosen: Err(idle) }
     }
 
+    /// What is needed of these units. A member of a flock is next to nothing of what takes the memory, so the
+    /// others go on taking until it is gone; that counts up to as much again.
+    fn enough(&self, units: &[Candidate<'_>], need: &Need, maker: &Maker<'_>) -> u64 {
+        let first = units.first().filter(|unit| self.flock_of(unit.ranked).is_some());
+        let meanwhile = first.map_or(0, |unit| {
+            let ms = u64::from(maker.shutdown_ms(unit.ranked));
+            fall_bytes_per_s(self.snapshot).saturating_mul(ms) / 1000
+        });
+        need.bytes.saturating_add(meanwhile.min(need.bytes))
+    }
+
     pub(crate) fn maker(&self) -> Maker<'a> {
         let Self { snapshot, votes, ranking, settings, .. } = *self;
-        Maker { snapshot, votes, ranking, settings, tree: OnceCell::new() }
+        let (tree, enough_up_to) = (OnceCell::new(), OnceCell::new());
+        Maker { snapshot, votes, ranking, settings, tree, enough_up_to }
     }
 
     /// Those of a tier that are no crumbs, in order, as far as they are needed.
@@ -190,18 +203,34 @@ impl<'a> Chooser<'a> {
     }
 
     /// The protected are reached at critical, or when there is no time left for their own shutdown after
-    /// that.
+    /// that. What takes long to shut down is not reached before what is cheaper, takes less and is enough.
     pub(crate) fn is_within_reach(&self, ranked: &Ranked, need: &Need, maker: &Maker<'_>) -> bool {
         match ranked.tier {
             Tier::Sacrifice(_) => true,
             Tier::Unranked(_) => self.settings.reach >= Reach::Unranked,
-            Tier::Protected(_) => {
+            Tier::Protected(strength) => {
                 let is_late =
                     || exhaustion_ms(self.snapshot).is_some_and(|left| left < maker.shutdown_ms(ranked));
-                self.settings.reach >= Reach::Protected && (need.is_critical || is_late())
+                let is_needed =
+                    || strength <= *maker.enough_up_to.get_or_init(|| self.enough_up_to(need, maker));
+                self.settings.reach >= Reach::Protected && (need.is_critical || is_late() && is_needed())
             }
             Tier::Never => false,
         }
+    }
+
+    /// The strength up to which the tiers, if all of them were reached, would give half of what is needed:
+    /// law 1 of what is protected more strongly.
+    fn enough_up_to(&self, need: &Need, maker: &Maker<'_>) -> u16 {
+        let mut spared = self.spared();
+        let mut found = 0_u64;
+        for tier in self.ranking.order.chunk_by(|a, b| is_same_tier(a.tier, b.tier)) {
+            found = found.saturating_add(sum(&self.worthwhile(tier.iter(), maker, &mut spared, need)));
+            if let Some(first) = tier.first().filter(|_| found >= half(need.scale_bytes)) {
+                return strength(first.tier);
+            }
+        }
+        u16::MAX
     }
 
     /// Anonymous memory and swap of the protected processes that were not reached.

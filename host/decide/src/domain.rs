@@ -36,6 +36,22 @@ pub(crate) fn could_relieve(snapshot: &Snapshot, members: &[ProcessId]) -> bool 
     limited_path(snapshot).is_none() || rows.any(|row| is_inside(snapshot, row))
 }
 
+/// How fast what is available in the domain falls. 0 while it does not, or where that is not known.
+pub(crate) fn fall_bytes_per_s(snapshot: &Snapshot) -> u64 {
+    match limited_row(snapshot) {
+        Some(row) => snapshot
+            .memcgs
+            .growth_bytes_per_s
+            .get(row)
+            .map_or(0, |&rate| if rate == UNKNOWN_S64 { 0 } else { u64::try_from(rate).unwrap_or(0) }),
+        None => {
+            let (host, ms) = (&snapshot.host, known_u64(snapshot.host.trend.memory_exhaustion_ms));
+            let available = known_u64(host.memory_available_bytes);
+            available.zip(ms).map_or(0, |(available, ms)| available.saturating_mul(1000) / ms.max(1))
+        }
+    }
+}
+
 /// Milliseconds until the domain has nothing left, at the rate at which it falls now. `None` while it does
 /// not fall, or where that is not known.
 pub(crate) fn exhaustion_ms(snapshot: &Snapshot) -> Option<u64> {

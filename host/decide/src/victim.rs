@@ -29,6 +29,8 @@ pub(crate) struct Maker<'a> {
     pub(crate) settings: &'a Settings,
     /// Children of every process, built when a tree is first asked for.
     pub(crate) tree: OnceCell<Tree>,
+    /// Up to which strength the tiers could give enough, once that is asked.
+    pub(crate) enough_up_to: OnceCell<u16>,
 }
 
 /// The processes that go with a ranked one.

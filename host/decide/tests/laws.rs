@@ -4,11 +4,15 @@ mod kit;
 
 use std::collections::BTreeSet;
 
-use jettison_decide::{Reach, State};
+use jettison_decide::{Reach, Settings, State};
 use jettison_model::Target::{Process, Tree};
+use jettison_model::column::UNKNOWN_U64;
 use jettison_model::{Cause, Idle, Ranked, Tier};
 use kit::any::{Case, a_case};
-use kit::{Decided, FIRST_PID, MIB, because, decide, machine, missing, process, protect, sacrifice, vote};
+use kit::{
+    Decided, FIRST_PID, MIB, Saying as _, because, decide, machine, missing, process, protect, sacrifice,
+    signal, vote, with_settings,
+};
 use proptest::prelude::*;
 
 /// A case with no victims under way and no bound on their number, so that the need is the request's.
@@ -151,6 +155,44 @@ fn a_flock_counts_together() {
     };
     assert_eq!(victims(&alike), 10, "as many as a minute allows");
     assert_eq!(victims(&unlike), 0, "each is a crumb of 100 MiB");
+}
+
+#[test]
+fn a_flock_makes_up_for_what_the_rest_takes_until_it_is_gone() {
+    let rows: Vec<_> = (0..40).map(|_| process(4)).collect();
+    let alike: Vec<_> = (0..40).map(|row| sacrifice(Process(row), 500)).collect();
+    let settings = Settings { kills_per_minute_max: 100, ..Settings::default() };
+    let victims = |entries: &[_], falls_mib_per_s: u64| {
+        let mut machine = missing(machine(&[], &rows), 28);
+        machine.host.memory_available_bytes = 20 * MIB;
+        machine.host.trend.memory_exhaustion_ms =
+            if falls_mib_per_s == 0 { UNKNOWN_U64 } else { 20_000 / falls_mib_per_s };
+        with_settings(&machine, &[vote("p", 1, entries)], &settings).plan.victims.len()
+    };
+    assert_eq!(victims(&alike, 0), 7);
+    assert_eq!(victims(&alike, 2), 10, "10 MiB go within 5 s");
+    assert_eq!(victims(&alike, 20), 14, "never more than twice as many");
+    let unlike: Vec<_> =
+        (0..7).map(|row| sacrifice(Process(row), 500 + u16::try_from(row).unwrap())).collect();
+    assert_eq!(victims(&unlike, 20), 7, "they are no flock");
+}
+
+#[test]
+fn what_takes_long_to_shut_down_is_not_reached_before_what_is_cheaper_and_enough() {
+    let of = |cheap_mib: u64, left_ms: u64, cause| {
+        let rows = [process(300), process(cheap_mib)];
+        let slow = protect(Process(0), 800).going(&[signal(15, 30_000)]);
+        let quick = protect(Process(1), 50).going(&[signal(15, 2_000)]);
+        let mut machine = missing(machine(&[], &rows), 100);
+        machine.host.trend.memory_exhaustion_ms = left_ms;
+        decide(&because(cause, machine), &[vote("p", 1, &[slow, quick])]).victims()
+    };
+    let none: [[u32; 1]; 0] = [];
+    assert_eq!(of(100, 10_000, Cause::Pressure), none, "there is time for the cheaper one");
+    assert_eq!(of(100, 1_500, Cause::Pressure), [[1]]);
+    assert_eq!(of(100, 10_000, Cause::Critical), [[1]]);
+    assert_eq!(of(40, 10_000, Cause::Pressure), [[0]], "it is not enough");
+    assert_eq!(of(40, 10_000, Cause::Critical), [[0]]);
 }
 
 #[test]
