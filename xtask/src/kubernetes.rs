@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::{call, debian, remove, target_dir, text_of};
+use crate::{call, debian, target_dir, text_of};
 
 /// From PyPI; it carries the schemas of all releases.
 const VALIDATOR: &str = "kubernetes-validate==1.37.0";
@@ -30,12 +30,7 @@ pub(crate) fn set_up() -> Result<()> {
         return Ok(());
     }
     println!("installing {VALIDATOR}, which holds the manifests to their schemas");
-    if call("python3", &["-m", "venv", text_of(&environment())?]).is_err() {
-        // Debian has the means for that in a package of its own.
-        debian::install("python3 -m venv", &["python3-venv"], "which keeps the validator apart")?;
-        remove(&environment())?;
-        call("python3", &["-m", "venv", text_of(&environment())?])?;
-    }
+    debian::virtual_environment(&environment())?;
     call(text_of(&environment().join("bin/pip"))?, &["install", "--quiet", VALIDATOR])
 }
 

@@ -6,6 +6,7 @@
 
 mod configuration;
 mod pages;
+mod portable;
 mod trial;
 mod unit;
 
@@ -17,6 +18,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{call, cargo, cargo_program, remove, root, setup, target_dir, text_of};
 
+use portable::Arch;
 pub(crate) use unit::check as check_unit;
 
 #[derive(clap::Args)]
@@ -24,11 +26,19 @@ pub(crate) struct PackageArgs {
     /// Package the debug build: to try the packaging, not to install it
     #[arg(long)]
     debug: bool,
+    /// Build for hosts with glibc 2.31 or later (Debian 11, Ubuntu 20.04) of this architecture
+    #[arg(long, conflicts_with = "debug")]
+    arch: Option<Arch>,
 }
 
 pub(crate) fn run(args: &PackageArgs) -> Result<()> {
-    let package = build(args.debug)?;
-    trial::of(&package)?;
+    let package = match args.arch {
+        Some(arch) => build_for(arch)?,
+        None => build(args.debug)?,
+    };
+    if args.arch.is_none_or(Arch::is_ours) {
+        trial::of(&package)?;
+    }
     if let Some(not_run) = check_unit()? {
         println!("NOT RUN: {not_run}");
     }
@@ -50,7 +60,19 @@ pub(crate) fn build(is_debug: bool) -> Result<PathBuf> {
     make_files(&files)?;
     let program = target_dir().join(folder).join("jettison");
     call(text_of(&program)?, &["compile-builtin", text_of(&files.join("compiled"))?])?;
-    deb(profile)
+    deb(profile, &[])
+}
+
+/// The package for another glibc or architecture. What is in it was tried, the package was not.
+fn build_for(arch: Arch) -> Result<PathBuf> {
+    setup::cargo_deb()?;
+    let program = portable::build(arch)?;
+    let files = program.with_file_name("package");
+    make_files(&files)?;
+    let compiled = files.join("compiled");
+    portable::run(arch, &program, &["compile-builtin", text_of(&compiled)?])?;
+    portable::explains(arch, &program, &compiled)?;
+    deb("release", &["--no-strip", "--target", arch.target()])
 }
 
 /// What the assets in host/daemon/Cargo.toml take from here.
@@ -66,12 +88,13 @@ fn make_files(folder: &Path) -> Result<()> {
 }
 
 /// cargo-deb prints the path of what it made as its last line.
-fn deb(profile: &str) -> Result<PathBuf> {
+fn deb(profile: &str, options: &[&str]) -> Result<PathBuf> {
     let mut args = vec!["deb", "--locked", "--package", "jettison", "--no-build", "--profile", profile];
     // A debug build is large, and its package is thrown away.
     if profile == "dev" {
         args.push("--fast");
     }
+    args.extend(options);
     println!("\n$ cargo {}", args.join(" "));
     let mut command = Command::new(cargo_program());
     let output = command.args(args).current_dir(root()).stderr(Stdio::inherit()).output();
