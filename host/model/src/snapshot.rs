@@ -132,12 +132,14 @@ impl Host {
     /// The kernel reclaims from the whole host when about this part of it is free, or less: its watermarks
     /// lie below. With more free, tasks that stall do so at the limits of their own memcgs.
     const FREE_PART: u64 = 20;
+    /// On a small host reclaim leaves this much free: it evicts in batches.
+    const FREE_MIN_BYTES: u64 = 64 << 20;
 
     /// Whether so little is free that the kernel reclaims from the whole host. What is not known is not.
     #[must_use]
     pub fn is_reclaimed_from(&self) -> bool {
         let free = known_u64(self.memory_free_bytes);
-        free.is_some_and(|free| free <= self.memory_total_bytes / Self::FREE_PART)
+        free.is_some_and(|free| free <= (self.memory_total_bytes / Self::FREE_PART).max(Self::FREE_MIN_BYTES))
     }
 }
 

@@ -133,9 +133,9 @@ mod tests {
             ..Trend::UNKNOWN
         };
         Host {
-            memory_total_bytes: 1_000,
+            memory_total_bytes: 2_000 << 20,
             memory_available_bytes: 500,
-            memory_free_bytes: free,
+            memory_free_bytes: free << 20,
             trend,
             ..Host::default()
         }
