@@ -8,6 +8,9 @@
 //!    2. Units to which one policy gave one score, a flock, count together.
 //! 4. *No needless victim.* Leaving any one unit out would miss the need.
 //!
+//! What no policy speaks of waits while the cause of a shortage is known and protected
+//! ([`Chooser::is_within_reach`]).
+//!
 //! Halves and sixteenths are those of `Request::scale_bytes`; the need is met at `Request::need_bytes`.
 
 use alloc::vec;
@@ -119,7 +122,14 @@ impl<'a> Chooser<'a> {
 
     pub(crate) fn maker(&self) -> Maker<'a> {
         let Self { snapshot, votes, ranking, settings, .. } = *self;
-        Maker { snapshot, votes, ranking, settings, tree: OnceCell::new() }
+        Maker {
+            snapshot,
+            votes,
+            ranking,
+            settings,
+            tree: OnceCell::new(),
+            waits_for_the_kept: OnceCell::new(),
+        }
     }
 
     /// Those of a tier that are no crumbs, in order, as far as they are needed.
@@ -190,11 +200,14 @@ impl<'a> Chooser<'a> {
     }
 
     /// The protected are reached at critical, or when there is no time left for their own shutdown after
-    /// that.
+    /// that. What no policy speaks of waits with them where one of them is the cause.
     pub(crate) fn is_within_reach(&self, ranked: &Ranked, need: &Need, maker: &Maker<'_>) -> bool {
         match ranked.tier {
             Tier::Sacrifice(_) => true,
-            Tier::Unranked(_) => self.settings.reach >= Reach::Unranked,
+            Tier::Unranked(_) => {
+                let waits = || *maker.waits_for_the_kept.get_or_init(|| self.waits_for_the_kept(need, maker));
+                self.settings.reach >= Reach::Unranked && !waits()
+            }
             Tier::Protected(_) => {
                 let is_late =
                     || exhaustion_ms(self.snapshot).is_some_and(|left| left < maker.shutdown_ms(ranked));
@@ -202,6 +215,21 @@ impl<'a> Chooser<'a> {
             }
             Tier::Never => false,
         }
+    }
+
+    /// Whether a policy gives up what another protects, not reached yet, and that holds half of what is
+    /// needed: then the shortage is known to be its doing, and what no policy speaks of waits until it is
+    /// reached.
+    fn waits_for_the_kept(&self, need: &Need, maker: &Maker<'_>) -> bool {
+        let processes = &self.snapshot.processes;
+        let is_cause = |ranked: &&Ranked| {
+            let row = ranked.row as usize;
+            ranked.given_up > 0
+                && processes.anon_and_swap_bytes(row) >= half(need.scale_bytes)
+                && is_inside(self.snapshot, row)
+        };
+        let mut causes = self.ranking.order.iter().filter(is_cause);
+        !need.is_critical && causes.any(|ranked| !self.is_within_reach(ranked, need, maker))
     }
 
     /// Anonymous memory and swap of the protected processes that were not reached.

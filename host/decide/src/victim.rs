@@ -29,6 +29,8 @@ pub(crate) struct Maker<'a> {
     pub(crate) settings: &'a Settings,
     /// Children of every process, built when a tree is first asked for.
     pub(crate) tree: OnceCell<Tree>,
+    /// Whether what no policy speaks of waits, once that is asked.
+    pub(crate) waits_for_the_kept: OnceCell<bool>,
 }
 
 /// The processes that go with a ranked one.
