@@ -8,6 +8,9 @@
 //!    2. Units to which one policy gave one score, a flock, count together.
 //! 4. *No needless victim.* Leaving any one unit out would miss the need.
 //!
+//! What no policy speaks of waits while the cause of a shortage is known and protected
+//! ([`Chooser::is_within_reach`]).
+//!
 //! Halves and sixteenths are those of `Request::scale_bytes`; the need is met at `Request::need_bytes`.
 
 use alloc::vec;
@@ -131,8 +134,8 @@ impl<'a> Chooser<'a> {
 
     pub(crate) fn maker(&self) -> Maker<'a> {
         let Self { snapshot, votes, ranking, settings, .. } = *self;
-        let (tree, enough_up_to) = (OnceCell::new(), OnceCell::new());
-        Maker { snapshot, votes, ranking, settings, tree, enough_up_to }
+        let (tree, enough_up_to, waits_for_the_kept) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        Maker { snapshot, votes, ranking, settings, tree, enough_up_to, waits_for_the_kept }
     }
 
     /// Those of a tier that are no crumbs, in order, as far as they are needed.
@@ -204,10 +207,14 @@ impl<'a> Chooser<'a> {
 
     /// The protected are reached at critical, or when there is no time left for their own shutdown after
     /// that. What takes long to shut down is not reached before what is cheaper, takes less and is enough.
+    /// What no policy speaks of waits with them where one of them is the cause.
     pub(crate) fn is_within_reach(&self, ranked: &Ranked, need: &Need, maker: &Maker<'_>) -> bool {
         match ranked.tier {
             Tier::Sacrifice(_) => true,
-            Tier::Unranked(_) => self.settings.reach >= Reach::Unranked,
+            Tier::Unranked(_) => {
+                let waits = || *maker.waits_for_the_kept.get_or_init(|| self.waits_for_the_kept(need, maker));
+                self.settings.reach >= Reach::Unranked && !waits()
+            }
             Tier::Protected(strength) => {
                 let is_late =
                     || exhaustion_ms(self.snapshot).is_some_and(|left| left < maker.shutdown_ms(ranked));
@@ -220,17 +227,37 @@ impl<'a> Chooser<'a> {
     }
 
     /// The strength up to which the tiers, if all of them were reached, would give half of what is needed:
-    /// law 1 of what is protected more strongly.
+    /// law 1 of what is protected more strongly. What waits for the kept counts for nothing.
     fn enough_up_to(&self, need: &Need, maker: &Maker<'_>) -> u16 {
         let mut spared = self.spared();
         let mut found = 0_u64;
-        for tier in self.ranking.order.chunk_by(|a, b| is_same_tier(a.tier, b.tier)) {
+        let waits = self.kept_causes(need).next().is_some();
+        let counts =
+            |tier: &&[Ranked]| !(waits && matches!(tier, [Ranked { tier: Tier::Unranked(_), .. }, ..]));
+        for tier in self.ranking.order.chunk_by(|a, b| is_same_tier(a.tier, b.tier)).filter(counts) {
             found = found.saturating_add(sum(&self.worthwhile(tier.iter(), maker, &mut spared, need)));
             if let Some(first) = tier.first().filter(|_| found >= half(need.scale_bytes)) {
                 return strength(first.tier);
             }
         }
         u16::MAX
+    }
+
+    /// What a policy gives up, another protects, and holds half of what is needed: the shortage is known to be
+    /// its doing.
+    fn kept_causes(&self, need: &Need) -> impl Iterator<Item = &'a Ranked> {
+        let (snapshot, half) = (self.snapshot, half(need.scale_bytes));
+        self.ranking.order.iter().filter(move |ranked| {
+            let row = ranked.row as usize;
+            ranked.given_up > 0
+                && snapshot.processes.anon_and_swap_bytes(row) >= half
+                && is_inside(snapshot, row)
+        })
+    }
+
+    /// Whether such a one is not reached yet: then what no policy speaks of waits until it is.
+    fn waits_for_the_kept(&self, need: &Need, maker: &Maker<'_>) -> bool {
+        !need.is_critical && self.kept_causes(need).any(|ranked| !self.is_within_reach(ranked, need, maker))
     }
 
     /// Anonymous memory and swap of the protected processes that were not reached.

@@ -36,6 +36,7 @@ pub(crate) fn sort(snapshot: &Snapshot, order: &mut [Ranked], is_builtin: bool) 
 /// The built-in ranking's scores are thousandths for people to read. Equal ones are ordered by bytes.
 fn standing(snapshot: &Snapshot, ranked: &Ranked, is_builtin: bool) -> u128 {
     const RELIEF_BITS: u32 = 62;
+    const GIVEN_UP_BITS: u32 = 48;
     let by_badness = |badness: i64| !(badness.cast_unsigned() ^ (1 << 63));
     let (class, within) = match ranked.tier {
         Tier::Sacrifice(_) if is_builtin => {
@@ -44,7 +45,11 @@ fn standing(snapshot: &Snapshot, ranked: &Ranked, is_builtin: bool) -> u128 {
         }
         Tier::Sacrifice(score) => (0, !score),
         Tier::Unranked(badness) => (1, by_badness(badness)),
-        Tier::Protected(strength) => (2, u64::from(strength)),
+        // Of two that are kept at one price the one goes first that a policy holds to be the cause.
+        Tier::Protected(strength) => {
+            let most = (1 << GIVEN_UP_BITS) - 1;
+            (2, u64::from(strength) << GIVEN_UP_BITS | (most - ranked.given_up.min(most)))
+        }
         Tier::Never => (3, 0),
     };
     let most = (1 << RELIEF_BITS) - 1;

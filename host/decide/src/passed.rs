@@ -27,6 +27,9 @@ pub enum Passed {
     BeyondReach,
     /// It is protected, and the protected are not reached yet.
     NotReached,
+    /// No policy speaks of it, and what one holds to be the cause is protected by another and not reached
+    /// yet.
+    Waits,
     /// Law 3: its unit gives less than a sixteenth of what is needed.
     Crumb {
         /// What its unit gives.
@@ -73,6 +76,7 @@ impl fmt::Display for Passed {
             Self::Outside => f.write_str("it is outside of the memcg that is at its limit"),
             Self::BeyondReach => f.write_str("act.reach ends before it"),
             Self::NotReached => f.write_str("it is protected, and not reached before critical"),
+            Self::Waits => f.write_str("it waits: what took the memory is protected, and not reached yet"),
             Self::Crumb { relief_bytes, needed_bytes, is_flock } => {
                 let flock = if is_flock { "and all of its flock " } else { "" };
                 let (relief, needed) = (Bytes(relief_bytes), Bytes(needed_bytes));
@@ -180,9 +184,14 @@ impl<'a> Stays<'a> {
 
     fn unplanned(&self, planned: &Planned<'_>, place: usize, ranked: &Ranked) -> Passed {
         if !self.chooser.is_within_reach(ranked, &planned.need, &self.maker) {
-            let is_protected = matches!(ranked.tier, Tier::Protected(_));
-            let is_next = is_protected && self.chooser.settings.reach >= Reach::Protected;
-            return if is_next { Passed::NotReached } else { Passed::BeyondReach };
+            let reach = self.chooser.settings.reach;
+            return match ranked.tier {
+                Tier::Protected(_) if reach >= Reach::Protected => Passed::NotReached,
+                Tier::Unranked(_) if reach >= Reach::Unranked => Passed::Waits,
+                Tier::Sacrifice(_) | Tier::Unranked(_) | Tier::Protected(_) | Tier::Never => {
+                    Passed::BeyondReach
+                }
+            };
         }
         let Found { worthwhile, left_alone, chosen } = &planned.found;
         let needed_bytes = planned.need.scale_bytes;

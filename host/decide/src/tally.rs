@@ -341,6 +341,7 @@ fn ranked(snapshot: &Snapshot, row: usize, sum: &Sum, relief: &Relief, is_builti
         row: number,
         id: processes.id(row)?,
         tier,
+        given_up: if tier.is_protected() { sum.score } else { 0 },
         unit,
         relief_bytes: relief.bytes(unit),
         oom_score_adj,

@@ -128,6 +128,20 @@ fn a_hopeless_plan_and_the_protected_say_what_is_missing() {
 }
 
 #[test]
+fn what_waits_for_the_kept_cause_says_so() {
+    let votes =
+        [vote("blame", 1, &[sacrifice(Process(0), 9)]), vote("services", 1, &[protect(Process(0), 800)])];
+    let machine = missing(machine(&[], &[process(300), process(200)]), 100);
+    check(
+        &words(&machine, &votes),
+        &[
+            (1, "it waits: what took the memory is protected, and not reached yet"),
+            (0, "it is protected, and not reached before critical"),
+        ],
+    );
+}
+
+#[test]
 fn outside_of_the_limited_memcg_is_said() {
     let rows = [process(300).inside(1), process(400).inside(2)];
     let mut machine = missing(machine(&["/", "/a", "/b"], &rows), 100);

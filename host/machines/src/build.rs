@@ -16,6 +16,8 @@ const FIRST_PID: u32 = 300;
 const ANYWHERE: &str = "/system.slice";
 const USER: &str = "/user.slice/user-1000.slice";
 const COPIES_MAX: u32 = 20_000;
+/// The daemon says how a process grew over the last hour once it has seen it for so long.
+const HOUR_KNOWN_S: f64 = 300.0;
 
 /// Pieces that every machine may include.
 const PIECES: [(&str, &str); 3] = [
@@ -88,7 +90,8 @@ pub(crate) fn parsed<T: serde::de::DeserializeOwned>(file: &Path, text: &str) ->
 }
 
 fn build(name: String, written: written::Machine, pieces: &Path, is_judged: bool) -> Result<Machine> {
-    let mut builder = Builder { eased_s: written.eased.0, ..Builder::default() };
+    let watched_s = written.watched.map_or(f64::INFINITY, |watched| watched.0);
+    let mut builder = Builder { eased_s: written.eased.0, watched_s, ..Builder::default() };
     let base = written.base.then_some("base");
     for piece in base.into_iter().chain(written.include.iter().map(String::as_str)) {
         let known = PIECES.iter().find(|(name, _)| *name == piece);
@@ -112,6 +115,7 @@ fn build(name: String, written: written::Machine, pieces: &Path, is_judged: bool
         full: written.full,
         taken_by_nobody: written.taken_by_nobody,
         eased_s: written.eased.0,
+        watched_s,
         right: written.right.into_iter().collect(),
         never: written.never.into_iter().collect(),
         tolerated: written.tolerated.into_iter().collect(),
@@ -172,6 +176,7 @@ fn check(machine: &Machine, overlap: f64) -> Result<()> {
 #[derive(Default)]
 struct Builder {
     eased_s: f64,
+    watched_s: f64,
     memcgs: BTreeMap<String, Memcg>,
     /// Paths by id.
     paths: BTreeMap<String, String>,
@@ -268,7 +273,9 @@ impl Builder {
             uid: written.uid.unwrap_or(inherited.1),
             threads: written.threads,
         };
-        process.hour = written.hour.or_else(|| (process.age_s >= 3600.0).then_some(process.grow));
+        let is_seen = self.watched_s >= HOUR_KNOWN_S;
+        let hour = written.hour.or_else(|| (process.age_s >= 3600.0).then_some(process.grow));
+        process.hour = hour.filter(|_| is_seen);
         process.taken = written.taken.unwrap_or_else(|| taken(&process, self.eased_s));
         ensure!((-1000..=1000).contains(&process.adj), "adj: {} is not -1000 to 1000", process.adj);
         ensure!(process.age_s >= 0.0 && process.anon >= 0.0 && process.swap >= 0.0, "a negative size or age");

@@ -27,6 +27,8 @@ pub struct Machine {
     pub taken_by_nobody: f64,
     /// How long ago memory was last at ease, seconds.
     pub eased_s: f64,
+    /// How long the daemon has run, seconds.
+    pub watched_s: f64,
     /// The first that is taken is one of these.
     pub right: BTreeSet<String>,
     /// None of these is taken.
@@ -138,6 +140,18 @@ fn is_below(path: &str, ancestor: &str) -> bool {
 }
 
 impl Machine {
+    /// Whether the daemon has seen memory at ease.
+    #[must_use]
+    pub fn is_ease_known(&self) -> bool {
+        self.watched_s > self.eased_s
+    }
+
+    /// What the daemon knows of what a process took: all of it if it is newer than the daemon.
+    #[must_use]
+    pub fn known_taken(&self, process: &Process) -> Option<f64> {
+        (self.is_ease_known() || process.age_s < self.watched_s).then_some(process.taken)
+    }
+
     /// The processes in a memcg and below it.
     pub fn members(&self, path: &str) -> impl Iterator<Item = &Process> {
         self.processes.iter().filter(move |process| is_below(&process.memcg, path))
@@ -168,7 +182,7 @@ impl Machine {
     }
 
     /// What a unit has held in quiet times: as the machine says, else what it holds, if all of it is old and
-    /// steady.
+    /// steady and the daemon has seen it for a day.
     #[must_use]
     pub fn usual(&self, path: &str) -> Option<f64> {
         const DAY_S: f64 = 86_400.0;
@@ -177,7 +191,7 @@ impl Machine {
         }
         let is_service = path.ends_with(".service") && self.members(path).next().is_some();
         let is_steady = self.members(path).all(|process| process.age_s >= DAY_S && process.grow < 0.1);
-        (is_service && is_steady)
+        (is_service && is_steady && self.watched_s >= DAY_S)
             .then(|| self.members(path).map(|process| process.anon + process.shm + process.file).sum())
     }
 }

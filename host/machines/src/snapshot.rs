@@ -26,6 +26,7 @@ pub fn snapshot(machine: &Machine) -> Value {
 
 fn host(machine: &Machine) -> Value {
     let taken: f64 = machine.processes.iter().map(|process| process.taken).sum();
+    let if_known = |value: i64| machine.is_ease_known().then_some(value);
     json!({
         "memory-total-bytes": bytes(machine.total),
         "memory-available-bytes": bytes(machine.available),
@@ -34,9 +35,9 @@ fn host(machine: &Machine) -> Value {
         "memory-pressure-some-avg10": 2500,
         "memory-pressure-full-avg10": machine.full,
         "now-ms": NOW_MS,
-        "eased-ms-ago": whole(machine.eased_s * 1000.0),
-        "taken-bytes": bytes((taken + machine.taken_by_nobody).max(0.0)),
-        "taken-by-nobody-bytes": bytes(machine.taken_by_nobody),
+        "eased-ms-ago": if_known(whole(machine.eased_s * 1000.0)),
+        "taken-bytes": if_known(bytes((taken + machine.taken_by_nobody).max(0.0))),
+        "taken-by-nobody-bytes": if_known(bytes(machine.taken_by_nobody)),
     })
 }
 
@@ -62,7 +63,7 @@ fn processes(machine: &Machine) -> Value {
         "page-table-bytes": column(&|row| json!(bytes(row.page_tables()))),
         "growth-bytes-per-s": column(&|row| json!(bytes(row.grow))),
         "growth-1h-bytes-per-s": column(&|row| json!(row.hour.map(bytes))),
-        "taken-bytes": column(&|row| json!(bytes(row.taken))),
+        "taken-bytes": column(&|row| json!(machine.known_taken(row).map(bytes))),
         "births-per-1000s": column(&|row| json!(whole(row.births * 1000.0))),
         "oom-score-adjs": column(&|row| json!(row.adj)),
         "oom-score-adjs-now": column(&|row| json!(row.adj)),

@@ -9,6 +9,7 @@
 //! swap = { total = 8000, free = 100 }   # none without
 //! eased = "10m"                         # when memory was last at ease; ten minutes ago without
 //! taken_by_nobody = 0                   # taken since then, and held by no process: tmpfs, slab
+//! watched = "2s"                        # how long the daemon has run: it did not see what was before
 //! include = ["desktop"]                 # a piece of host/machines/pieces, or ../pieces/NAME.toml
 //! base = true                           # the piece `base` is there
 //!
@@ -56,6 +57,9 @@ pub(crate) struct Machine {
     pub(crate) overlap: f64,
     #[serde(default = "eased")]
     pub(crate) eased: Age,
+    /// How long the daemon has run. It knows nothing of what was before: who took what, if memory was at ease
+    /// then, and what is usual.
+    pub(crate) watched: Option<Age>,
     #[serde(default = "yes")]
     pub(crate) base: bool,
     #[serde(default)]

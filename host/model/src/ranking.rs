@@ -56,6 +56,8 @@ pub struct Ranked {
     pub id: ProcessId,
     /// Where it stands.
     pub tier: Tier,
+    /// Sum of `weight * urgency` of the policies that give it up, though another protects it; 0 if none does.
+    pub given_up: u64,
     /// The unit that it is acted on with.
     pub unit: Target,
     /// What the end of that unit would give back.

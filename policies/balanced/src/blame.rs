@@ -1,6 +1,6 @@
 //! Who took it: what each process took since memory was last at ease, and how much all of them did.
 
-use jettison_sdk::{Memcg, PerProcess, Process};
+use jettison_sdk::{Memcg, PerMemcg, PerProcess, Process};
 
 use crate::config::Config;
 use crate::families::Families;
@@ -12,21 +12,31 @@ use crate::units::{Units, Usual};
 const GUILTY: u64 = 8;
 /// One that is kept for what depends on it must have at least this part.
 const GUILTY_ALTHOUGH_KEPT: u64 = 4;
+/// A process is under suspicion if it has at least this part of what the one with most blame has: many that
+/// leak alike have less than an eighth each.
+const SUSPECT: u64 = 8;
+/// The head of a unit is to blame itself if it has at least this part of what its unit has, and of what the
+/// one with most blame has.
+const HEAD_ITSELF: u64 = 2;
 /// There is blame at all if it explains at least this part of what is missing below the warn level.
 const EXPLAINS: u64 = 16;
 
 /// A process that has run for longer has warmed up: what it takes now is a leak, even if its unit has held as
 /// much before.
-const WARMING_MS: u64 = 24 * 3_600_000;
+pub(crate) const WARMING_MS: u64 = 24 * 3_600_000;
 
 /// What each process is to blame for.
 pub(crate) struct Blame {
     /// By process, on its own.
     pub(crate) terms: PerProcess<Terms>,
+    /// What all of a unit is to blame for, by its topmost memcg.
+    of_units: PerMemcg<u64>,
     /// An eighth and a quarter of what all processes in question are to blame for together: the least for
     /// which one is given up.
     least: u64,
     least_although_kept: u64,
+    /// What the one with most is to blame for.
+    most: u64,
     /// Of the memory that is missing.
     pub(crate) taken_bytes: u64,
     /// Whether it explains what is missing.
@@ -53,10 +63,17 @@ impl Blame {
             }
             false => Terms::default(),
         });
-        let (total, taken_bytes) =
-            snapshot.processes().map(|p| &terms[p]).fold((0_u64, 0_u64), |sum, terms| {
-                (sum.0.saturating_add(terms.blame), sum.1.saturating_add(terms.taken_bytes))
-            });
+        let (mut total, mut taken_bytes, mut most) = (0_u64, 0_u64, 0_u64);
+        let mut of_units = snapshot.per_memcg(|_| 0_u64);
+        for p in snapshot.processes().filter(|&p| terms[p].blame > 0) {
+            let terms = &terms[p];
+            if let Some(top) = units.top(p) {
+                of_units[top] = of_units[top].saturating_add(terms.blame);
+            }
+            total = total.saturating_add(terms.blame);
+            taken_bytes = taken_bytes.saturating_add(terms.taken_bytes);
+            most = most.max(terms.blame);
+        }
         let by_none = match field.memcg() {
             None => snapshot.taken_by_nobody_bytes().unwrap_or(0),
             Some(memcg) => unexplained_bytes(memcg, field),
@@ -65,8 +82,10 @@ impl Blame {
             is_known: total >= (snapshot.deficit_bytes() / EXPLAINS).max(1),
             is_by_no_process: by_none > taken_bytes,
             terms,
+            of_units,
             least: total / GUILTY,
             least_although_kept: total / GUILTY_ALTHOUGH_KEPT,
+            most,
             taken_bytes: taken_bytes.saturating_add(by_none),
         }
     }
@@ -85,6 +104,17 @@ impl Blame {
     /// Whether so much blame is enough to be given up.
     pub(crate) fn is_guilty(&self, terms: &Terms) -> bool {
         self.is_known && terms.blame >= self.least
+    }
+
+    /// Whether so much is enough to be given up after the guilty. The guilty are under suspicion, too.
+    pub(crate) fn is_suspect(&self, terms: &Terms) -> bool {
+        self.is_known && terms.blame >= (self.most / SUSPECT).max(1)
+    }
+
+    /// Whether the head of a unit took the memory itself, and not what it has started.
+    pub(crate) fn is_of_the_head(&self, head: Process<'_>, unit: Memcg<'_>) -> bool {
+        let own = self.terms[head].blame;
+        self.is_known && own >= (self.of_units[unit].max(self.most) / HEAD_ITSELF).max(1)
     }
 
     /// Whether so much is enough to be given up although much depends on it. What its `oom_score_adj` takes

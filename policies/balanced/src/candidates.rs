@@ -98,7 +98,7 @@ pub(crate) fn candidates<'s>(
 /// What speaks for giving it up; `None` if nothing does.
 fn value(terms: &Terms, blame: &Blame, field: &Field<'_>) -> Option<u64> {
     match (blame.is_known, blame.is_by_no_process) {
-        (true, _) => blame.is_guilty(terms).then(|| terms.guilt()),
+        (true, _) => blame.is_suspect(terms).then(|| terms.guilt()),
         (false, false) => Some(terms.value(field.config)),
         (false, true) => None,
     }

@@ -5,7 +5,7 @@
 
 use jettison_sdk::Process;
 
-use crate::blame::Blame;
+use crate::blame::{Blame, WARMING_MS};
 use crate::essentials::Essentials;
 use crate::field::Field;
 use crate::units::Units;
@@ -14,6 +14,11 @@ const MIB: i64 = 1 << 20;
 
 /// The strength of a process that a host or session cannot do without.
 const ESSENTIAL: u16 = 700;
+/// Of a small one that belongs to the system, which no user can start by a name: its end brings next to
+/// nothing, and on a small board even that would be worth a plan.
+const NEVER: u16 = 1000;
+/// Accounts of the system are below this (`SYS_UID_MAX` in login.defs(5)).
+const USERS_UID_MIN: u32 = 1000;
 /// The strength of the head of a unit: all of the unit would end with it.
 const HEAD: u16 = 150;
 /// The strength of any process where no process took what is missing: its end would not bring it back. Of the
@@ -58,11 +63,24 @@ pub(crate) fn kept<'s>(
     blame: &Blame,
     essentials: &Essentials,
 ) -> Option<Kept> {
+    let own = kept_for_itself(p, field, units, blame, essentials);
+    if !blame.is_by_no_process || blame.is_guilty(&blame.terms[p]) {
+        return own;
+    }
+    let least = if field.is_host() { UNTAKEN } else { NEVER };
+    own.filter(|own| own.strength > least).or(Some(Kept { strength: least, why: Why::Untaken }))
+}
+
+/// The same where processes took what is missing.
+fn kept_for_itself<'s>(
+    p: Process<'s>,
+    field: &Field<'s>,
+    units: &Units<'s>,
+    blame: &Blame,
+    essentials: &Essentials,
+) -> Option<Kept> {
     let config = field.config;
     let keep = |strength, why| Some(Kept { strength, why });
-    if blame.is_by_no_process && !blame.is_known {
-        return keep(if field.is_host() { UNTAKEN } else { 1000 }, Why::Untaken);
-    }
     if field.is_avoided(p) {
         return keep(config.avoid_strength, Why::Avoided);
     }
@@ -71,16 +89,27 @@ pub(crate) fn kept<'s>(
     }
     let adj = p.oom_score_adj().unwrap_or(0);
     if let Some(what) = essentials.of(p.comm()) {
-        return keep(ESSENTIAL, Why::Essential(what));
+        // These are small by nature. One that has half of all is what is missing.
+        if !blame.is_known && p.footprint_bytes() > field.memory_bytes(p) / 2 {
+            return None;
+        }
+        let is_of_the_system = p.uid().is_some_and(|uid| uid < USERS_UID_MIN);
+        let is_small = p.footprint_bytes() < field.large_bytes(p);
+        let strength = if is_of_the_system && is_small { NEVER } else { ESSENTIAL };
+        return keep(strength, Why::Essential(what));
     }
     if adj < 0 && !is_inherited(p, adj) {
         return keep(100 + adj.unsigned_abs() / 10 * 8, Why::Adjusted(adj));
     }
-    if is_settled(p, field) && !blame.is_guilty(&blame.terms[p]) {
+    let is_vouched_for = || blame.is_known || is_vouched_for(p, field, units);
+    if is_settled(p, field) && !blame.is_guilty(&blame.terms[p]) && is_vouched_for() {
         let share = field.share_permille(p).unsigned_abs();
         return keep(config.strength.saturating_add(share / 4).min(999), Why::Settled);
     }
     let (top, unit) = units.headed_by(p).filter(|_| adj == 0)?;
+    if blame.is_of_the_head(p, top) {
+        return None;
+    }
     let is_large = unit.bytes >= field.memory_bytes(p) / 1000 * UNIT_PERMILLE;
     let name = String::from_utf8_lossy(top.unit()).into_owned();
     (is_large || unit.members >= UNIT_MEMBERS).then_some(Kept { strength: HEAD, why: Why::Head(name) })
@@ -105,4 +134,10 @@ fn is_settled(p: Process<'_>, field: &Field<'_>) -> bool {
     }
     let steady = i64::try_from(footprint / 1000 * config.steady_permille_per_s).unwrap_or(i64::MAX);
     p.growth_bytes_per_s().is_some_and(|growth| growth <= steady.max(MIB))
+}
+
+/// Whether more is known of it than that it is still at this moment. Where the daemon has not seen memory at
+/// ease and no process is to blame, what is large and of today may be what took it.
+fn is_vouched_for<'s>(p: Process<'s>, field: &Field<'s>, units: &Units<'s>) -> bool {
+    field.measured_taken_bytes(p).is_some() || p.age_ms() >= WARMING_MS || units.holds_the_usual(p)
 }

@@ -55,12 +55,23 @@ impl<'s> Units<'s> {
         p.memcg().and_then(|memcg| self.tops[memcg])
     }
 
+    /// Whether the unit of a process has held as much in quiet times as it holds now.
+    pub(crate) fn holds_the_usual(&self, p: Process<'s>) -> bool {
+        let known = self.top(p).and_then(|top| Some((top.usual_bytes()?, top.current_bytes()?)));
+        known.is_some_and(|(usual, current)| current <= still_usual_bytes(usual))
+    }
+
     /// The unit that would end with this process, if there is more in it than the process.
     pub(crate) fn headed_by(&self, p: Process<'s>) -> Option<(Memcg<'s>, &Unit<'s>)> {
         let top = self.top(p)?;
         let unit = self.units[top].as_ref()?;
         (unit.head == Some(p) && unit.members > 1).then_some((top, unit))
     }
+}
+
+/// An eighth more than usual is still usual.
+fn still_usual_bytes(usual_bytes: u64) -> u64 {
+    usual_bytes.saturating_add(usual_bytes / 8)
 }
 
 /// Scopes and services of systemd (systemd.unit(5)), and containers.
@@ -93,8 +104,7 @@ impl Usual {
         }
         let unusual = snapshot.per_memcg(|memcg| match (memcg.usual_bytes(), memcg.current_bytes()) {
             (Some(usual), Some(current)) if taken[memcg] > 0 => {
-                // An eighth more than usual is still usual.
-                let excess = current.saturating_sub(usual.saturating_add(usual / 8));
+                let excess = current.saturating_sub(still_usual_bytes(usual));
                 u64::try_from(u128::from(excess) * 1000 / u128::from(taken[memcg])).unwrap_or(1000).min(1000)
             }
             _ => 1000,

@@ -130,21 +130,28 @@ impl Marks {
 
 /// A title of PostgreSQL, `postgres: [CLUSTER: ]USER DATABASE CLIENT ACTIVITY`, that names a client:
 /// `[local]` or `HOST(PORT)` (`init_ps_display` in src/backend/utils/init/miscinit.c); or that of a worker of
-/// autovacuum. A sender of the log to a standby names one, too, and is a part of replication.
+/// autovacuum, or of a subscription, which its launcher starts again.
+///
+/// A sender of the log to a standby names a client, too, and is a part of replication. One that decodes the
+/// log for a subscriber is a session: its subscriber connects again and goes on where it was. It is in a
+/// database and names that, as a sender to a standby does not (`ProcessStartupPacket` in
+/// src/backend/tcop/backend_startup.c).
 pub(crate) fn is_session(title: &[u8]) -> bool {
     let Some(title) = title.strip_prefix(b"postgres: ") else { return false };
-    if holds(title, b"autovacuum worker") {
+    if holds(title, b"autovacuum worker") || holds(title, b" worker for subscription ") {
         return true;
     }
-    let is_sender = title.starts_with(b"walsender ") || holds(title, b": walsender ");
     let is_port = |word: &[u8]| {
         let port = word.strip_suffix(b")").and_then(|word| word.rsplit(|&byte| byte == b'(').next());
         port.is_some_and(|port| {
             port.len() < word.len() - 1 && !port.is_empty() && port.iter().all(u8::is_ascii_digit)
         })
     };
-    let mut words = title.split(|&byte| byte == b' ' || byte == 0);
-    !is_sender && words.any(|word| word == b"[local]" || is_port(word))
+    let words = || title.split(|&byte| byte == b' ' || byte == 0);
+    let Some(client) = words().position(|word| word == b"[local]" || is_port(word)) else { return false };
+    let sender = words().take(client).position(|word| word == b"walsender");
+    // `walsender USER DATABASE CLIENT`.
+    sender.is_none_or(|sender| client - sender == 3)
 }
 
 /// The file name of a path. A package that was updated has left `... (deleted)` (proc_pid_exe(5)).

@@ -19,6 +19,9 @@ use crate::table::{Ask, SIDECAR_URGENCY, Service, Which};
 
 /// What holds less is not worth ending.
 const BYTES_MIN: u64 = 1 << 20;
+/// A master that holds so much, and so many times what all below it hold, is not kept for their sake.
+const BULK_BYTES_MIN: u64 = 64 << 20;
+const BULK: u64 = 2;
 
 /// The policy `services`.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +45,9 @@ impl Policy for Services {
         for p in snapshot.processes() {
             match known.of_process(p) {
                 Some(Role::Head(service)) => {
-                    keep(ballot, service, p);
+                    if !is_the_bulk(service, p) {
+                        keep(ballot, service, p);
+                    }
                     if let Some(home) = p.memcg().filter(|_| service.is_tree()).and_then(home) {
                         primaries[home].get_or_insert((service, p));
                     }
@@ -72,6 +77,17 @@ impl Policy for Services {
 
 fn is_worth(p: Process<'_>) -> bool {
     p.is_eligible() && p.anon_and_swap_bytes() >= BYTES_MIN
+}
+
+/// Whether a master itself holds the memory of its service: its children may go, but that helps little.
+fn is_the_bulk(service: &Service, p: Process<'_>) -> bool {
+    let own = p.anon_and_swap_bytes();
+    if service.is_tree() || service.child.is_none() || own < BULK_BYTES_MIN {
+        return false;
+    }
+    let below = p.subtree().filter(|&below| below != p).map(|below| below.anon_and_swap_bytes());
+    let below = below.fold(0, u64::saturating_add);
+    below > 0 && own / BULK > below
 }
 
 /// Keeps a service. A signal to the first process of a tree ends all of it.

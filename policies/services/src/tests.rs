@@ -53,6 +53,10 @@ fn a_title_tells_a_session_from_the_rest() {
         "postgres: app shop 10.0.0.7(51002) SELECT",
         "postgres: 15/main: app shop fe80::1%eth0(51002) idle in transaction",
         "postgres: autovacuum worker shop",
+        "postgres: logical replication apply worker for subscription 16394 ",
+        "postgres: logical replication tablesync worker for subscription 16394 sync 16401 ",
+        "postgres: walsender debezium shop 10.0.0.9(40022) START_REPLICATION",
+        "postgres: 15/main: walsender debezium shop [local] START_REPLICATION",
         "postgres: app shop [local] ",
     ] {
         assert!(is_session(session), "{session}");
@@ -66,6 +70,7 @@ fn a_title_tells_a_session_from_the_rest() {
         "postgres: walreceiver streaming 0/3000148",
         "postgres: walsender replica 10.0.0.8(40112) streaming 0/3000148",
         "postgres: main: walsender replica 10.0.0.8(40112) streaming 0/3000148",
+        "postgres: walsender replica [local] streaming 0/3000148",
         "postgres: parallel worker for PID 4711 ",
         "postgres: TimescaleDB Background Worker Scheduler",
         "app shop [local] idle",
@@ -166,6 +171,24 @@ fn workers_go_and_their_master_stays() {
     let verdict = consult(&machine);
     assert_eq!((verdict.strength(master), verdict.urgency(worker)), (Some(400), Some(1)));
     assert!(verdict.entries().all(|(of, _)| matches!(of, Subject::Process(_))), "SIGKILL hurts no worker");
+}
+
+#[test]
+fn a_master_that_holds_more_than_its_workers_is_not_kept_for_them() {
+    let strength = |master_mib| {
+        let mut machine = Machine::new();
+        let exe = "/usr/bin/python3.11";
+        let row =
+            machine.process("gunicorn").exe(exe).cmdline("gunicorn: master [shop]\0").anon_mib(master_mib);
+        let master = row.pid();
+        for _ in 0..4 {
+            machine.process("gunicorn").exe(exe).child_of(master).anon_mib(150);
+        }
+        consult(&machine).strength(master)
+    };
+    assert_eq!(strength(80), Some(400));
+    assert_eq!(strength(1200), Some(400), "as much as twice its workers");
+    assert_eq!(strength(1300), None);
 }
 
 #[test]

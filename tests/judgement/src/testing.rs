@@ -21,9 +21,12 @@ pub fn test_machine(machine: &Machine) -> TestMachine {
         .memory_mib(mib(machine.total))
         .available_mib(mib(machine.available))
         .swap_mib(mib(machine.swap_total), mib(machine.swap_free))
-        .deficit_mib(mib(missing(machine)))
-        .eased_ms_ago(mib(machine.eased_s * 1000.0))
-        .taken_by_nobody_mib(mib(machine.taken_by_nobody));
+        .deficit_mib(mib(missing(machine)));
+    if machine.is_ease_known() {
+        test = test
+            .eased_ms_ago(mib(machine.eased_s * 1000.0))
+            .taken_by_nobody_mib(mib(machine.taken_by_nobody));
+    }
     test = match &domain {
         Domain::Memcg(path) => test.memcg_limit(path),
         Domain::Host if machine.available <= critical => test.cause(Cause::Critical),
@@ -39,7 +42,7 @@ pub fn test_machine(machine: &Machine) -> TestMachine {
         unit.map(|unit| row.unit(unit));
     }
     for process in machine.processes.iter().filter(|process| process.pid > 1) {
-        add(&mut test, process);
+        add(&mut test, process, machine.known_taken(process));
     }
     test
 }
@@ -60,7 +63,7 @@ fn missing(machine: &Machine) -> f64 {
     (level(total, WARN) - available).max(0.0)
 }
 
-fn add(test: &mut TestMachine, process: &Process) {
+fn add(test: &mut TestMachine, process: &Process, taken: Option<f64>) {
     let comm: String = process.comm.chars().take(15).collect();
     let row = test
         .process(comm)
@@ -75,9 +78,9 @@ fn add(test: &mut TestMachine, process: &Process) {
         .shmem_mib(mib(process.shm))
         .swap_mib(mib(process.swap))
         .growth_bytes_per_s(bytes(process.grow))
-        .taken_mib(bytes(process.taken) >> 20)
         .births_per_1000s(u32::try_from(mib(process.births * 1000.0)).unwrap_or(u32::MAX))
         .oom_score_adj(process.adj);
+    taken.map(|taken| row.taken_mib(bytes(taken) >> 20));
     process.hour.map(|hour| row.growth_1h_bytes_per_s(bytes(hour)));
     if process.adj == -1000 {
         row.excluded();

@@ -97,6 +97,7 @@ fn machine(count: u32) -> Machine {
         full: 900,
         taken_by_nobody: 0.0,
         eased_s: 600.0,
+        watched_s: f64::INFINITY,
         right: BTreeSet::new(),
         never: BTreeSet::new(),
         tolerated: BTreeSet::new(),

@@ -155,3 +155,97 @@ fn at_the_limit_of_a_memcg_on_a_host_at_ease_growth_tells() {
     assert_first(&machine, &Subject::Process(helper));
     assert_eq!(reason(&machine, helper), "grew 15 MiB/s; 150 MiB in 1 process, 20 s old");
 }
+
+#[test]
+fn small_parts_of_the_base_system_never_go_whatever_the_size_of_the_board() {
+    let strength = |mib, uid| {
+        let mut machine = Machine::new().memory_mib(256).available_mib(6).deficit_mib(32).cause(Pressure);
+        let manager = machine.process("NetworkManager").anon_mib(mib).age_s(90_000).uid(uid).pid();
+        machine.process("gateway").anon_mib(60).age_s(90_000);
+        verdict(&machine).strength(manager)
+    };
+    assert_eq!(strength(14, 0), Some(1000));
+    assert_eq!(strength(14, 1000), Some(700), "a user may call a program as it likes");
+    assert_eq!(strength(40, 0), Some(700), "a sixth of the board is worth a plan");
+}
+
+#[test]
+fn where_nothing_is_known_of_what_was_taken_what_is_large_and_of_today_is_not_kept_for_its_size() {
+    let of = |age_s, usual_mib: Option<u64>, taken_mib: Option<i64>| {
+        let mut machine = short();
+        let unit = machine.memcg("/job.service").unit("job.service").current_mib(6_000);
+        usual_mib.map(|mib| unit.usual_mib(mib));
+        let row = machine.process("job").anon_mib(6_000).age_s(age_s).memcg("/job.service");
+        taken_mib.map(|mib| row.taken_mib(mib));
+        let job = row.pid();
+        verdict(&machine).strength(job)
+    };
+    assert_eq!(of(18_000, None, None), None, "it may be what took the memory");
+    assert_eq!(of(18_000, None, Some(0)), Some(291), "it is known that it did not");
+    assert_eq!(of(90_000, None, None), Some(291), "older than a day");
+    assert_eq!(of(18_000, Some(5_900), None), Some(291), "its unit has held as much before");
+    assert_eq!(of(18_000, Some(1_000), None), None);
+}
+
+#[test]
+fn many_that_leak_alike_are_all_given_up_though_none_has_an_eighth() {
+    let mut machine = short();
+    machine.process("mysqld").anon_mib(7_000).age_s(1_728_000).taken_mib(0);
+    machine.process("agent").anon_mib(400).age_s(1_728_000).taken_mib(20);
+    let leaking: Vec<Subject> = (0..12)
+        .map(|n| {
+            let memcg = format!("/svc-{n}.service");
+            let row = machine.process("java").anon_mib(560).age_s(259_200).taken_mib(380).memcg(&memcg);
+            Subject::Process(row.pid())
+        })
+        .collect();
+    let verdict = verdict(&machine);
+    let given_up = verdict.sacrifices();
+    assert!(leaking.iter().all(|subject| given_up.contains(subject)), "\n{verdict}");
+    assert_eq!(given_up.len(), leaking.len(), "what took a nineteenth of that is not\n{verdict}");
+}
+
+#[test]
+fn a_small_leak_beside_what_no_process_holds_goes_alone() {
+    let mut machine = short().taken_by_nobody_mib(2_000);
+    let leak = machine.process("agentd").anon_mib(400).age_s(90_000).taken_mib(290).pid();
+    let idle = machine.process("java").anon_mib(900).age_s(90_000).taken_mib(0).pid();
+    let network = machine.process("NetworkManager").anon_mib(14).age_s(90_000).taken_mib(0).pid();
+    let verdict = verdict(&machine);
+    assert_eq!(verdict.sacrifices(), [Subject::Process(leak)]);
+    assert_eq!((verdict.strength(idle), verdict.strength(network)), (Some(50), Some(1000)), "\n{verdict}");
+}
+
+#[test]
+fn a_part_of_the_base_system_that_has_half_of_all_memory_is_what_is_missing() {
+    let strength = |mib, is_known: bool| {
+        let mut machine = short();
+        let log = machine.process("rsyslogd").anon_mib(mib).age_s(1_728_000).pid();
+        if is_known {
+            machine.process("job").anon_mib(2_000).age_s(300).taken_mib(2_000);
+        }
+        verdict(&machine).strength(log)
+    };
+    assert_eq!(strength(9_000, false), None);
+    assert_eq!(strength(7_000, false), Some(700));
+    assert_eq!(strength(9_000, true), Some(700), "another took it");
+}
+
+#[test]
+fn heads_that_leak_alike_are_not_kept_for_their_units() {
+    let mut machine = short();
+    let mut head = |n: usize, own_mib, child_mib| {
+        let memcg = format!("/svc-{n}.service");
+        machine.memcg(&memcg).unit(&format!("svc-{n}.service"));
+        let row = machine.process("java").anon_mib(1_100).age_s(259_200).taken_mib(own_mib).memcg(&memcg);
+        let head = row.pid();
+        let child = machine.process("worker").child_of(head).anon_mib(600).age_s(259_200).memcg(&memcg);
+        child.taken_mib(child_mib);
+        head
+    };
+    let leaking: Vec<u32> = (0..6).map(|n| head(n, 500, 0)).collect();
+    let (steady, parent) = (head(6, 0, 0), head(7, 300, 400));
+    let verdict = verdict(&machine);
+    assert!(leaking.iter().all(|&pid| verdict.urgency(pid).is_some()), "\n{verdict}");
+    assert_eq!((verdict.strength(steady), verdict.strength(parent)), (Some(150), Some(150)), "\n{verdict}");
+}

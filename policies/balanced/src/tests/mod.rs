@@ -216,7 +216,7 @@ fn where_nothing_leaks_the_youngest_goes_and_the_old_large_service_is_kept() {
 fn old_steady_and_large_is_kept_at_every_cause_and_its_own_size_does_not_count_against_it() {
     for cause in [Routine, Warning, Pressure] {
         let mut machine = machine().cause(cause);
-        let service = machine.process("server").anon_mib(420).file_mib(20).age_s(7_300).pid();
+        let service = machine.process("server").anon_mib(420).file_mib(20).age_s(7_300).taken_mib(0).pid();
         let verdict = verdict(&machine);
         let entry = verdict.of(service).unwrap();
         assert_eq!((entry.stance(), entry.oom_score_adj()), (Stance::Protect(307), Some(-429)));
