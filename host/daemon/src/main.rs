@@ -59,6 +59,7 @@ fn main() -> ExitCode {
         Command::New(args) => author::new(&args),
         Command::Build(args) => author::build(&args),
         Command::Test(args) => author::test(&args),
+        Command::Dev(args) => author::dev(&args),
         Command::Inspect(args) => author::inspect(&args),
         Command::Bench(args) => author::bench(&args),
         Command::Import(args) => import::import(&args),
