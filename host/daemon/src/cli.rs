@@ -57,6 +57,8 @@ pub(crate) enum Command {
     Bench(Bench),
     /// Translate a peer's configuration, and say what cannot be translated.
     Import(Import),
+    /// Print the JSON schema of the configuration, for editors.
+    Schema,
     /// Compile the module on standard input (what the daemon runs as a child of its own).
     #[command(hide = true)]
     CompileModule,

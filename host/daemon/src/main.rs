@@ -62,6 +62,7 @@ fn main() -> ExitCode {
         Command::Dev(args) => author::dev(&args),
         Command::Inspect(args) => author::inspect(&args),
         Command::Bench(args) => author::bench(&args),
+        Command::Schema => config::print_schema(),
         Command::Import(args) => import::import(&args),
         Command::CompileModule => jettison_policy::compile_module(std::io::stdin(), std::io::stdout())
             .map_err(|error| Failure::Failed(format!("the compiled module cannot be handed over: {error}"))),
