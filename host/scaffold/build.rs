@@ -28,7 +28,7 @@ fn vendored() -> Result<(), String> {
     }
     let mut files = Vec::new();
     below(&root.join("sdk/src"), &mut files)?;
-    in_folder(&root.join("wit"), &mut files)?;
+    in_folder(&root.join("sdk/wit"), &mut files)?;
     files.push(root.join("LICENSE"));
     files.sort();
     let mut list = String::from("&[\n");
@@ -80,6 +80,7 @@ fn manifest(root: &Path) -> Result<String, String> {
     let mut manifest = table(&root.join("sdk/Cargo.toml"))?;
     manifest.remove("lints");
     if let Some(Value::Table(package)) = manifest.get_mut("package") {
+        package.remove("readme");
         for (key, value) in package.iter_mut().filter(|(_, value)| is_inherited(value)) {
             *value = of_workspace("package", key).ok_or(format!("no workspace.package.{key}"))?;
         }
@@ -87,7 +88,8 @@ fn manifest(root: &Path) -> Result<String, String> {
     let resolve = |dependencies: Option<&mut Value>| -> Result<(), String> {
         let Some(Value::Table(dependencies)) = dependencies else { return Ok(()) };
         for (name, value) in dependencies.iter_mut().filter(|(_, value)| is_inherited(value)) {
-            *value = of_workspace("dependencies", name).ok_or(format!("no workspace.dependencies.{name}"))?;
+            let whole = of_workspace("dependencies", name);
+            *value = merged(whole.ok_or(format!("no workspace.dependencies.{name}"))?, value);
         }
         Ok(())
     };
@@ -98,6 +100,17 @@ fn manifest(root: &Path) -> Result<String, String> {
         }
     }
     toml::to_string(&manifest).map_err(|error| error.to_string())
+}
+
+/// A dependency of the workspace, with what the crate says of its own use.
+fn merged(whole: Value, own: &Value) -> Value {
+    let mut table = match whole {
+        Value::Table(table) => table,
+        version => Table::from_iter([("version".to_owned(), version)]),
+    };
+    let own = own.as_table().into_iter().flatten().filter(|(key, _)| *key != "workspace");
+    table.extend(own.map(|(key, value)| (key.clone(), value.clone())));
+    Value::Table(table)
 }
 
 fn is_inherited(value: &Value) -> bool {

@@ -1,10 +1,9 @@
 //! What a policy says, entry by entry.
 
-use std::cmp::Reverse;
-
-use crate::log;
+use crate::checked::{bounded, refuse};
 use crate::memcg::Memcg;
 use crate::process::Process;
+use crate::step::Step;
 
 /// Entries that the host takes; beyond that the least emphatic sacrifices go first.
 pub const ENTRIES_MAX: usize = 4096;
@@ -12,24 +11,6 @@ pub const ENTRIES_MAX: usize = 4096;
 pub const REASON_BYTES_MAX: usize = 512;
 /// Steps of a shutdown that the host takes; further ones are left out.
 pub const STEPS_MAX: usize = 8;
-/// Milliseconds that one step may wait: an hour.
-pub const WAIT_MS_MAX: u32 = 3_600_000;
-
-/// A number that the host would not take. In a native test it is an error; in the daemon the bound is taken,
-/// since a policy that says something is better than none, and the log has it.
-#[track_caller]
-fn bounded<N: Copy + Ord + std::fmt::Display>(what: &str, given: N, least: N, most: N) -> N {
-    let taken = given.clamp(least, most);
-    if taken != given {
-        let message = format!("{what} is {given}, and must be {least} to {most}: {taken} is taken");
-        #[cfg(not(target_arch = "wasm32"))]
-        panic!("{message} in the daemon");
-        #[cfg(target_arch = "wasm32")]
-        log::warn(&message);
-    }
-    taken
-}
-
 /// What an entry is about: a process, a process with all its descendants ([`Process::tree`]), or all in a
 /// memcg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,6 +26,11 @@ pub(crate) enum Kind {
 impl Target {
     pub(crate) fn tree(row: usize) -> Self {
         Self::new(Kind::Tree, row)
+    }
+
+    /// In 34 bits, in the order of targets.
+    fn key(self) -> u64 {
+        (self.0 as u64) << 32 | u64::from(self.1)
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "a row comes from a u32, the number of rows")]
@@ -86,83 +72,6 @@ pub enum Stance {
     Sacrifice(u16),
 }
 
-/// A signal (signal(7)) that a graceful shutdown may use. KILL, STOP and CONT are the host's own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Signal(u8);
-
-impl Signal {
-    /// SIGHUP
-    pub const HUP: Self = Self(1);
-    /// SIGINT: for PostgreSQL, a fast shutdown.
-    pub const INT: Self = Self(2);
-    /// SIGQUIT
-    pub const QUIT: Self = Self(3);
-    /// SIGUSR1
-    pub const USR1: Self = Self(10);
-    /// SIGUSR2
-    pub const USR2: Self = Self(12);
-    /// SIGTERM
-    pub const TERM: Self = Self(15);
-
-    /// KILL, CONT and STOP, signal(7): the host's alone.
-    const OF_THE_HOST: [u8; 3] = [9, 18, 19];
-
-    /// Any other by its number, 1..=64; `None` for KILL (9), CONT (18), STOP (19) and what is no signal.
-    pub fn new(number: u8) -> Option<Self> {
-        (matches!(number, 1..=64) && !Self::OF_THE_HOST.contains(&number)).then_some(Self(number))
-    }
-
-    /// Its number.
-    pub fn number(self) -> u8 {
-        self.0
-    }
-}
-
-/// One step of how a target likes to go. SIGKILL stands behind the last one and is not a policy's to give or
-/// skip.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Signal the process, or the root of the tree, or each member of the memcg, and wait.
-    Signal {
-        /// Which.
-        signal: Signal,
-        /// How long to wait for it to work.
-        wait_ms: u32,
-    },
-    /// Have the service manager stop the unit, and wait.
-    StopUnit {
-        /// How long to wait for it to work.
-        wait_ms: u32,
-    },
-    /// Run a hook that the administrator configured, and wait.
-    Hook {
-        /// Its name under `[hooks]`.
-        name: String,
-        /// How long to wait for it to work.
-        wait_ms: u32,
-    },
-}
-
-impl Step {
-    /// Send a signal and wait. A wait is at most an hour; a longer one is an error in a native test.
-    #[track_caller]
-    pub fn signal(signal: Signal, wait_ms: u32) -> Self {
-        Self::Signal { signal, wait_ms: bounded("wait_ms", wait_ms, 0, WAIT_MS_MAX) }
-    }
-
-    /// Have the service manager stop the unit and wait.
-    #[track_caller]
-    pub fn stop_unit(wait_ms: u32) -> Self {
-        Self::StopUnit { wait_ms: bounded("wait_ms", wait_ms, 0, WAIT_MS_MAX) }
-    }
-
-    /// Run the hook of this name and wait.
-    #[track_caller]
-    pub fn hook(name: impl Into<String>, wait_ms: u32) -> Self {
-        Self::Hook { name: name.into(), wait_ms: bounded("wait_ms", wait_ms, 0, WAIT_MS_MAX) }
-    }
-}
-
 /// One line of a ballot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -174,9 +83,15 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Why, for people. Cut at 512 bytes.
+    /// Why, for people, in at most 512 bytes. It is cut there, with a warning in the log, and more is an
+    /// error in a native test.
+    #[track_caller]
     pub fn because(&mut self, reason: impl Into<String>) -> &mut Self {
         self.reason = reason.into();
+        let bytes = self.reason.len();
+        if bytes > REASON_BYTES_MAX {
+            refuse(&format!("a reason has {bytes} bytes"), &format!("{REASON_BYTES_MAX} are shown"));
+        }
         self
     }
 
@@ -195,10 +110,16 @@ impl Entry {
         self
     }
 
-    /// How the target likes to go, in at most 8 steps. Without any it gets SIGTERM and the host's grace
-    /// period.
+    /// How the target likes to go, in at most 8 steps; more are left out, with a warning in the log, and an
+    /// error in a native test. Without any it gets SIGTERM and the host's grace period.
+    #[track_caller]
     pub fn shutdown(&mut self, steps: impl IntoIterator<Item = Step>) -> &mut Self {
-        self.shutdown = steps.into_iter().take(STEPS_MAX).collect();
+        self.shutdown = steps.into_iter().collect();
+        let steps = self.shutdown.len();
+        if steps > STEPS_MAX {
+            refuse(&format!("a shutdown has {steps} steps"), &format!("the first {STEPS_MAX} are taken"));
+            self.shutdown.truncate(STEPS_MAX);
+        }
         self
     }
 
@@ -251,7 +172,7 @@ impl Entry {
         if self.shutdown.is_empty() {
             self.shutdown = other.shutdown;
         }
-        if !other.reason.is_empty() && !self.reason.split("; ").any(|reason| reason == other.reason) {
+        if !other.reason.is_empty() && !has_reason(&self.reason, &other.reason) {
             if !self.reason.is_empty() {
                 self.reason.push_str("; ");
             }
@@ -261,10 +182,10 @@ impl Entry {
 
     /// First to stay if there are too many: protections, the strongest first, then sacrifices, the most
     /// urgent first.
-    fn emphasis(&self) -> (bool, Reverse<u16>, Target) {
+    fn emphasis(&self) -> u64 {
         match self.stance {
-            Stance::Protect(strength) => (false, Reverse(strength), self.target),
-            Stance::Sacrifice(urgency) => (true, Reverse(urgency), self.target),
+            Stance::Protect(strength) => u64::from(u16::MAX - strength),
+            Stance::Sacrifice(urgency) => 1 << 16 | u64::from(u16::MAX - urgency),
         }
     }
 }
@@ -276,7 +197,7 @@ impl Entry {
 /// only its own reasons and value to hold count. Of several that go the same way the strongest counts, the
 /// reasons are joined, the value to hold is the lowest asked for a protection and the highest for a
 /// sacrifice, and the first shutdown stays. Beyond 4096 entries the least urgent sacrifices are left out,
-/// with a warning in the log.
+/// with a warning in the log, and an error in a native test.
 #[derive(Debug, Default)]
 pub struct Ballot {
     entries: Vec<Entry>,
@@ -309,25 +230,29 @@ impl Ballot {
 
     /// The entries as the host will see them: one for each target, ordered by target, within the limits.
     pub(crate) fn into_entries(self) -> Vec<Entry> {
-        let mut given = self.entries;
-        // Stable: of one target the first given stays first.
-        given.sort_by_key(|entry| entry.target);
+        // With its place behind it each key is another, and of one target the first given stays first.
+        let order = sorted(self.entries.iter().map(|entry| entry.target.key()));
+        let mut given: Vec<Option<Entry>> = self.entries.into_iter().map(Some).collect();
         let mut entries: Vec<Entry> = Vec::with_capacity(given.len());
-        for entry in given {
+        for entry in order.into_iter().filter_map(|at| given[at].take()) {
             match entries.last_mut().filter(|last| last.target == entry.target) {
                 Some(last) => last.merge(entry),
                 None => entries.push(entry),
             }
         }
         if entries.len() > ENTRIES_MAX {
-            log::warn(&format!(
-                "{} entries on the ballot: all but {ENTRIES_MAX} are left out",
-                entries.len()
-            ));
-            entries.sort_by_key(Entry::emphasis);
-            entries.truncate(ENTRIES_MAX);
-            entries.sort_by_key(|entry| entry.target);
+            let given = entries.len();
+            refuse(
+                &format!("the ballot has {given} entries"),
+                &format!("all but {ENTRIES_MAX} are left out"),
+            );
+            let order = sorted(entries.iter().map(Entry::emphasis));
+            let mut stays = vec![false; entries.len()];
+            order.into_iter().take(ENTRIES_MAX).for_each(|at| stays[at] = true);
+            let mut stays = stays.into_iter();
+            entries.retain(|_| stays.next().unwrap_or(false));
         }
+        // Each fits, but not always all that were joined.
         for entry in &mut entries {
             entry.reason.truncate(entry.reason.floor_char_boundary(REASON_BYTES_MAX));
         }
@@ -335,9 +260,56 @@ impl Ballot {
     }
 }
 
+/// The places of so many keys of 34 bits, in ascending order of them; equal ones stay as they are.
+///
+/// Packed numbers are merged by a few lines: what the standard library sorts with is 4 KiB of a module for
+/// each type.
+fn sorted(keys: impl Iterator<Item = u64>) -> Vec<usize> {
+    const PLACE_BITS: u32 = 30;
+    let mut packed: Vec<u64> = (0_u64..).zip(keys).map(|(at, key)| key << PLACE_BITS | at).collect();
+    let mut merged = packed.clone();
+    let mut run = 1;
+    while run < packed.len() {
+        for (both, to) in packed.chunks(2 * run).zip(merged.chunks_mut(2 * run)) {
+            let (left, right) = both.split_at(run.min(both.len()));
+            merge(left, right, to);
+        }
+        std::mem::swap(&mut packed, &mut merged);
+        run *= 2;
+    }
+    let place = |packed: u64| usize::try_from(packed & ((1 << PLACE_BITS) - 1)).unwrap_or_default();
+    packed.into_iter().map(place).collect()
+}
+
+/// Two ascending runs into one.
+fn merge<'k>(mut left: &'k [u64], mut right: &'k [u64], to: &mut [u64]) {
+    for slot in to {
+        let is_left = match (left.first(), right.first()) {
+            (Some(one), Some(other)) => one <= other,
+            (one, _) => one.is_some(),
+        };
+        let from = if is_left { &mut left } else { &mut right };
+        if let Some((first, rest)) = from.split_first() {
+            *slot = *first;
+            *from = rest;
+        }
+    }
+}
+
+/// Whether one of several reasons, joined by `; `, is this one.
+fn has_reason(joined: &str, reason: &str) -> bool {
+    let (joined, reason, between) = (joined.as_bytes(), reason.as_bytes(), b"; ");
+    let mut parts = joined.windows(reason.len()).enumerate().filter(|(_, part)| *part == reason);
+    parts.any(|(at, _)| {
+        let (before, after) = (&joined[..at], &joined[at + reason.len()..]);
+        (before.is_empty() || before.ends_with(between)) && (after.is_empty() || after.starts_with(between))
+    })
+}
+
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use super::*;
+    use crate::step::WAIT_MS_MAX;
     use crate::testing::Machine;
 
     fn entered(enter: impl FnOnce(&mut Ballot, Process<'_>) + std::panic::UnwindSafe) -> Result<(), String> {
@@ -369,11 +341,57 @@ mod tests {
             .is_err()
         );
         assert!(entered(|_, _| drop(Step::stop_unit(WAIT_MS_MAX + 1))).is_err());
+        let said = entered(|ballot, p| {
+            ballot.sacrifice(p, 9).because("x".repeat(REASON_BYTES_MAX + 1));
+        });
+        assert_eq!(said.expect_err("too long"), "a reason has 513 bytes: 512 are shown in the daemon");
+        let said = entered(|ballot, p| {
+            ballot.sacrifice(p, 9).shutdown(vec![Step::stop_unit(1); STEPS_MAX + 1]);
+        });
+        assert_eq!(
+            said.expect_err("too many"),
+            "a shutdown has 9 steps: the first 8 are taken in the daemon"
+        );
         assert!(
             entered(|ballot, p| {
                 ballot.protect(p, 1000).hold(-999);
             })
             .is_ok()
         );
+    }
+    #[test]
+    fn keys_are_in_the_order_of_targets() {
+        let mut targets = Vec::new();
+        for kind in [Kind::Process, Kind::Tree, Kind::Memcg] {
+            targets.extend([0, 1, u32::MAX].map(|row| Target(kind, row)));
+        }
+        assert!(targets.is_sorted() && targets.is_sorted_by_key(|target| target.key()));
+        let keys = targets.iter().rev().chain(&targets).map(|target| target.key());
+        assert_eq!(sorted(keys).first_chunk(), Some(&[8, 9, 7, 10]));
+    }
+
+    #[test]
+    fn a_reason_is_there_as_a_whole_or_not() {
+        for (joined, reason, expected) in [
+            ("a; bc; d", "bc", true),
+            ("a; bc; d", "a", true),
+            ("a; bc; d", "d", true),
+            ("a; bc; d", "b", false),
+            ("a; bc; d", "bc; d", true),
+            ("", "a", false),
+            ("aa; a", "a", true),
+        ] {
+            assert_eq!(has_reason(joined, reason), expected, "{reason} of {joined}");
+        }
+    }
+
+    #[test]
+    fn any_number_of_keys_is_sorted() {
+        for count in [0_u64, 1, 2, 3, 7, 8, 9, 100, 1000] {
+            let keys: Vec<u64> = (0..count).map(|at| at * 7919 % 101).collect();
+            let mut expected: Vec<usize> = (0..keys.len()).collect();
+            expected.sort_by_key(|&at| keys[at]);
+            assert_eq!(sorted(keys.into_iter()), expected, "{count}");
+        }
     }
 }

@@ -33,6 +33,27 @@ impl Text {
         let start = row.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.bytes[start as usize..self.ends[row] as usize]
     }
+
+    /// The same with a space for each NUL, eight bytes at once.
+    pub(crate) fn with_spaces(&self) -> Self {
+        let mut bytes = self.bytes.clone();
+        let mut chunks = bytes.chunks_exact_mut(8);
+        for chunk in &mut chunks {
+            if let Ok(eight) = <[u8; 8]>::try_from(&*chunk) {
+                chunk.copy_from_slice(&spaced(u64::from_le_bytes(eight)).to_le_bytes());
+            }
+        }
+        chunks.into_remainder().iter_mut().filter(|byte| **byte == 0).for_each(|byte| *byte = b' ');
+        Self { bytes, ends: self.ends.clone() }
+    }
+}
+
+/// Eight bytes with a space for each that is 0: of those alone neither the highest bit is set nor does it
+/// become so when 0x7f is added to the others. 0x80 is four spaces.
+fn spaced(eight: u64) -> u64 {
+    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    let zeros = !(eight | ((eight & LOW) + LOW)) & !LOW;
+    eight | zeros >> 2
 }
 
 #[cfg(target_arch = "wasm32")]
@@ -171,5 +192,20 @@ tables! {
         cmdlines: Text,
         exes: Text,
         pss_bytes: Vec<u64>,
+    }
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_zero_becomes_a_space_and_nothing_else_changes() {
+        for value in 0..=u16::MAX {
+            let [a, b] = value.to_le_bytes();
+            let bytes = [a, b, a, 0x80, b, 0, 1, a];
+            let expected = bytes.map(|byte| if byte == 0 { b' ' } else { byte });
+            assert_eq!(spaced(u64::from_le_bytes(bytes)).to_le_bytes(), expected, "{bytes:?}");
+        }
     }
 }

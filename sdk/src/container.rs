@@ -79,7 +79,7 @@ impl Qos {
 ///
 /// /// Pods without any request or limit go first, those that grow before all; those with some come behind.
 /// fn rank(snapshot: &Snapshot, ballot: &mut Ballot) {
-///     for pod in snapshot.memcgs().filter(|memcg| memcg.is_pod()) {
+///     for pod in snapshot.pods() {
 ///         let grows = pod.growth_bytes_per_s().is_some_and(|growth| growth > 1 << 20);
 ///         let urgency = match pod.pod_qos() {
 ///             Some(Qos::BestEffort) if grows => 900,
@@ -136,12 +136,6 @@ impl<'s> Memcg<'s> {
     /// The quality of service of its pod.
     pub fn pod_qos(&self) -> Option<Qos> {
         Qos::of(self.snapshot.memcgs.pod_qos_classes()[self.row])
-    }
-
-    /// Whether it is a pod as a whole, and not one of its containers.
-    pub fn is_pod(&self) -> bool {
-        let uid = self.pod_uid();
-        !uid.is_empty() && self.parent().is_none_or(|parent| parent.pod_uid() != uid)
     }
 }
 

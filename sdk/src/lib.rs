@@ -4,6 +4,7 @@
 //! WebAssembly module. It reads a [`Snapshot`] row by row and fills in a [`Ballot`]:
 //!
 //! ```
+//! use jettison_sdk::matching::comm;
 //! use jettison_sdk::{Ballot, Description, NoConfig, Policy, Snapshot};
 //!
 //! struct SpareTheDatabase;
@@ -20,7 +21,7 @@
 //!     }
 //!
 //!     fn rank(&self, snapshot: &Snapshot, ballot: &mut Ballot) -> Result<(), String> {
-//!         for p in snapshot.processes().filter(|p| p.comm() == b"postgres") {
+//!         for p in snapshot.processes().filter(comm("postgres")) {
 //!             ballot.protect(p, 900).because("the database");
 //!         }
 //!         Ok(())
@@ -44,30 +45,35 @@
 extern crate self as jettison_sdk;
 
 mod ballot;
+mod checked;
 mod columns;
 mod container;
+mod groups;
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
 pub mod guest;
 pub mod log;
+pub mod matching;
 mod memcg;
+mod pattern;
 mod policy;
 mod process;
 mod reclaim;
 mod snapshot;
+mod step;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 mod tree;
 mod trend;
 
-pub use ballot::{
-    Ballot, ENTRIES_MAX, Entry, REASON_BYTES_MAX, STEPS_MAX, Signal, Stance, Step, Target, WAIT_MS_MAX,
-};
+pub use ballot::{Ballot, ENTRIES_MAX, Entry, REASON_BYTES_MAX, STEPS_MAX, Stance, Target};
 pub use container::{Qos, Runtime};
 pub use memcg::{Limit, Memcg};
+pub use pattern::{Pattern, Patterns};
 pub use policy::{Description, NoConfig, Policy, Problem};
 pub use process::Process;
 pub use snapshot::{Cause, PerMemcg, PerProcess, Snapshot};
+pub use step::{Signal, Step, WAIT_MS_MAX};
 
 /// Makes a [`Policy`] what this WebAssembly module exports. Once in a crate, at its root.
 #[macro_export]
@@ -85,3 +91,8 @@ macro_rules! export {
         };
     };
 }
+
+/// The README's code compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -69,7 +69,14 @@ impl Problem {
 pub struct NoConfig {}
 
 /// Reads the configuration, JSON text.
-fn parse<C: DeserializeOwned>(config: &str) -> Result<C, Problem> {
+fn parse<C: DeserializeOwned + Default>(config: &str) -> Result<C, Problem> {
+    // There is nothing to read. Known when this is compiled, so that a policy without a configuration is a
+    // module without a JSON reader: most of its size.
+    if size_of::<C>() == 0 {
+        let is_empty = config.bytes().filter(|byte| !byte.is_ascii_whitespace()).eq(*b"{}");
+        let message = "this policy has no configuration: leave `[policy.config]` out";
+        return if is_empty { Ok(C::default()) } else { Err(Problem::new("", message)) };
+    }
     let mut json = serde_json::Deserializer::from_str(config);
     let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let key = error.path().to_string();
@@ -97,4 +104,30 @@ pub(crate) fn consult<P: Policy>(config: &str, snapshot: &Snapshot) -> Result<Ve
     let mut ballot = Ballot::default();
     P::new(config).rank(snapshot, &mut ballot)?;
     Ok(ballot.into_entries())
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Default, PartialEq, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    struct Config {
+        share: u32,
+    }
+
+    #[test]
+    fn a_key_that_is_wrong_is_named() {
+        assert_eq!(parse(r#"{"share": 7}"#), Ok(Config { share: 7 }));
+        assert_eq!(parse("{}"), Ok(Config::default()));
+        let key = |config: &str| parse::<Config>(config).unwrap_err().key;
+        assert_eq!([key(r#"{"share": -1}"#), key(r#"{"shard": 1}"#), key("[")], ["share", "shard", ""]);
+    }
+
+    #[test]
+    fn no_configuration_is_none() {
+        assert_eq!((parse("{}"), parse(" { } ")), (Ok(NoConfig {}), Ok(NoConfig {})));
+        let problem = parse::<NoConfig>(r#"{"a": 1}"#).unwrap_err();
+        assert!(problem.message.contains("has no configuration"), "{problem:?}");
+    }
 }

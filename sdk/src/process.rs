@@ -59,9 +59,27 @@ impl<'s> Process<'s> {
         self.snapshot.details.cmdlines().get(self.row)
     }
 
+    /// The command line as it was typed: one space between arguments, none at the end. Needs the grant
+    /// `cmdlines`.
+    pub fn cmdline_typed(&self) -> &'s [u8] {
+        self.snapshot.typed().get(self.row).trim_ascii_end()
+    }
+
     /// The path of the executable, empty where the kernel refuses. Needs the grant `exes`.
     pub fn exe(&self) -> &'s [u8] {
         self.snapshot.details.exes().get(self.row)
+    }
+
+    /// The same without the mark that the kernel adds once the file was replaced, ` (deleted)`
+    /// (proc_pid_exe(5)).
+    pub fn exe_path(&self) -> &'s [u8] {
+        let exe = self.exe();
+        exe.strip_suffix(b" (deleted)").unwrap_or(exe)
+    }
+
+    /// The systemd unit that it runs in, empty if in none.
+    pub fn unit(&self) -> &'s [u8] {
+        self.memcg().map_or(b"", |memcg| memcg.unit())
     }
 
     /// A kernel thread. Never a victim.
@@ -234,4 +252,32 @@ pub(crate) fn known_s64(value: i64) -> Option<i64> {
 /// The value, unless it is the sentinel "unknown".
 pub(crate) fn known(value: u64) -> Option<u64> {
     (value != UNKNOWN_U64).then_some(value)
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use crate::testing::Machine;
+
+    #[test]
+    fn arguments_are_divided_by_one_space() {
+        let mut machine = Machine::new();
+        for cmdline in ["python3\0-m\0pytest\0", "a title\0\0\0\0\0\0\0\0\0", "\0\0", "a\0b"] {
+            machine.process("x").cmdline(cmdline);
+        }
+        let snapshot = machine.snapshot();
+        let typed: Vec<&[u8]> = snapshot.processes().skip(1).map(|p| p.cmdline_typed()).collect();
+        let expected: [&[u8]; 4] = [b"python3 -m pytest", b"a title", b"", b"a b"];
+        assert_eq!(typed, expected);
+    }
+
+    #[test]
+    fn a_path_goes_without_the_mark_and_a_unit_is_that_of_the_memcg() {
+        let mut machine = Machine::new();
+        machine.memcg("/x.service").unit("x.service");
+        let updated = machine.process("x").exe("/usr/bin/x (deleted)").memcg("/x.service").pid();
+        let snapshot = machine.snapshot();
+        let p = snapshot.process(updated).unwrap();
+        assert_eq!((p.exe_path(), p.unit()), (b"/usr/bin/x".as_slice(), b"x.service".as_slice()));
+        assert_eq!(snapshot.process(1).unwrap().unit(), b"");
+    }
 }

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::ops::{Index, IndexMut};
 
-use crate::columns::{Details, Host, Memcgs, NONE_U32, Processes, Request};
+use crate::columns::{Details, Host, Memcgs, NONE_U32, Processes, Request, Text};
 use crate::memcg::Memcg;
 use crate::process::Process;
 use crate::tree::{Tree, row_of};
@@ -40,6 +40,7 @@ pub struct Snapshot {
     pub(crate) memcgs: Memcgs,
     pub(crate) details: Details,
     tree: OnceCell<Tree>,
+    typed: OnceCell<Text>,
 }
 
 impl Snapshot {
@@ -190,6 +191,11 @@ impl Snapshot {
 
     pub(crate) fn tree(&self) -> &Tree {
         self.tree.get_or_init(|| Tree::of(self.processes.parents()))
+    }
+
+    /// Command lines with spaces for NULs.
+    pub(crate) fn typed(&self) -> &Text {
+        self.typed.get_or_init(|| self.details.cmdlines().with_spaces())
     }
 }
 

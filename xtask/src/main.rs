@@ -16,6 +16,7 @@ mod judge;
 mod kubernetes;
 mod package;
 mod page;
+mod publish;
 mod qemu;
 mod services;
 mod setup;

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{cargo, judge, kubernetes, package, root, setup, tidy, vm};
+use crate::{cargo, judge, kubernetes, package, publish, root, setup, tidy, vm};
 
 /// Scenarios that must pass in a virtual machine. `cargo xtask vm --all` has more.
 const SCENARIOS: [&str; 3] = ["leak", "memcg", "hold"];
@@ -29,6 +29,7 @@ pub(crate) fn run() -> Result<()> {
         not_run.extend(root_tests()?.into_iter().map(|test| format!("{test}: needs root")));
     }
     cargo(&["test", "--workspace", "--doc"])?;
+    publish::check()?;
     judge::run(&judge::JudgeArgs::quick())?;
     not_run.extend(package::check_unit()?);
     match kubernetes::set_up() {

@@ -49,12 +49,16 @@ pub(crate) enum Command {
     Build(Build),
     /// Show a policy machines that are short of memory, and fail if it does not do what is expected there.
     Test(Test),
+    /// Build, test and explain a project again after each change, until Ctrl-C. Changes nothing on this host.
+    Dev(Dev),
     /// Show what a module is, and all that it can see.
     Inspect(Inspect),
     /// Measure what a consultation of a module takes.
     Bench(Bench),
     /// Translate a peer's configuration, and say what cannot be translated.
     Import(Import),
+    /// Print the JSON schema of the configuration, for editors.
+    Schema,
     /// Compile the module on standard input (what the daemon runs as a child of its own).
     #[command(hide = true)]
     CompileModule,
@@ -164,6 +168,16 @@ pub(crate) struct Test {
     /// those in the project's folder machines]
     #[arg(long, value_name = "FILE")]
     pub(crate) machine: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Dev {
+    /// The project [default: the current directory]
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: Option<PathBuf>,
+    /// How many processes of the order on this host are shown.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) top: usize,
 }
 
 #[derive(Debug, Args)]

@@ -59,8 +59,10 @@ fn main() -> ExitCode {
         Command::New(args) => author::new(&args),
         Command::Build(args) => author::build(&args),
         Command::Test(args) => author::test(&args),
+        Command::Dev(args) => author::dev(&args),
         Command::Inspect(args) => author::inspect(&args),
         Command::Bench(args) => author::bench(&args),
+        Command::Schema => config::print_schema(),
         Command::Import(args) => import::import(&args),
         Command::CompileModule => jettison_policy::compile_module(std::io::stdin(), std::io::stdout())
             .map_err(|error| Failure::Failed(format!("the compiled module cannot be handed over: {error}"))),

@@ -187,7 +187,7 @@ fn a_wrong_configuration_is_refused_with_every_problem() {
         scratch.path(),
         expect![[r#"
         2
-        jettison: DIR/jettison.toml:2: unknown key `act.mod`; expected mode, reach, grace_ms, grace_max_ms, critical_grace_ms, cool_down_ms, kills_per_minute_max
+        jettison: DIR/jettison.toml:2: unknown key `act.mod`, did you mean `mode`; expected mode, reach, grace_ms, grace_max_ms, critical_grace_ms, cool_down_ms, kills_per_minute_max
         jettison: DIR/jettison.toml:3: `act.grace_ms` must be a whole number from 0 to 600000, not "long"
     "#]],
     );

@@ -130,3 +130,36 @@ fn each_ranked_process_of_a_short_machine_goes_or_says_why_it_is_passed_over() {
     assert!(calm["ranking"].as_array().unwrap().iter().all(|ranked| ranked["passed_over"].is_null()));
     assert!(calm["plan"]["outcome"].is_null(), "{}", calm["plan"]);
 }
+
+/// Rows of a table of the file that are something.
+fn known(table: &Value, column: &str) -> usize {
+    table[column].as_array().unwrap().iter().filter(|value| !value.is_null() && **value != "").count()
+}
+
+#[test]
+fn a_policy_author_loads_what_was_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["kubernetes", "hostile-names", "plain-v1", "zram"] {
+        let file = folder.path().join(name).display().to_string();
+        let output = jettison(&["snapshot", "--root", &machine(name).display().to_string(), "-o", &file]);
+        assert!(output.status.success());
+        let loaded = jettison_sdk::testing::Machine::load(&file).unwrap().snapshot();
+        let written: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+        let (table, owners) = (&written["processes"], &written["attribution"]);
+        let pids: Vec<u32> = loaded.processes().map(|p| p.pid()).collect();
+        assert_eq!(serde_json::json!(pids), table["pids"], "{name}");
+        let anon: Vec<Option<u64>> = loaded.processes().map(|p| p.rss_anon_bytes()).collect();
+        assert_eq!(serde_json::json!(anon), table["rss-anon-bytes"], "{name}");
+        assert_eq!(loaded.processes().filter(|p| p.parent().is_some()).count(), known(table, "parents"));
+        assert_eq!(loaded.processes().filter(|p| p.memcg().is_some()).count(), known(table, "memcgs"));
+        for (column, found) in [
+            ("container-ids", loaded.memcgs().filter(|it| !it.container_id().is_empty()).count()),
+            ("container-runtimes", loaded.memcgs().filter(|it| it.container_runtime().is_some()).count()),
+            ("pod-uids", loaded.memcgs().filter(|it| !it.pod_uid().is_empty()).count()),
+            ("pod-qos-classes", loaded.memcgs().filter(|it| it.pod_qos().is_some()).count()),
+        ] {
+            assert_eq!(found, known(owners, column), "{name}: {column}");
+            assert!(name != "kubernetes" || found > 0, "{column}");
+        }
+    }
+}

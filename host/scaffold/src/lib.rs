@@ -63,12 +63,14 @@ mod tests {
     #[test]
     fn nothing_is_left_to_fill_in_or_to_inherit() {
         let files = files("keep-it");
-        assert!(files.iter().any(|(path, _)| *path == "vendor/wit/world.wit"));
+        assert!(files.iter().any(|(path, _)| *path == "vendor/sdk/wit/world.wit"));
         assert!(files.iter().any(|(path, _)| *path == "vendor/sdk/src/lib.rs"));
         for (path, text) in &files {
             assert!(!text.contains("{{"), "{path}");
             assert!(!path.ends_with("Cargo.toml") || !text.contains("workspace = true"), "{path}:\n{text}");
         }
+        let sdk = files.iter().find(|(path, _)| *path == "vendor/sdk/Cargo.toml").map(|(_, text)| text);
+        assert!(sdk.is_some_and(|text| text.contains("optional = true")), "what is optional stays so");
         let lib = files.iter().find(|(path, _)| *path == "src/lib.rs").map(|(_, text)| text);
         assert!(lib.is_some_and(|text| text.contains("struct KeepIt")));
     }

@@ -3,13 +3,13 @@
 //! The first rule that matches a process decides. It does not judge what took the memory: that is
 //! `balanced`'s to say, beside which it is loaded. docs/reference/rules.md has the keys and how both agree.
 //!
-//! [`rule`] has what a rule says, read by [`table`]; [`pattern`] how texts are compared; and [`matching`]
-//! which rule a process falls under.
+//! [`rule`] has what a rule says, read by [`table`], and [`matching`] which rule a process falls under. Texts
+//! are compared by the SDK's [`jettison_sdk::Pattern`].
 #![forbid(unsafe_code)]
 
 mod matching;
-mod pattern;
 mod rule;
+mod set;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -10,10 +10,9 @@
 //! ]
 //! ```
 
-use jettison_sdk::{Problem, Qos, STEPS_MAX, Signal, Step, WAIT_MS_MAX};
+use jettison_sdk::{Pattern, Problem, Qos, STEPS_MAX, Signal, Step, WAIT_MS_MAX};
 use serde_json::Value;
 
-use crate::pattern::Pattern;
 use crate::table::{Amount, Table};
 
 /// `prefer = true`: above what `balanced` gives a culprit of 100 GiB.
@@ -22,7 +21,7 @@ const PREFER_USUAL: u16 = 700;
 const AVOID_USUAL: u16 = 300;
 const MOST: u16 = 1000;
 /// More would not be looked through by any person.
-const RULES_MAX: usize = 256;
+pub(crate) const RULES_MAX: usize = 256;
 /// The kernel keeps so much of a name (`TASK_COMM_LEN` less the NUL).
 const COMM_BYTES_MAX: usize = 15;
 
@@ -213,9 +212,8 @@ fn amount(table: &mut Table<'_, '_>, key: &str, amount: Amount, usual: u16, most
 fn process(table: &mut Table<'_, '_>) -> ProcessTest {
     let comm = patterns(table, "comm");
     for long in comm.iter().filter_map(Pattern::literal).filter(|comm| comm.len() > COMM_BYTES_MAX) {
-        let text = String::from_utf8_lossy(long).into_owned();
-        let kept = text.get(..text.floor_char_boundary(COMM_BYTES_MAX)).unwrap_or_default();
-        table.wrong("comm", format!("{text:?} matches nothing: the kernel keeps 15 bytes, {kept:?}"));
+        let kept = long.get(..long.floor_char_boundary(COMM_BYTES_MAX)).unwrap_or_default();
+        table.wrong("comm", format!("{long:?} matches nothing: the kernel keeps 15 bytes, {kept:?}"));
     }
     ProcessTest {
         comm,

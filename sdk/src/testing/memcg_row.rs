@@ -1,5 +1,6 @@
 //! A memcg of a test machine, with a setter for every column.
 
+use super::cells::Cells;
 use super::process_row::MIB;
 use super::rows::rows;
 use crate::columns::{Memcgs, NONE_U32, Text, UNKNOWN_S64, UNKNOWN_U64, UNLIMITED_U64};

@@ -1,4 +1,5 @@
-//! Machines made up in a test, and what a policy says of them. Not part of a module: natively only.
+//! Machines made up in a test or recorded on a real one, and what a policy says of them. Not part of a
+//! module: natively only.
 //!
 //! ```
 //! use jettison_sdk::Cause;
@@ -12,10 +13,12 @@
 //! assert_eq!(snapshot.process(server).map(|p| p.children().count()), Some(1));
 //! ```
 
+mod cells;
 mod machine;
 mod memcg_row;
 mod process_row;
 mod reclaim;
+mod recorded;
 mod rows;
 mod trend;
 mod verdict;

@@ -1,5 +1,6 @@
 //! A process of a test machine, with a setter for every column.
 
+use super::cells::Cells;
 use super::rows::rows;
 use crate::columns::{NONE_U32, Processes, Text, UNKNOWN_S16, UNKNOWN_S64, UNKNOWN_U64};
 

@@ -1,5 +1,6 @@
 //! What the reclaim of a test machine goes by. Consistent with nothing else: a test says what it needs.
 
+use super::cells::Cells;
 use super::machine::Machine;
 use super::process_row::MIB;
 use crate::columns::{Host, NONE_U32, UNKNOWN_U64};
@@ -29,6 +30,23 @@ impl Default for Reclaim {
 }
 
 impl Reclaim {
+    /// As a file has them.
+    pub(super) fn read(host: &Cells<'_>) -> Result<Self, String> {
+        let io = |kind: &str| host.single(&format!("io_pressure_{kind}_avg10"));
+        Ok(Self {
+            io_pressure: (io("some")?, io("full")?),
+            cpu_pressure: host.single("cpu_pressure_some_avg10")?,
+            free_bytes: host.single("memory_free_bytes")?,
+            watermarks: [
+                host.single("watermark_min_bytes")?,
+                host.single("watermark_low_bytes")?,
+                host.single("watermark_high_bytes")?,
+            ],
+            zswap_bytes: host.single("zswap_bytes")?,
+            zswapped_bytes: host.single("zswapped_bytes")?,
+        })
+    }
+
     /// Fills in the numbers of the host.
     pub(super) fn fill(self, host: &mut Host) {
         let [min, low, high] = self.watermarks;

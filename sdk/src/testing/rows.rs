@@ -1,4 +1,4 @@
-//! Rows of a test machine, and columns from them.
+//! Rows of a test machine, columns from them, and rows of a file.
 
 /// A row with a field for each column, named as the column, and the table of many rows. `key` fields are
 /// given when a row is made, and their columns filled by the machine.
@@ -19,6 +19,13 @@ macro_rules! rows {
         impl $row {
             pub(super) fn of($($key: $key_type),*) -> Self {
                 Self { $($key,)* $($number: $usual,)* $($text: Vec::new(),)* }
+            }
+
+            /// Takes what a file says of it, but for keys. A column that the file does not have is unknown.
+            pub(super) fn read(&mut self, table: &Cells<'_>, row: usize) -> Result<(), String> {
+                $(self.$number = table.number(stringify!($number), row)?;)*
+                $(self.$text = table.text(stringify!($text), row)?;)*
+                Ok(())
             }
 
             /// The columns of so many rows, but for those of keys.

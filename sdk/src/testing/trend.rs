@@ -1,5 +1,6 @@
 //! How the memory of a test machine moves. At rest unless told otherwise.
 
+use super::cells::Cells;
 use super::machine::Machine;
 use super::process_row::MIB;
 use crate::columns::{Host, UNKNOWN_U64};
@@ -47,6 +48,24 @@ impl Trend {
     /// Nothing is known: the first snapshot.
     pub(super) fn unknown() -> Self {
         Self::all(UNKNOWN_U64)
+    }
+
+    /// As a file has them.
+    pub(super) fn read(host: &Cells<'_>) -> Result<Self, String> {
+        Ok(Self {
+            refault_anon_bytes_per_s: host.single("refault_anon_bytes_per_s")?,
+            refault_file_bytes_per_s: host.single("refault_file_bytes_per_s")?,
+            swap_in_bytes_per_s: host.single("swap_in_bytes_per_s")?,
+            swap_out_bytes_per_s: host.single("swap_out_bytes_per_s")?,
+            major_faults_per_s: host.single("major_faults_per_s")?,
+            allocation_stalls_per_s: host.single("allocation_stalls_per_s")?,
+            memory_stall_some_us_per_s: host.single("memory_stall_some_us_per_s")?,
+            memory_stall_full_us_per_s: host.single("memory_stall_full_us_per_s")?,
+            memory_exhaustion_ms: host.single("memory_exhaustion_ms")?,
+            eased_ms_ago: host.single("eased_ms_ago")?,
+            taken_bytes: host.single("taken_bytes")?,
+            taken_by_nobody_bytes: host.single("taken_by_nobody_bytes")?,
+        })
     }
 
     /// Fills in the rates of the host.

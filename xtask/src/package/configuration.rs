@@ -19,7 +19,7 @@ pub(super) fn of(example: &str) -> Result<String> {
     let text = body.fold(HEAD.to_owned(), |text, line| {
         let is_comment = line.is_empty() || line.starts_with('#');
         match line {
-            "[act]" => text + SET,
+            line if line.starts_with("[act]") => text + SET,
             line if line.starts_with("mode = ") => text,
             line => text + if is_comment { "" } else { "# " } + line + "\n",
         }

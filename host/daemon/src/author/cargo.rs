@@ -15,13 +15,19 @@ pub(crate) fn build(args: &cli::Build) -> Result<(), Failure> {
     writeln!(std::io::stdout(), "{}", module.display()).map_err(|error| unwritable(&error))
 }
 
+/// The manifest of the project in a directory.
+pub(super) fn manifest_of(directory: &Path) -> Result<PathBuf, Failure> {
+    let manifest = directory.join("Cargo.toml");
+    if manifest.is_file() {
+        return Ok(manifest);
+    }
+    let what = format!("{}: is not there: `jettison new NAME` makes a project", manifest.display());
+    Err(Failure::Usage(what))
+}
+
 /// Builds the project in a directory.
 pub(super) fn module_of(directory: &Path) -> Result<PathBuf, Failure> {
-    let manifest = directory.join("Cargo.toml");
-    if !manifest.is_file() {
-        let what = format!("{}: is not there: `jettison new NAME` makes a project", manifest.display());
-        return Err(Failure::Usage(what));
-    }
+    let manifest = manifest_of(directory)?;
     check_target(directory)?;
     let mut cargo = Command::new("cargo");
     cargo

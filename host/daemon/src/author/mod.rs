@@ -5,9 +5,12 @@
 //!                                     ├─▶ inspect: what it is, what it may see
 //!                                     └─▶ bench: what a consultation takes
 //! ```
+//!
+//! `dev` builds, tests and explains after each change.
 
 mod bench;
 mod cargo;
+mod dev;
 mod inspect;
 mod judge;
 mod new;
@@ -16,6 +19,7 @@ mod test;
 
 pub(crate) use bench::bench;
 pub(crate) use cargo::build;
+pub(crate) use dev::dev;
 pub(crate) use inspect::inspect;
 pub(crate) use new::new;
 pub(crate) use test::test;

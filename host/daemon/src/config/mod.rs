@@ -3,10 +3,13 @@
 //! ```text
 //! jettison.toml, policies.d/*.toml ─ files ─▶ reader ─▶ sections ─▶ Config { Fixed, Live, policies }
 //! ```
+//!
+//! [`keys`] has every key once, for the reference, the example and the schema.
 
 mod evidence;
 mod files;
 mod guard;
+mod keys;
 mod meant;
 mod places;
 mod reader;
@@ -15,5 +18,6 @@ mod sections;
 mod tests;
 
 pub(crate) use files::{DEFAULT_PATH, toml_files};
+pub(crate) use keys::print_schema;
 pub(crate) use meant::{Config, Evidence, Fixed, Grants, Mode, Overrides, Own, PolicyConfig, Source};
 pub(crate) use reader::Problem;

@@ -316,14 +316,29 @@ impl<'t> Section<'t> {
     pub(crate) fn finish(self) {
         let known = self.known.borrow();
         for (key, _) in self.table {
-            if !known.contains(&key.get_ref().as_ref()) {
-                self.file.note(
-                    key.span().start,
-                    format!("unknown key `{}`; expected {}", self.full(key.get_ref()), known.join(", ")),
-                );
+            let name = key.get_ref().as_ref();
+            if !known.contains(&name) {
+                let near = nearest(name, &known).map(|near| format!(", did you mean `{near}`"));
+                let (full, near, expected) = (self.full(name), near.unwrap_or_default(), known.join(", "));
+                self.file.note(key.span().start, format!("unknown key `{full}`{near}; expected {expected}"));
             }
         }
     }
+}
+
+/// From this likeness on (1 is the same) a key was probably meant.
+const LIKE: f64 = 0.8;
+/// Bytes of a key that is compared: the time is the product of both lengths, and ours are shorter.
+const LIKE_BYTES_MAX: usize = 64;
+
+/// The known key that is most like this one.
+fn nearest(key: &str, known: &[&'static str]) -> Option<&'static str> {
+    if key.len() > LIKE_BYTES_MAX {
+        return None;
+    }
+    let likeness = known.iter().map(|known| (strsim::jaro_winkler(key, known), *known));
+    let likely = likeness.filter(|(likeness, _)| *likeness >= LIKE);
+    likely.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, known)| known)
 }
 
 fn json(value: &DeValue<'_>) -> serde_json::Value {

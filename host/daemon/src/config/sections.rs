@@ -10,13 +10,11 @@ use jettison_model::limits::WEIGHT_MAX;
 use jettison_policy::LIMITS_MAX;
 use jettison_sense::trigger::{PsiKind, PsiSpec};
 
+use super::keys::DETAILS;
 use super::meant::{Config, Grants, Mode, PolicyConfig, Source, default_psi};
 use super::places::Places;
 use super::reader::{File, Problem, Section};
 use super::{evidence, guard};
-
-/// Functions of the interface `details` in `wit/details.wit`.
-const DETAILS: [&str; 3] = ["cmdlines", "exes", "pss-bytes"];
 
 /// The text of `jettison.toml`.
 pub(super) fn config(path: &Path, text: &str) -> Result<Config, Vec<Problem>> {
@@ -138,7 +136,7 @@ fn thrash(section: Section<'_>) -> Option<Thrash> {
         section.wrong(key, format!("a table of `trigger.thrash` needs {both}; `{key}` is missing"));
     }
     let full_percent = section.number("full_percent", 1..=100_u32);
-    let over = match section.number("over_s", 1..=3_600_u32) {
+    let over = match section.number("over_s", 10..=30_u32) {
         Some(10) => Some(StallSpan::Short),
         Some(30) => Some(StallSpan::Long),
         Some(other) => {
@@ -158,6 +156,9 @@ fn bounds(thresholds: &mut Thresholds) -> [&mut Bound; 3] {
 fn psi(section: Section<'_>) -> Option<PsiSpec> {
     let default = default_psi();
     let kind = section.choice("kind", &[("some", PsiKind::Some), ("full", PsiKind::Full)]);
+    if !section.has("kind") {
+        section.wrong("kind", "a table of `trigger.psi` needs a `kind`: \"some\" or \"full\"");
+    }
     // The kernel takes windows of 500 ms to 10 s (Documentation/accounting/psi.rst).
     let window_ms = section.number("window_ms", 500..=10_000).unwrap_or(default.window_ms);
     let stall_ms = section.number("stall_ms", 1..=10_000).unwrap_or(default.stall_ms);

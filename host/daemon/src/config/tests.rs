@@ -146,7 +146,7 @@ grants = ["environment"]
 ballot_entries = 5000
 "#,
         expect![[r#"
-            j.toml:2: unknown key `trigger.availible_percent`; expected available_percent, available_cap_mib, swap_free_percent, psi, thrash
+            j.toml:2: unknown key `trigger.availible_percent`, did you mean `available_percent`; expected available_percent, available_cap_mib, swap_free_percent, psi, thrash
             j.toml:3: `stall_ms` (3000) must not exceed `window_ms` (1000)
             j.toml:5: `act.mode` must be "enforce" or "dry-run", not "enforced"
             j.toml:6: `act.grace_ms` must be a whole number from 0 to 600000, not -1
