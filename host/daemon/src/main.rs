@@ -21,6 +21,7 @@ mod failure;
 mod import;
 mod journal;
 mod layout;
+mod least;
 mod metrics;
 mod policies;
 mod reload;
@@ -51,6 +52,10 @@ fn main() -> ExitCode {
         Command::Report(args) => journal::report(&args),
         Command::Reload(args) => {
             control::client::ask(&args.asks.state_dir, Ask::Reload { lift: args.lift }, args.asks.json)
+        }
+        Command::Why(args) if args.not => explain::why_not(&args),
+        Command::Why(args) if explain::is_given(&args.look) => {
+            Err(Failure::Usage("what is looked at can be chosen with `why --not` only".into()))
         }
         Command::Why(args) => {
             control::client::ask(&args.asks.state_dir, Ask::Why { pid: args.pid }, args.asks.json)

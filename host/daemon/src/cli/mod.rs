@@ -1,8 +1,12 @@
 //! The command line (docs/reference/command-line.md).
 
+pub(crate) mod author;
+
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
+
+pub(crate) use author::{Bench, Build, Import, Inspect, New, Test};
 
 /// Keeps a Linux host alive when memory runs out.
 ///
@@ -39,7 +43,7 @@ pub(crate) enum Command {
     Diff(Diff),
     /// Make one page with plots of a journal.
     Report(Report),
-    /// Say what the last tick thought of a process.
+    /// Say what the last tick thought of a process, or what would save it.
     Why(Why),
     /// Show what this host offers and lacks, and what to do. Changes nothing.
     Doctor(Doctor),
@@ -80,8 +84,9 @@ pub(crate) struct Run {
     pub(crate) keep_dir: Option<PathBuf>,
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct Explain {
+/// What is looked at, and which policies are asked.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Look {
     /// The configuration [default: /etc/jettison/jettison.toml, and built-in defaults without it]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -104,6 +109,21 @@ pub(crate) struct Explain {
     /// Keep compiled policies here, so that the next call compiles nothing.
     #[arg(long, value_name = "DIR")]
     pub(crate) cache: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    #[command(flatten)]
+    pub(crate) look: Look,
+    /// Show the order as if the policy of this name were not loaded; may be given more than once.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) without: Vec<String>,
+    /// Show what the kernel's own OOM killer would choose now, and with the values that would be held.
+    #[arg(long)]
+    pub(crate) kernel: bool,
+    /// Show the rows as the process tree, each with its place in the order.
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) tree: bool,
     /// How many processes the table shows.
     #[arg(long, value_name = "N", default_value_t = 15)]
     pub(crate) top: usize,
@@ -133,64 +153,6 @@ pub(crate) struct Check {
     /// Modules to check instead of the configuration.
     #[arg(value_name = "MODULE")]
     pub(crate) modules: Vec<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct New {
-    /// Lower case, digits and dashes: the folder, and what the policy is called.
-    #[arg(value_name = "NAME")]
-    pub(crate) name: String,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Build {
-    /// The project [default: the current directory]
-    #[arg(value_name = "DIR")]
-    pub(crate) directory: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Test {
-    /// A module, or a project that is built first [default: the current directory]
-    #[arg(value_name = "MODULE|DIR")]
-    pub(crate) target: Option<String>,
-    /// A machine with [expect], or what `jettison snapshot` wrote; may be given more than once [default:
-    /// those in the project's folder machines]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) machine: Vec<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Inspect {
-    /// The module.
-    #[arg(value_name = "MODULE")]
-    pub(crate) module: String,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Bench {
-    /// The module.
-    #[arg(value_name = "MODULE")]
-    pub(crate) module: String,
-    /// What `[policy.config]` would hold.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) policy_config: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Import {
-    /// Whose.
-    #[arg(value_name = "PEER")]
-    pub(crate) peer: Peer,
-    /// Its command line or /etc/default/earlyoom; nohang.conf.
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum Peer {
-    Earlyoom,
-    Nohang,
 }
 
 /// What talks to the running daemon.
@@ -286,6 +248,12 @@ pub(crate) struct Why {
     /// The process.
     #[arg(value_name = "PID")]
     pub(crate) pid: u32,
+    /// Look at this machine as `explain` does, without the daemon, and find the smallest changes that would
+    /// save the process.
+    #[arg(long)]
+    pub(crate) not: bool,
+    #[command(flatten)]
+    pub(crate) look: Look,
     #[command(flatten)]
     pub(crate) asks: Asks,
 }
