@@ -16,6 +16,7 @@ mod judge;
 mod kubernetes;
 mod package;
 mod page;
+mod python;
 mod qemu;
 mod services;
 mod setup;

@@ -50,6 +50,7 @@ fn main() -> ExitCode {
         Command::Replay(args) => journal::replay(&args),
         Command::Diff(args) => journal::diff(&args),
         Command::Report(args) => journal::report(&args),
+        Command::Export(args) => journal::export(&args),
         Command::Reload(args) => {
             control::client::ask(&args.asks.state_dir, Ask::Reload { lift: args.lift }, args.asks.json)
         }

@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Diff(Diff),
     /// Make one page with plots of a journal.
     Report(Report),
+    /// Print a journal as lines of JSON, for a database.
+    Export(Export),
     /// Say what the last tick thought of a process, or what would save it.
     Why(Why),
     /// Show what this host offers and lacks, and what to do. Changes nothing.
@@ -232,6 +234,25 @@ pub(crate) struct Report {
     /// The page; made readable for its owner only.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// Directories of journals, or their files.
+    #[arg(value_name = "JOURNAL", required = true)]
+    pub(crate) journals: Vec<PathBuf>,
+    /// What the column `host` has, since a journal does not say where it is from.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Option<String>,
+    /// Add what these modules would have decided instead; may be given more than once.
+    #[arg(long, value_name = "MODULE")]
+    pub(crate) policy: Vec<String>,
+    /// Keep compiled policies here, so that the next call compiles nothing.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
+    /// Where to; made readable for its owner only [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
