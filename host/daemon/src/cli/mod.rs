@@ -1,12 +1,14 @@
 //! The command line (docs/reference/command-line.md).
 
 pub(crate) mod author;
+mod log;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use author::{Bench, Build, Import, Inspect, New, Test};
+pub(crate) use log::{LogLevel, LogTo};
 
 /// Keeps a Linux host alive when memory runs out.
 ///
@@ -84,6 +86,13 @@ pub(crate) struct Run {
     /// directory]
     #[arg(long, value_name = "DIR")]
     pub(crate) keep_dir: Option<PathBuf>,
+    /// Where the log goes: `stderr`, `journald`, the path of a socket that speaks its protocol, or `auto`:
+    /// journald if standard error leads there.
+    #[arg(long, value_name = "WHERE", default_value = "auto")]
+    pub(crate) log: LogTo,
+    /// The least severe that is logged [default: what RUST_LOG says, or info]
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) log_level: Option<LogLevel>,
 }
 
 /// What is looked at, and which policies are asked.
