@@ -27,6 +27,7 @@ mod policies;
 mod reload;
 mod run;
 mod snapshot;
+mod top;
 mod trust;
 mod users;
 
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::check(&args),
         Command::Status(args) => control::client::ask(&args.state_dir, Ask::Status, args.json),
         Command::History(args) => control::history(&args),
+        Command::Top(args) => top::top(&args),
         Command::Metrics(args) => control::client::ask(&args.state_dir, Ask::Metrics, false),
         Command::Replay(args) => journal::replay(&args),
         Command::Diff(args) => journal::diff(&args),

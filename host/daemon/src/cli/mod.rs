@@ -37,6 +37,8 @@ pub(crate) enum Command {
     Reload(Reload),
     /// Show the last victims: which, why, how, and what their end gave back.
     History(History),
+    /// Watch the running daemon in the terminal: levels, order, victims on their way, policies.
+    Top(Top),
     /// Print the daemon's figures in Prometheus' text format.
     Metrics(OfDaemon),
     /// Decide again what a journal has recorded, and say what differs; or what another policy would do.
@@ -286,6 +288,19 @@ pub(crate) struct Why {
     pub(crate) look: Look,
     #[command(flatten)]
     pub(crate) asks: Asks,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Top {
+    /// The daemon's state directory.
+    #[arg(long, value_name = "DIR", default_value = "/run/jettison")]
+    pub(crate) state_dir: PathBuf,
+    /// Seconds between two questions to the daemon.
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=60))]
+    pub(crate) interval: u64,
+    /// Print one frame of 80 columns as text, and end.
+    #[arg(long)]
+    pub(crate) once: bool,
 }
 
 #[derive(Debug, Args)]

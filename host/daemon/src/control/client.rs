@@ -42,12 +42,16 @@ fn named(mut answer: Answer) -> Answer {
                 ranked["user"] = why.user.clone().into();
             }
         }
-        Answer::Status(_) | Answer::Reload(_) | Answer::Metrics { .. } | Answer::Refused { .. } => {}
+        Answer::Status(_)
+        | Answer::Reload(_)
+        | Answer::Order(_)
+        | Answer::Metrics { .. }
+        | Answer::Refused { .. } => {}
     }
     answer
 }
 
-pub(super) fn call(state_dir: &Path, ask: Ask) -> Result<Answer, Failure> {
+pub(crate) fn call(state_dir: &Path, ask: Ask) -> Result<Answer, Failure> {
     let path = socket(state_dir);
     let failed = |what: &str, error: &dyn std::fmt::Display| {
         Failure::Failed(format!(

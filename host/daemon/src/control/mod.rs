@@ -15,5 +15,6 @@ pub(crate) use history::history;
 pub(crate) use place::socket;
 pub(crate) use server::{Asked, listen};
 pub(crate) use wire::{
-    Answer, Ask, Held, History, Past, PolicyStatus, QuarantinedModule, ReloadStatus, Status, Why,
+    Answer, Ask, Held, History, OnItsWay, Order, Past, PolicyStatus, Quantiles, QuarantinedModule,
+    ReloadStatus, Status, Why,
 };

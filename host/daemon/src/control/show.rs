@@ -17,6 +17,7 @@ pub(super) fn json(out: &mut impl Write, answer: &Answer) -> Result<()> {
         Answer::Reload(reload) => serde_json::to_writer_pretty(&mut *out, reload)?,
         Answer::History(history) => serde_json::to_writer_pretty(&mut *out, history)?,
         Answer::Why(why) => serde_json::to_writer_pretty(&mut *out, why)?,
+        Answer::Order(order) => serde_json::to_writer_pretty(&mut *out, order)?,
         Answer::Metrics { text } => return write!(out, "{text}"),
         Answer::Refused { .. } => {}
     }
@@ -30,7 +31,8 @@ pub(super) fn text(out: &mut impl Write, answer: &Answer) -> Result<()> {
         Answer::History(it) => history(out, it),
         Answer::Why(it) => why(out, it),
         Answer::Metrics { text } => write!(out, "{text}"),
-        Answer::Refused { .. } => Ok(()),
+        // The client `top` draws it.
+        Answer::Order(_) | Answer::Refused { .. } => Ok(()),
     }
 }
 

@@ -19,4 +19,4 @@ mod words;
 pub(crate) use command::explain;
 pub(crate) use look::is_given;
 pub(crate) use why_not::why_not;
-pub(crate) use wire::ranked;
+pub(crate) use wire::{first, percent, ranked};

@@ -4,4 +4,4 @@ mod explanation;
 mod rank;
 
 pub(super) use explanation::Explanation;
-pub(crate) use rank::ranked;
+pub(crate) use rank::{first, percent, ranked};

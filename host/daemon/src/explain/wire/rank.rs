@@ -95,8 +95,32 @@ pub(crate) fn ranked(
     serde_json::to_value(rank.passed_over(passed)).ok()
 }
 
+/// The first rows of the order, likewise.
+pub(crate) fn first(
+    snapshot: &Snapshot,
+    decision: &Decision,
+    passed: &[(u32, Passed)],
+    count: usize,
+) -> Vec<serde_json::Value> {
+    let order = (1..).zip(decision.ranking.order.iter().take(count));
+    let value = |(rank, ranked): (usize, &Ranked)| {
+        let passed = passed.iter().find(|(row, _)| *row == ranked.row).map(|(_, passed)| passed);
+        let rank = Rank::of(rank, snapshot, &Users::Elsewhere, decision, ranked);
+        serde_json::to_value(rank.passed_over(passed)).ok()
+    };
+    order.filter_map(value).collect()
+}
+
+pub(super) fn pid(snapshot: &Snapshot, row: u32) -> u32 {
+    snapshot.processes.pids.get(row as usize).copied().unwrap_or_default()
+}
+
+pub(super) fn comm(snapshot: &Snapshot, row: u32) -> Cow<'_, str> {
+    String::from_utf8_lossy(snapshot.processes.comms.get(row as usize))
+}
+
 /// PSI in percent; none where the kernel has none.
-pub(super) fn percent(hundredths: u32) -> Option<f64> {
+pub(crate) fn percent(hundredths: u32) -> Option<f64> {
     column::row(hundredths).map(|_| f64::from(hundredths) / 100.0)
 }
 
