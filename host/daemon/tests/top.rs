@@ -17,7 +17,9 @@ fn one_frame_has_levels_policies_and_the_order_in_80_columns() {
         let (status, text) = ask(state.path(), &["top", "--once"]);
         (status == Some(0)).then_some(text)
     });
-    for part in ["jettison  dry-run, the host", "levels    warn ", "policies  services active ", "RANK     PID NAME"] {
+    for part in
+        ["jettison  dry-run, the host", "levels    warn ", "policies  services active ", "RANK     PID NAME"]
+    {
         assert!(frame.contains(part), "{part}: {frame}");
     }
     assert_eq!(frame.lines().count(), 24, "{frame}");
