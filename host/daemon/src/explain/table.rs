@@ -14,7 +14,7 @@ use crate::policies::Policies;
 use crate::users::shown;
 
 /// Columns that stand before the reason.
-const BEFORE_REASON: usize = 68;
+const BEFORE_REASON: usize = 69;
 /// Columns that stand before everything else.
 const BEFORE_WORDS: usize = 10;
 
@@ -49,7 +49,7 @@ pub(super) fn around<W: Write>(
 pub(super) fn print(out: &mut impl Write, explained: &Explained, top: usize) -> Result<()> {
     writeln!(
         out,
-        "{:>4} {:>7} {:<8} {:<15} {:<14} {:>8} {:>4}  WHY",
+        "{:>4} {:>7} {:<8} {:<15} {:<14} {:>8} {:>5}  WHY",
         "RANK", "PID", "USER", "NAME", "TIER", "RELIEF", "ADJ"
     )?;
     let order = &explained.decision.ranking.order;
@@ -161,7 +161,7 @@ fn row(out: &mut impl Write, explained: &Explained, rank: usize, ranked: &Ranked
     let mut lines = why.iter();
     writeln!(
         out,
-        "{rank:>4} {:>7} {:<8} {:<15} {tier} {:>8} {adj:>4}  {}",
+        "{rank:>4} {:>7} {:<8} {:<15} {tier} {:>8} {adj:>5}  {}",
         ranked.id.pid,
         cut(&user, 8),
         cut(&name, 15),

@@ -11,7 +11,7 @@ use super::words::{self, TIER};
 use crate::layout::{Paint, WIDTH, bytes, cut};
 
 /// Columns that stand before the process.
-const BEFORE_PROCESS: usize = 35;
+const BEFORE_PROCESS: usize = 36;
 /// A deeper one is drawn no further to the right.
 const DEPTH_MAX: usize = 20;
 
@@ -26,7 +26,7 @@ pub(super) fn print(out: &mut impl Write, explained: &Explained, top: usize) -> 
     let order = &explained.decision.ranking.order;
     let ranks: BTreeMap<u32, (usize, &Ranked)> =
         (1..).zip(order).map(|(rank, ranked)| (ranked.row, (rank, ranked))).collect();
-    writeln!(out, "{:>4} {:<TIER$} {:>8} {:>4}  PROCESS", "RANK", "TIER", "RELIEF", "ADJ")?;
+    writeln!(out, "{:>4} {:<TIER$} {:>8} {:>5}  PROCESS", "RANK", "TIER", "RELIEF", "ADJ")?;
     let is_shown = shown(&explained.snapshot.processes.parents, order.iter().take(top));
     for node in nodes(&explained.snapshot.processes.parents, &is_shown) {
         row(out, explained, &node, ranks.get(&node.row).copied())?;
@@ -92,12 +92,12 @@ fn row(
             let adj = ranked.oom_score_adj;
             let adj = if now == adj { now.to_string() } else { format!("→{adj}") };
             let relief = bytes(ranked.relief_bytes);
-            write!(out, "{rank:>4} {} {relief:>8} {adj:>4}  ", words::tier(paint, ranked.tier))?;
+            write!(out, "{rank:>4} {} {relief:>8} {adj:>5}  ", words::tier(paint, ranked.tier))?;
         }
         None => {
             let why = explained.exclusion(node.row).map_or("", |why| why.as_str());
             let word = paint.tier(why, &format!("{why:<TIER$}"));
-            write!(out, "{:>4} {word} {:>8} {now:>4}  ", "-", "-")?;
+            write!(out, "{:>4} {word} {:>8} {now:>5}  ", "-", "-")?;
         }
     }
     let (pid, name) = (processes.pids.get(at).copied().unwrap_or_default(), Escaped(processes.comms.get(at)));
