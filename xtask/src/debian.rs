@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Result, ensure};
 
-use crate::{call, remove, text_of};
+use crate::call;
 
 /// Has what is needed there. `missing` names what is not, and `packages` have it. As root on Debian; else it
 /// says what to do.
@@ -38,18 +38,6 @@ pub(crate) fn install(missing: &str, packages: &[&str], purpose: &str) -> Result
         call("apt-get", &["update"])?;
         call("apt-get", &[&["install", "--yes", "--no-install-recommends"], packages].concat())
     })
-}
-
-/// Makes a folder that Python's packages can be installed in, apart from the host's.
-pub(crate) fn virtual_environment(folder: &Path) -> Result<()> {
-    let make = || call("python3", &["-m", "venv", text_of(folder)?]);
-    if make().is_err() {
-        // Debian has the means for that in a package of its own.
-        install("python3 -m venv", &["python3-venv"], "which keeps Python's packages apart")?;
-        remove(folder)?;
-        make()?;
-    }
-    Ok(())
 }
 
 /// Packages start no service while this file says so (invoke-rc.d(8)).

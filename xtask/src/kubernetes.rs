@@ -1,13 +1,17 @@
 //! The manifests for Kubernetes, held to its schemas.
 
-use std::path::PathBuf;
-
 use anyhow::Result;
 
-use crate::{call, debian, target_dir, text_of};
+use crate::python::Package;
+use crate::{call, text_of};
 
-/// From PyPI; it carries the schemas of all releases.
-const VALIDATOR: &str = "kubernetes-validate==1.37.0";
+/// It carries the schemas of all releases.
+const VALIDATOR: Package = Package {
+    name: "kubernetes-validate==1.37.0",
+    folder: "kubernetes-validate",
+    proof: "bin/kubernetes-validate",
+    purpose: "which holds the manifests to their schemas",
+};
 /// The oldest release that has all that is used, and the latest that the validator knows.
 const RELEASES: [&str; 2] = ["1.30.0", "1.37.0"];
 const MANIFESTS: [&str; 3] = [
@@ -16,29 +20,17 @@ const MANIFESTS: [&str; 3] = [
     "packaging/kubernetes/events.yaml",
 ];
 
-fn environment() -> PathBuf {
-    target_dir().join("kubernetes-validate")
-}
-
-fn validator() -> PathBuf {
-    environment().join("bin/kubernetes-validate")
-}
-
 /// Installs the validator, in a folder of its own.
 pub(crate) fn set_up() -> Result<()> {
-    if validator().exists() {
-        return Ok(());
-    }
-    println!("installing {VALIDATOR}, which holds the manifests to their schemas");
-    debian::virtual_environment(&environment())?;
-    call(text_of(&environment().join("bin/pip"))?, &["install", "--quiet", VALIDATOR])
+    VALIDATOR.set_up()
 }
 
 /// Fails if a manifest is not what Kubernetes takes.
 pub(crate) fn check() -> Result<()> {
+    let validator = VALIDATOR.path(VALIDATOR.proof);
     for release in RELEASES {
         let options = ["--strict", "--quiet", "--kubernetes-version", release];
-        call(text_of(&validator())?, &[&options[..], &MANIFESTS].concat())?;
+        call(text_of(&validator)?, &[&options[..], &MANIFESTS].concat())?;
     }
     println!("packaging/kubernetes: as Kubernetes {} want it", RELEASES.join(" and "));
     Ok(())

@@ -17,6 +17,7 @@ mod kubernetes;
 mod package;
 mod page;
 mod publish;
+mod python;
 mod qemu;
 mod services;
 mod setup;

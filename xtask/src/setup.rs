@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
+use crate::python::Package;
 use crate::{call, cargo_program, debian, guest, kubernetes, root, vm};
 
 /// What guests are compiled for.
@@ -16,6 +17,7 @@ pub(crate) fn all() -> Result<()> {
     dbus()?;
     systemd_analyze()?;
     databases()?;
+    duckdb()?;
     kubernetes::set_up()?;
     vm::set_up()?;
     guest::set_up()
@@ -70,6 +72,18 @@ pub(crate) fn databases() -> Result<()> {
 /// A message bus of their own, for the tests that ask systemd's stand-in.
 pub(crate) fn dbus() -> Result<()> {
     program("dbus-daemon", "dbus-daemon", "which the tests of stopping units start")
+}
+
+/// The database that docs/guide/fleet.md asks, for the test of its queries.
+pub(crate) fn duckdb() -> Result<()> {
+    const DUCKDB: Package = Package {
+        name: "duckdb==1.5.5",
+        folder: "duckdb",
+        proof: "installed",
+        purpose: "which a test of docs/guide/fleet.md asks",
+    };
+    DUCKDB.set_up()?;
+    std::fs::write(DUCKDB.path(DUCKDB.proof), "").context("target/duckdb cannot be written")
 }
 
 /// What builds an image without a daemon.

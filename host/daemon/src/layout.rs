@@ -1,7 +1,6 @@
 //! Text for people: at most 100 columns, coloured on a terminal only.
 
-use std::io::IsTerminal;
-
+use anstream::{AutoStream, ColorChoice};
 use jettison_model::text::Bytes;
 
 /// Columns of a line.
@@ -30,15 +29,25 @@ pub(crate) fn cut(text: &str, width: usize) -> String {
     text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// Colours, on a terminal only.
+/// Colours of what goes to standard output: on a terminal only, and not against `NO_COLOR`.
 #[derive(Clone, Copy)]
 pub(crate) struct Paint {
     is_on: bool,
 }
 
 impl Paint {
-    pub(crate) fn of(out: &impl IsTerminal) -> Self {
-        Self { is_on: out.is_terminal() }
+    pub(crate) fn of_stdout() -> Self {
+        Self { is_on: AutoStream::choice(&std::io::stdout()) != ColorChoice::Never }
+    }
+
+    /// What stands for a tier, or for an exclusion, in its colour.
+    pub(crate) fn tier(self, tier: &str, text: &str) -> String {
+        match tier {
+            "sacrifice" => self.red(text),
+            "unranked" => self.with("33", text),
+            "protected" => self.green(text),
+            _ => self.with("36", text),
+        }
     }
 
     pub(crate) fn red(self, text: &str) -> String {

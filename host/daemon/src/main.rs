@@ -21,11 +21,13 @@ mod failure;
 mod import;
 mod journal;
 mod layout;
+mod least;
 mod metrics;
 mod policies;
 mod reload;
 mod run;
 mod snapshot;
+mod top;
 mod trust;
 mod users;
 
@@ -45,12 +47,18 @@ fn main() -> ExitCode {
         Command::Check(args) => check::check(&args),
         Command::Status(args) => control::client::ask(&args.state_dir, Ask::Status, args.json),
         Command::History(args) => control::history(&args),
+        Command::Top(args) => top::top(&args),
         Command::Metrics(args) => control::client::ask(&args.state_dir, Ask::Metrics, false),
         Command::Replay(args) => journal::replay(&args),
         Command::Diff(args) => journal::diff(&args),
         Command::Report(args) => journal::report(&args),
+        Command::Export(args) => journal::export(&args),
         Command::Reload(args) => {
             control::client::ask(&args.asks.state_dir, Ask::Reload { lift: args.lift }, args.asks.json)
+        }
+        Command::Why(args) if args.not => explain::why_not(&args),
+        Command::Why(args) if explain::is_given(&args.look) => {
+            Err(Failure::Usage("what is looked at can be chosen with `why --not` only".into()))
         }
         Command::Why(args) => {
             control::client::ask(&args.asks.state_dir, Ask::Why { pid: args.pid }, args.asks.json)

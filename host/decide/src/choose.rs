@@ -126,7 +126,7 @@ impl<'a> Chooser<'a> {
     fn enough(&self, units: &[Candidate<'_>], need: &Need, maker: &Maker<'_>) -> u64 {
         let first = units.first().filter(|unit| self.flock_of(unit.ranked).is_some());
         let meanwhile = first.map_or(0, |unit| {
-            let ms = u64::from(maker.shutdown_ms(unit.ranked));
+            let ms = maker.shutdown_ms(unit.ranked);
             fall_bytes_per_s(self.snapshot).saturating_mul(ms) / 1000
         });
         need.bytes.saturating_add(meanwhile.min(need.bytes))
@@ -243,8 +243,8 @@ impl<'a> Chooser<'a> {
         u16::MAX
     }
 
-    /// What a policy gives up, another protects, and holds half of what is needed: the shortage is known to be
-    /// its doing.
+    /// What a policy gives up, another protects, and holds half of what is needed: the shortage is known to
+    /// be its doing.
     fn kept_causes(&self, need: &Need) -> impl Iterator<Item = &'a Ranked> {
         let (snapshot, half) = (self.snapshot, half(need.scale_bytes));
         self.ranking.order.iter().filter(move |ranked| {

@@ -7,6 +7,7 @@ use jettison_model::text::Escaped;
 use jettison_sense::Now;
 use tracing::{debug, warn};
 
+use crate::events;
 use crate::history::{By, Past, Place};
 
 /// A process that the kernel's OOM killer took.
@@ -36,7 +37,14 @@ impl KernelKill {
         }
         let Self { pid, comm, uid, anon_rss_bytes, is_memcg } = self;
         let domain = if is_memcg { "its memcg was full" } else { "the host was out of memory" };
-        warn!(pid, comm = %Escaped(&comm), anon_rss_bytes, is_memcg, "the kernel's OOM killer took a process");
+        warn!(
+            name: events::KERNEL_KILL,
+            pid,
+            comm = %Escaped(&comm),
+            anon_rss_bytes,
+            is_memcg,
+            "the kernel's OOM killer took a process"
+        );
         Some(Past {
             at_ms: now.wall_ms,
             by: By::Kernel,

@@ -31,6 +31,7 @@
 mod broken;
 pub mod clock;
 mod consult;
+pub mod events;
 mod facts;
 mod footprint;
 mod history;

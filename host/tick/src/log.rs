@@ -9,11 +9,13 @@ use tracing::{debug, info, warn};
 
 use jettison_sense::survey::Holder;
 
+use crate::events;
 use crate::history::Past;
 
 /// A victim was named.
 pub(crate) fn victim(snapshot: &Snapshot, victim: &Victim, is_dry: bool) {
     info!(
+        name: events::VICTIM_NAMED,
         cause = snapshot.request.cause.as_str(),
         pid = victim.root.pid,
         comm = %Escaped(&victim.comm),
@@ -40,11 +42,22 @@ pub(crate) fn command(command: &Command, outcome: Outcome) {
         Command::Reap { .. } => ("reap", None),
     };
     match outcome {
+        Outcome::Done | Outcome::Dry if is_to_end(command) => {
+            info!(name: events::VICTIM_SIGNALLED, pid, signal, "{what}");
+        }
         Outcome::Done | Outcome::Dry => info!(pid, signal, "{what}"),
         Outcome::Gone => debug!(pid, signal, "{what}: it is gone already"),
         Outcome::Refused => warn!(pid, signal, "{what}: permission denied"),
         Outcome::Capped(_) => {}
         Outcome::Failed(errno) => warn!(pid, signal, errno, "{what} failed"),
+    }
+}
+
+/// Whether a command is to end a process, and not a part of that.
+fn is_to_end(command: &Command) -> bool {
+    match command {
+        Command::Signal { .. } | Command::Kill { .. } | Command::KillMemcg { .. } => true,
+        Command::Stop { .. } | Command::Resume { .. } | Command::Reap { .. } => false,
     }
 }
 
@@ -60,12 +73,18 @@ pub(crate) fn ended(what: &str, took_ms: u64, gained_bytes: i64, ended: &Ended) 
 /// The kernel refused every signal to a victim.
 pub(crate) fn refused(past: &Past) {
     let comm = Escaped(past.comm.as_bytes());
-    warn!(pid = past.pid, %comm, "the daemon may not signal this victim (EPERM): it is excluded from now on");
+    warn!(
+        name: events::VICTIM_GIVEN_UP,
+        pid = past.pid,
+        %comm,
+        "the daemon may not signal this victim (EPERM): it is excluded from now on"
+    );
 }
 
 /// A part of a service went through all its steps and is still there.
 pub(crate) fn unanswered(past: &Past) {
     warn!(
+        name: events::VICTIM_GIVEN_UP,
         pid = past.pid,
         comm = %Escaped(past.comm.as_bytes()),
         took_ms = past.took_ms,
@@ -93,6 +112,7 @@ pub(crate) fn unexplained(host: &Host, holders: &[Holder]) {
 /// A victim is gone.
 pub(crate) fn gone(past: &Past) {
     info!(
+        name: events::VICTIM_ENDED,
         pid = past.pid,
         comm = %Escaped(past.comm.as_bytes()),
         predicted_relief_bytes = past.predicted_relief_bytes,

@@ -7,6 +7,7 @@ use jettison_model::{Cause, Idle, Snapshot};
 use jettison_sense::survey::Holder;
 use tracing::{error, info};
 
+use crate::events;
 use crate::log;
 use crate::pipeline::Decision;
 
@@ -62,7 +63,12 @@ impl Reporter {
         }
         let cause = snapshot.request.cause;
         if let Some(reason) = decision.plan.idle.filter(|_| self.is_news(decision.plan.idle, cause)) {
-            info!(cause = cause.as_str(), outcome = reason.as_str(), %reason, "no victim is named");
+            let (cause, outcome) = (cause.as_str(), reason.as_str());
+            if matches!(reason, Idle::NotWorthIt { .. }) {
+                info!(name: events::NOTHING_WORTH_IT, cause, outcome, %reason, "no victim is named");
+            } else {
+                info!(cause, outcome, %reason, "no victim is named");
+            }
         }
     }
 

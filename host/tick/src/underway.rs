@@ -110,6 +110,18 @@ impl Underway {
         &self.victim.shutdown
     }
 
+    /// What was done, for people, in order.
+    #[must_use]
+    pub fn done(&self) -> &[String] {
+        &self.steps
+    }
+
+    /// For so long it has been under way.
+    #[must_use]
+    pub fn age_ms(&self, now_ms: u64) -> u64 {
+        now_ms.saturating_sub(self.named_at_ms)
+    }
+
     /// What the next decision must know of it.
     #[must_use]
     pub fn in_flight(&self) -> InFlight {

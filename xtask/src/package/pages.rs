@@ -9,7 +9,7 @@ use clap_complete::{Shell, generate_to};
 
 use crate::{call, text_of};
 
-#[path = "../../../host/daemon/src/cli.rs"]
+#[path = "../../../host/daemon/src/cli/mod.rs"]
 mod cli;
 
 pub(super) fn write(folder: &Path) -> Result<()> {

@@ -9,11 +9,17 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{call, cargo_program, debian, remove, root, target_dir, text_of};
+use crate::python::Package;
+use crate::{call, cargo_program, debian, root, target_dir, text_of};
 
 /// The oldest that a package is for, which Debian 11 and Ubuntu 20.04 have.
 const GLIBC: &str = "2.31";
-const TOOLS: [&str; 2] = ["cargo-zigbuild==0.24.1", "ziglang==0.15.2"];
+const TOOLS: Package = Package {
+    name: "cargo-zigbuild==0.24.1 ziglang==0.15.2",
+    folder: "zig",
+    proof: "bin/cargo-zigbuild",
+    purpose: "which link for an older glibc",
+};
 /// A machine that each program has to explain before it is packaged.
 const MACHINE: &str = "tests/machines/linux-6.12";
 
@@ -68,14 +74,7 @@ pub(super) fn build(arch: Arch) -> Result<PathBuf> {
 }
 
 fn set_up(arch: Arch) -> Result<PathBuf> {
-    let folder = target_dir().join("zig");
-    let tools = folder.join("bin");
-    if !tools.join("cargo-zigbuild").exists() {
-        println!("installing {}, which link for an older glibc", TOOLS.join(" and "));
-        remove(&folder)?;
-        debian::virtual_environment(&folder)?;
-        call(text_of(&tools.join("pip"))?, &[&["install", "--quiet"], &TOOLS[..]].concat())?;
-    }
+    TOOLS.set_up()?;
     call("rustup", &["target", "add", arch.target()])?;
     if !arch.is_ours() {
         let emulator = format!("qemu-{}", arch.machine());
@@ -89,7 +88,7 @@ fn set_up(arch: Arch) -> Result<PathBuf> {
             )?;
         }
     }
-    Ok(tools)
+    Ok(TOOLS.path("bin"))
 }
 
 /// Runs a program of that architecture.

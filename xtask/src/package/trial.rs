@@ -11,10 +11,11 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::{call, remove, target_dir, text_of};
 
 /// What a package has to have, below the root.
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "usr/bin/jettison",
     "usr/lib/systemd/system/jettison.service",
     "usr/lib/jettison/compiled",
+    "usr/lib/systemd/catalog/jettison.catalog",
     "etc/jettison/jettison.toml",
     "etc/jettison/policies.d/README",
     "usr/share/man/man1/jettison-run.1.gz",

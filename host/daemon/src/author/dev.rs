@@ -131,13 +131,14 @@ impl Project {
 
     fn explained(&self, module: &Path) -> cli::Explain {
         cli::Explain {
-            config: None,
-            policy: vec![module.display().to_string()],
-            policy_config: None,
-            scope: None,
-            root: None,
-            snapshot: None,
-            cache: Some(self.directory.join("target/jettison")),
+            look: cli::Look {
+                policy: vec![module.display().to_string()],
+                cache: Some(self.directory.join("target/jettison")),
+                ..cli::Look::default()
+            },
+            without: Vec::new(),
+            kernel: false,
+            tree: false,
             top: self.top,
             json: false,
         }
@@ -153,7 +154,7 @@ fn tell(result: Result<(), Failure>) -> Result<(), Failure> {
     match result {
         Ok(()) | Err(Failure::Told | Failure::BadModules) => {}
         Err(Failure::Failed(message) | Failure::Usage(message)) => say(&message),
-        Err(Failure::Config(problems)) => problems.iter().for_each(|problem| say(problem)),
+        Err(Failure::Config(problems)) => problems.iter().for_each(say),
     }
     printed(std::io::stdout().flush())
 }

@@ -42,7 +42,11 @@ fn named(mut answer: Answer) -> Answer {
                 ranked["user"] = why.user.clone().into();
             }
         }
-        Answer::Status(_) | Answer::Reload(_) | Answer::Metrics { .. } | Answer::Refused { .. } => {}
+        Answer::Status(_)
+        | Answer::Reload(_)
+        | Answer::Order(_)
+        | Answer::Metrics { .. }
+        | Answer::Refused { .. } => {}
     }
     answer
 }

@@ -14,6 +14,9 @@ mod wire;
 pub(crate) use history::history;
 pub(crate) use place::socket;
 pub(crate) use server::{Asked, listen};
+#[cfg(test)]
+pub(crate) use wire::Quantiles;
 pub(crate) use wire::{
-    Answer, Ask, Held, History, Past, PolicyStatus, QuarantinedModule, ReloadStatus, Status, Why,
+    Answer, Ask, Held, History, OnItsWay, Order, Past, PolicyStatus, QuarantinedModule, ReloadStatus, Status,
+    Why,
 };

@@ -5,7 +5,7 @@ use std::io::{Result, Write};
 use jettison_model::text::Escaped;
 
 use super::wire::{Answer, History, PolicyStatus, QuarantinedModule, ReloadStatus, Status, Why};
-use crate::layout::bytes;
+use crate::layout::{Paint, bytes};
 use crate::users;
 
 /// Digits of a digest that are shown.
@@ -17,6 +17,7 @@ pub(super) fn json(out: &mut impl Write, answer: &Answer) -> Result<()> {
         Answer::Reload(reload) => serde_json::to_writer_pretty(&mut *out, reload)?,
         Answer::History(history) => serde_json::to_writer_pretty(&mut *out, history)?,
         Answer::Why(why) => serde_json::to_writer_pretty(&mut *out, why)?,
+        Answer::Order(order) => serde_json::to_writer_pretty(&mut *out, order)?,
         Answer::Metrics { text } => return write!(out, "{text}"),
         Answer::Refused { .. } => {}
     }
@@ -30,7 +31,8 @@ pub(super) fn text(out: &mut impl Write, answer: &Answer) -> Result<()> {
         Answer::History(it) => history(out, it),
         Answer::Why(it) => why(out, it),
         Answer::Metrics { text } => write!(out, "{text}"),
-        Answer::Refused { .. } => Ok(()),
+        // The client `top` draws it.
+        Answer::Order(_) | Answer::Refused { .. } => Ok(()),
     }
 }
 
@@ -185,8 +187,15 @@ fn why(out: &mut impl Write, why: &Why) -> Result<()> {
     let word = |key: &str| ranked[key].as_str().unwrap_or_default().to_owned();
     let strength = ranked["urgency"].as_u64().or(ranked["strength"].as_u64());
     let strength = strength.map_or_else(String::new, |strength| format!(" {strength}"));
-    writeln!(out, "rank {} ({}): {}{strength}", ranked["rank"], word("comm"), word("tier"))?;
+    let tier = Paint::of_stdout().tier(&word("tier"), &(word("tier") + &strength));
+    writeln!(out, "rank {} ({}): {tier}", ranked["rank"], Escaped(word("comm").as_bytes()))?;
     writeln!(out, "user {user}")?;
+    let relief = bytes(ranked["relief_bytes"].as_u64().unwrap_or(0));
+    let unit = &ranked["unit"];
+    let of = unit["pid"].as_u64().map(|pid| pid.to_string());
+    let of = of.or_else(|| Some(Escaped(unit["path"].as_str()?.as_bytes()).to_string()));
+    let (kind, of) = (unit["kind"].as_str().unwrap_or_default(), of.unwrap_or_default());
+    writeln!(out, "its end gives back {relief}, with the {kind} {of}")?;
     let adj = &ranked["oom_score_adj"];
     writeln!(out, "oom_score_adj {}, originally {}, wanted {}", adj["now"], adj["original"], adj["wanted"])?;
     for reason in ranked["reasons"].as_array().into_iter().flatten() {

@@ -33,6 +33,10 @@ pub(crate) enum Ask {
     Why {
         pid: u32,
     },
+    /// The first so many of the order.
+    Order {
+        top: usize,
+    },
 }
 
 /// One line from the daemon.
@@ -51,6 +55,7 @@ pub(crate) enum Answer {
     Reload(ReloadStatus),
     History(History),
     Why(Why),
+    Order(Box<Order>),
     /// In Prometheus' text format.
     Metrics {
         text: String,
@@ -290,4 +295,38 @@ pub(crate) struct Why {
     pub(crate) ranked: Option<serde_json::Value>,
     /// Why it is excluded, if it is.
     pub(crate) excluded: Option<String>,
+}
+
+/// What `jettison top` shows beside the status: the order of the last tick, and the victims under way.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Order {
+    pub(crate) schema: String,
+    /// When the tick's snapshot was taken.
+    pub(crate) taken_at: u64,
+    pub(crate) swap_total_bytes: u64,
+    pub(crate) swap_free_bytes: u64,
+    /// Percent; null without PSI.
+    pub(crate) some_avg10: Option<f64>,
+    pub(crate) full_avg10: Option<f64>,
+    /// Until nothing is available at the present rate; null while it does not fall.
+    pub(crate) exhaustion_ms: Option<u64>,
+    /// How many processes are ranked.
+    pub(crate) ranked: usize,
+    /// The first of them, as in `explain --json`.
+    pub(crate) ranking: Vec<serde_json::Value>,
+    pub(crate) underway: Vec<OnItsWay>,
+}
+
+/// A victim under way.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct OnItsWay {
+    pub(crate) pid: u32,
+    pub(crate) comm: String,
+    pub(crate) members: usize,
+    pub(crate) policy: String,
+    pub(crate) reason: String,
+    pub(crate) predicted_relief_bytes: u64,
+    pub(crate) age_ms: u64,
+    /// What was done, in order.
+    pub(crate) steps: Vec<String>,
 }

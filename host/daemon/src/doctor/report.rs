@@ -1,6 +1,6 @@
 //! `jettison.doctor/1`, and the same for people.
 
-use std::io::{IsTerminal, Result, Write};
+use std::io::{Result, Write};
 
 use jettison_sense::Survey;
 use serde::Serialize;
@@ -70,8 +70,8 @@ impl Report {
         writeln!(out)
     }
 
-    pub(super) fn write_text(&self, out: &mut (impl Write + IsTerminal)) -> Result<()> {
-        let paint = Paint::of(out);
+    pub(super) fn write_text(&self, out: &mut impl Write) -> Result<()> {
+        let paint = Paint::of_stdout();
         for check in &self.checks {
             let status = match check.status {
                 Status::Ok => paint.green("ok      "),

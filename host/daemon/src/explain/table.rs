@@ -1,43 +1,40 @@
 //! The table of `explain`, for people: aligned, at most 100 columns, coloured on a terminal only.
 
-use std::io::{IsTerminal, Result, Write};
+use std::io::{Result, Write};
 
-use jettison_decide::{BUILT_IN, Passed, built_in_reason};
 use jettison_model::text::Escaped;
-use jettison_model::{Cause, Ranked, Snapshot, Target, Tier};
+use jettison_model::{Cause, Plan, Ranked};
 use jettison_tick::Decision;
 
-use super::explained::Explained;
+use super::explained::{Explained, Short};
+use super::kernel::{Choice, Kernel};
+use super::words;
 use crate::layout::{Paint, WIDTH, bytes, cut, wrap};
 use crate::policies::Policies;
 use crate::users::shown;
 
 /// Columns that stand before the reason.
-const BEFORE_REASON: usize = 68;
+const BEFORE_REASON: usize = 69;
 /// Columns that stand before everything else.
 const BEFORE_WORDS: usize = 10;
 
-pub(super) fn print(out: &mut (impl Write + IsTerminal), explained: &Explained, top: usize) -> Result<()> {
-    let Explained { snapshot, policies: asked, decision, passed, sense_us, users, .. } = explained;
-    let paint = Paint::of(out);
-    memory(out, snapshot, decision)?;
-    policies(out, asked, decision, paint)?;
+/// What stands before and after the rows.
+pub(super) fn around<W: Write>(
+    out: &mut W,
+    explained: &Explained,
+    rows: impl FnOnce(&mut W) -> Result<()>,
+) -> Result<()> {
+    let Explained { snapshot, policies: asked, decision, sense_us, .. } = explained;
+    memory(out, explained)?;
+    policies(out, asked, decision, Paint::of_stdout())?;
+    if let Some(without) = &explained.without {
+        writeln!(out, "without   {}: it was asked, and has no say", without.names.join(", "))?;
+    }
+    if let Some(kernel) = &explained.kernel {
+        kernels(out, kernel)?;
+    }
     writeln!(out)?;
-    writeln!(
-        out,
-        "{:>4} {:>7} {:<8} {:<15} {:<14} {:>8} {:>4}  WHY",
-        "RANK", "PID", "USER", "NAME", "TIER", "RELIEF", "ADJ"
-    )?;
-    for (rank, ranked) in (1..).zip(&decision.ranking.order).take(top) {
-        let passed = passed.get(&ranked.row).filter(|&&passed| passed != Passed::NotNeeded);
-        let uid = snapshot.processes.uid(ranked.row as usize);
-        let user = shown(uid.and_then(|uid| users.name(uid)).as_deref(), uid);
-        row(out, rank, (snapshot, decision), ranked, &user, passed, paint)?;
-    }
-    let hidden = decision.ranking.order.len().saturating_sub(top);
-    if hidden > 0 {
-        writeln!(out, "     {hidden} more: --top {}", decision.ranking.order.len())?;
-    }
+    rows(out)?;
     writeln!(out)?;
     excluded(out, decision)?;
     let processes = snapshot.processes.len();
@@ -48,7 +45,23 @@ pub(super) fn print(out: &mut (impl Write + IsTerminal), explained: &Explained, 
     )
 }
 
-fn memory(out: &mut impl Write, snapshot: &Snapshot, decision: &Decision) -> Result<()> {
+/// The rows.
+pub(super) fn print(out: &mut impl Write, explained: &Explained, top: usize) -> Result<()> {
+    writeln!(
+        out,
+        "{:>4} {:>7} {:<8} {:<15} {:<14} {:>8} {:>5}  WHY",
+        "RANK", "PID", "USER", "NAME", "TIER", "RELIEF", "ADJ"
+    )?;
+    let order = &explained.decision.ranking.order;
+    (1..).zip(order).take(top).try_for_each(|(rank, ranked)| row(out, explained, rank, ranked))?;
+    match order.len().saturating_sub(top) {
+        0 => Ok(()),
+        hidden => writeln!(out, "     {hidden} more: --top {}", order.len()),
+    }
+}
+
+fn memory(out: &mut impl Write, explained: &Explained) -> Result<()> {
+    let Explained { snapshot, decision, short, .. } = explained;
     let host = &snapshot.host;
     let (available, total) = (host.memory_available_bytes, host.memory_total_bytes);
     write!(out, "memory    {} of {} available", bytes(available), bytes(total))?;
@@ -56,25 +69,60 @@ fn memory(out: &mut impl Write, snapshot: &Snapshot, decision: &Decision) -> Res
         write!(out, ", {} of {} swap free", bytes(host.swap_free_bytes), bytes(host.swap_total_bytes))?;
     }
     writeln!(out)?;
-    let verdict = match (snapshot.request.cause, decision.plan.victims.as_slice()) {
-        (Cause::Routine | Cause::Manual | Cause::Warning, _) => "no process has to go now".to_string(),
-        (Cause::Pressure | Cause::Critical | Cause::MemcgLimit, []) => match decision.plan.idle {
-            Some(idle) => format!("no process would go: {idle}"),
-            None => "no process would go".into(),
-        },
-        (Cause::Pressure | Cause::Critical | Cause::MemcgLimit, [first, ..]) => format!(
-            "{} ({}) would go now, to give back {}",
-            first.root.pid,
-            Escaped(&first.comm),
-            bytes(first.predicted_relief_bytes)
-        ),
+    let now = match snapshot.request.cause {
+        Cause::Routine | Cause::Manual | Cause::Warning => "no process has to go now".to_string(),
+        Cause::Pressure | Cause::Critical | Cause::MemcgLimit => verdict(&decision.plan, "now"),
     };
-    writeln!(out, "cause     {}: {verdict}", snapshot.request.cause.as_str())
+    writeln!(out, "cause     {}: {now}", snapshot.request.cause.as_str())?;
+    let Some(Short { available_bytes, plan, .. }) = short else { return Ok(()) };
+    let verdict = verdict(plan, &format!("with {} available", bytes(*available_bytes)));
+    let lines = wrap(&verdict, WIDTH - BEFORE_WORDS).join(&format!("\n{:BEFORE_WORDS$}", ""));
+    writeln!(out, "if short  {lines}")
+}
+
+/// What comes of an armed plan.
+fn verdict(plan: &Plan, when: &str) -> String {
+    match (plan.victims.as_slice(), plan.idle) {
+        ([], Some(idle)) => format!("no process would go {when}: {idle}"),
+        ([], None) => format!("no process would go {when}"),
+        ([first, more @ ..], _) => {
+            let relief = bytes(first.predicted_relief_bytes);
+            let more = match more.len() {
+                0 => String::new(),
+                more => format!(", and {more} more"),
+            };
+            let comm = Escaped(&first.comm);
+            format!("{} ({comm}) would go {when}, to give back {relief}{more}", first.root.pid)
+        }
+    }
+}
+
+fn kernels(out: &mut impl Write, kernel: &Kernel) -> Result<()> {
+    let lists = [("kernel", "would take", &kernel.now), ("held", "with the held values", &kernel.held)];
+    for (what, words, choices) in lists {
+        let name = |choice: &Choice| format!("{} ({})", choice.pid, Escaped(choice.comm.as_bytes()));
+        let Some(first) = choices.first() else {
+            writeln!(out, "{what:<9} {words}: no process")?;
+            continue;
+        };
+        let Choice { badness_bytes, oom_score, oom_score_adj, tier, .. } = first;
+        let badness = bytes(u64::try_from(*badness_bytes).unwrap_or(0));
+        let here = first.rank.map_or_else(String::new, |rank| format!("rank {rank}, "));
+        let text = format!(
+            "{words} {}: oom_score {oom_score}, badness {badness}, oom_score_adj {oom_score_adj}; here {here}{tier}",
+            name(first)
+        );
+        let then: Vec<String> = choices.iter().skip(1).map(name).collect();
+        let then = if then.is_empty() { String::new() } else { format!("; then {}", then.join(", ")) };
+        let lines = wrap(&(text + &then), WIDTH - BEFORE_WORDS).join(&format!("\n{:BEFORE_WORDS$}", ""));
+        writeln!(out, "{what:<9} {lines}")?;
+    }
+    Ok(())
 }
 
 fn policies(out: &mut impl Write, asked: &Policies, decision: &Decision, paint: Paint) -> Result<()> {
     for (loaded, vote) in asked.loaded.iter().zip(decision.votes.iter()) {
-        let shadow = if vote.shadow { " (shadow)" } else { "" };
+        let shadow = if vote.shadow { " (no say)" } else { "" };
         match (&loaded.policy, &vote.answer) {
             (Ok(policy), Ok(ballot)) => writeln!(
                 out,
@@ -97,56 +145,30 @@ fn policies(out: &mut impl Write, asked: &Policies, decision: &Decision, paint: 
     Ok(())
 }
 
-fn row(
-    out: &mut impl Write,
-    rank: usize,
-    (snapshot, decision): (&Snapshot, &Decision),
-    ranked: &Ranked,
-    user: &str,
-    passed: Option<&Passed>,
-    paint: Paint,
-) -> Result<()> {
+fn row(out: &mut impl Write, explained: &Explained, rank: usize, ranked: &Ranked) -> Result<()> {
+    let Explained { snapshot, decision, users, .. } = explained;
     let processes = &snapshot.processes;
+    let uid = processes.uid(ranked.row as usize);
+    let user = shown(uid.and_then(|uid| users.name(uid)).as_deref(), uid);
     let name = Escaped(processes.comms.get(ranked.row as usize)).to_string();
-    let tier = match ranked.tier {
-        Tier::Sacrifice(score) => paint.red(&format!("{:<9} {:>4}", "sacrifice", score.min(1000))),
-        Tier::Protected(strength) => paint.green(&format!("{:<9} {strength:>4}", "protected")),
-        Tier::Never => paint.green(&format!("{:<14}", "never")),
-        Tier::Unranked(_) => format!("{:<14}", "unranked"),
-    };
+    let tier = words::tier(Paint::of_stdout(), ranked.tier);
     let (now, wanted) = (processes.oom_score_adj_now(ranked.row as usize), ranked.oom_score_adj);
     let adj = if now == wanted { now.to_string() } else { format!("→{wanted}") };
-    let why = wrap(&why(snapshot, decision, ranked), WIDTH - BEFORE_REASON);
+    let why = words::why(snapshot, &decision.ranking, &decision.votes, ranked);
+    let more = [explained.passed_over(ranked), explained.with_them(rank, ranked)];
+    let why = [Some(why)].into_iter().chain(more).flatten();
+    let why: Vec<String> = why.flat_map(|text| wrap(&text, WIDTH - BEFORE_REASON)).collect();
     let mut lines = why.iter();
     writeln!(
         out,
-        "{rank:>4} {:>7} {:<8} {:<15} {tier} {:>8} {adj:>4}  {}",
+        "{rank:>4} {:>7} {:<8} {:<15} {tier} {:>8} {adj:>5}  {}",
         ranked.id.pid,
-        cut(user, 8),
+        cut(&user, 8),
         cut(&name, 15),
         bytes(ranked.relief_bytes),
         lines.next().map_or("", String::as_str)
     )?;
-    lines.try_for_each(|line| writeln!(out, "{:BEFORE_REASON$}{line}", ""))?;
-    let passed = passed.map(|passed| wrap(&format!("passed over: {passed}"), WIDTH - BEFORE_REASON));
-    passed.iter().flatten().try_for_each(|line| writeln!(out, "{:BEFORE_REASON$}{line}", ""))
-}
-
-fn why(snapshot: &Snapshot, decision: &Decision, ranked: &Ranked) -> String {
-    let unit = match ranked.unit {
-        Target::Process(row) if row == ranked.row => String::new(),
-        Target::Process(row) | Target::Tree(row) => {
-            let root = snapshot.processes.pids.get(row as usize).copied().unwrap_or_default();
-            format!("[{} {root}] ", ranked.unit.kind())
-        }
-        Target::Memcg(row) => format!("[memcg {}] ", Escaped(snapshot.memcgs.paths.get(row as usize))),
-    };
-    let entries = decision.ranking.entries_of(ranked, &decision.votes);
-    let said: Vec<String> = entries.map(|(_, entry)| Escaped(entry.reason.as_bytes()).to_string()).collect();
-    if said.is_empty() {
-        return format!("{unit}{BUILT_IN}: {}", built_in_reason(snapshot, ranked.row as usize));
-    }
-    unit + &said.join("; ")
+    lines.try_for_each(|line| writeln!(out, "{:BEFORE_REASON$}{line}", ""))
 }
 
 fn excluded(out: &mut impl Write, decision: &Decision) -> Result<()> {

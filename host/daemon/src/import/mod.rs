@@ -24,8 +24,8 @@ pub(crate) fn import(args: &cli::Import) -> Result<(), Failure> {
     let text = read_text(&args.file, BYTES_MAX, false)
         .map_err(|unread| Failure::Usage(format!("{file}: {unread}")))?;
     let (peer, imported) = match args.peer {
-        cli::Peer::Earlyoom => ("earlyoom", earlyoom::imported(&text)),
-        cli::Peer::Nohang => ("nohang", nohang::imported(&text)),
+        cli::author::Peer::Earlyoom => ("earlyoom", earlyoom::imported(&text)),
+        cli::author::Peer::Nohang => ("nohang", nohang::imported(&text)),
     };
     let imported = imported.map_err(|why| Failure::Usage(format!("{file}: {why}")))?;
     for (line, left_out) in &imported.left_out {

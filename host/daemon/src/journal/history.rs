@@ -16,6 +16,7 @@ use super::time::shown;
 use super::walk::{decide_again, each};
 use crate::failure::Failure;
 use crate::layout::bytes;
+use crate::least::least;
 use crate::users::{self, Users};
 
 /// Runners-up that are named.
@@ -111,8 +112,7 @@ fn runners_up(snapshot: &Snapshot, ranking: &Ranking, plan: &Plan) -> Vec<Runner
     stays.take(RUNNERS_UP).map(runner_up).collect()
 }
 
-/// Tries protections on the recorded tick. The stronger one is, the less goes: so the weakest is found by
-/// halves.
+/// Tries protections on the recorded tick, and finds the weakest that is enough.
 fn saved_by(setup: &Setup, tick: &Tick, victim: &Victim) -> Option<SavedBy> {
     let with = |protect| {
         let mut votes = tick.votes.to_vec();
@@ -121,15 +121,8 @@ fn saved_by(setup: &Setup, tick: &Tick, victim: &Victim) -> Option<SavedBy> {
         let goes = plan.victims.iter().any(|other| other.members.contains(&victim.root));
         (!goes).then_some(plan)
     };
-    let mut kept = with(1000)?;
-    let (mut least, mut protect) = (1_u16, 1000);
-    while least < protect {
-        let middle = least.midpoint(protect);
-        match with(middle) {
-            Some(plan) => (kept, protect) = (plan, middle),
-            None => least = middle + 1,
-        }
-    }
+    let (protect, kept) = least(1000, |protect| with(u16::try_from(protect).ok()?))?;
+    let protect = u16::try_from(protect).ok()?;
     let instead =
         kept.victims.iter().map(|other| String::from_utf8_lossy(&other.comm).into_owned()).collect();
     Some(SavedBy { protect, instead })

@@ -1,14 +1,20 @@
 //! What the daemon says of itself over the control socket.
 
 use jettison_model::Fault;
-use jettison_tick::By;
+use jettison_model::column::known_u64;
+use jettison_tick::clock::Clock;
+use jettison_tick::{By, Underway};
 
 use super::daemon::{Daemon, mode};
 use super::watchdog::Watchdog;
-use crate::control::{Answer, Ask, Asked, Held, History, Past, PolicyStatus, Status, Why};
+use crate::control::{Answer, Ask, Asked, Held, History, OnItsWay, Order, Past, PolicyStatus, Status, Why};
 use crate::explain;
 use crate::journal;
 use crate::policies::Loaded;
+
+const NO_TICK: &str = "there has been no tick yet: ask again in a moment";
+/// Rows of the order in one answer: a terminal has no more.
+const ORDER_MAX: usize = 200;
 
 impl Daemon<'_> {
     /// Answers, or lets a reload answer once it is over.
@@ -28,6 +34,7 @@ impl Daemon<'_> {
             }
             Ask::Metrics => Answer::Metrics { text: self.metrics_text() },
             Ask::Why { pid } => self.why(pid),
+            Ask::Order { top } => self.order(top),
         };
         // One that has gone away does not need to know.
         sender.send(answer).ok();
@@ -83,7 +90,7 @@ impl Daemon<'_> {
     fn why(&self, pid: u32) -> Answer {
         let snapshot = self.ticker.pipeline().snapshot();
         let Some(decision) = self.ticker.last() else {
-            return Answer::Refused { why: "there has been no tick yet: ask again in a moment".into() };
+            return Answer::Refused { why: NO_TICK.into() };
         };
         let row = snapshot.processes.pids.binary_search(&pid).ok();
         let excluded = decision.ranking.excluded.iter().find(|&&(at, _)| row == Some(at as usize));
@@ -101,6 +108,37 @@ impl Daemon<'_> {
             ranked,
             excluded: excluded.map(|(_, reason)| reason.as_str().into()),
         })
+    }
+
+    fn order(&self, top: usize) -> Answer {
+        let (pipeline, Some(decision)) = (self.ticker.pipeline(), self.ticker.last()) else {
+            return Answer::Refused { why: NO_TICK.into() };
+        };
+        let snapshot = pipeline.snapshot();
+        let now_ms = Clock.now().boot_ms;
+        let on_its_way = |victim: &Underway| OnItsWay {
+            pid: victim.victim().root.pid,
+            comm: String::from_utf8_lossy(&victim.victim().comm).into_owned(),
+            members: victim.members().len(),
+            policy: victim.victim().policy.clone(),
+            reason: victim.victim().reason.clone(),
+            predicted_relief_bytes: victim.victim().predicted_relief_bytes,
+            age_ms: victim.age_ms(now_ms),
+            steps: victim.done().to_vec(),
+        };
+        let host = &snapshot.host;
+        Answer::Order(Box::new(Order {
+            schema: "jettison.order/1".into(),
+            taken_at: snapshot.taken_at_ms,
+            swap_total_bytes: host.swap_total_bytes,
+            swap_free_bytes: host.swap_free_bytes,
+            some_avg10: explain::percent(host.memory_pressure_some_avg10),
+            full_avg10: explain::percent(host.memory_pressure_full_avg10),
+            exhaustion_ms: known_u64(host.trend.memory_exhaustion_ms),
+            ranked: decision.ranking.order.len(),
+            ranking: explain::first(snapshot, decision, &pipeline.passed(decision), top.min(ORDER_MAX)),
+            underway: self.ticker.underway().iter().map(on_its_way).collect(),
+        }))
     }
 
     fn policy(&self, loaded: &Loaded) -> PolicyStatus {

@@ -30,7 +30,7 @@ use crate::reload::Watcher;
 use crate::trust::is_root;
 
 pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
-    let log = Log::start().map_err(|error| Failure::Failed(format!("the log cannot be started: {error}")))?;
+    let log = Log::start(args)?;
     let mut config = Config::read(args.config.as_deref(), is_root()).map_err(Failure::Config)?;
     config.warn();
     let overrides = Overrides { is_dry: args.dry_run, scope: args.scope.clone() };

@@ -17,6 +17,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::Duration;
 
 use jettison_model::{Needs, Snapshot};
 use jettison_sense::{Root, Sensor};
@@ -25,11 +26,12 @@ use jettison_tick::clock::Clock;
 pub(crate) use read::{parse, read};
 
 use crate::cli;
-use crate::explain::BETWEEN_SCANS;
 use crate::failure::{Failure, printed};
 
 /// Everything: which policy will be asked about it is not known.
 const NEEDS: Needs = Needs::ALL;
+/// Between the two scans, so that growth is known.
+pub(crate) const BETWEEN_SCANS: Duration = Duration::from_secs(1);
 /// Command lines are for the owner only.
 const MODE: u32 = 0o600;
 

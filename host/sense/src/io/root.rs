@@ -54,6 +54,12 @@ impl Root {
         self.run.join("dbus/system_bus_socket")
     }
 
+    /// Where journald takes entries with fields (systemd-journald.service(8)).
+    #[must_use]
+    pub fn journal_socket(&self) -> PathBuf {
+        self.run.join("systemd/journal/socket")
+    }
+
     /// The sockets of programs that want to be told before a cgroup is ended (oomd.conf(5), systemd 260).
     #[must_use]
     pub fn prekill_hooks(&self) -> PathBuf {

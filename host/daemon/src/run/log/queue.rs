@@ -1,64 +1,43 @@
-//! The daemon's log: lines on standard error, written by a thread of their own.
+//! The queue between the event loop and the thread that writes the log.
 //!
 //! The event loop never waits for a reader of the log. Lines go into a bounded queue. When it is full, or a
 //! write fails, they are dropped and counted. So a pipe that is not read, a journald that restarts and a full
 //! disk delay no signal. `tracing-appender` has such a queue, too, but ends by printing to the standard error
 //! that is stuck.
 
-use std::fs::File;
-use std::io::{self, IsTerminal, Write};
-use std::os::fd::AsFd;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
-use tracing::Level;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Lines that wait to be written.
-const LINES_MAX: usize = 1024;
-/// What the end of the daemon waits for the lines that are left.
-const FLUSH: Duration = Duration::from_secs(1);
+/// Where lines end.
+pub(super) trait Sink {
+    fn line(&mut self, line: &[u8]) -> io::Result<()>;
+    /// So many lines were lost before the next one.
+    fn lost(&mut self, lines: u64) -> io::Result<()>;
+}
 
-/// The log while the daemon runs. Dropped, it lets what is left be written, for a moment.
-pub(super) struct Log(Queue);
+/// Text, such as on standard error.
+pub(super) struct Text<W>(pub(super) W);
 
-impl Log {
-    /// Sends all events to standard error: time, level, event, `key=value`.
-    pub(super) fn start() -> io::Result<Self> {
-        // A descriptor of its own: the lock of `std::io::stderr` would be held while a write blocks.
-        let stderr = File::from(io::stderr().as_fd().try_clone_to_owned()?);
-        let is_terminal = stderr.is_terminal();
-        let (queue, messages) = Queue::new(LINES_MAX);
-        let lost = Arc::clone(&queue.lost);
-        std::thread::Builder::new().name("log".into()).spawn(move || write_lines(messages, stderr, &lost))?;
-        tracing_subscriber::fmt()
-            .with_writer(queue.clone())
-            .with_ansi(is_terminal)
-            .with_max_level(Level::INFO)
-            .with_target(false)
-            .init();
-        Ok(Self(queue))
+impl<W: Write> Sink for Text<W> {
+    fn line(&mut self, line: &[u8]) -> io::Result<()> {
+        self.0.write_all(line)
     }
 
-    /// How many lines could not be written since the start.
-    pub(super) fn lines_lost(&self) -> u64 {
-        self.0.lost.load(Ordering::Relaxed)
+    fn lost(&mut self, lines: u64) -> io::Result<()> {
+        writeln!(self.0, " WARN {}", how_many_lost(lines))
     }
 }
 
-impl Drop for Log {
-    fn drop(&mut self) {
-        let (done, is_done) = sync_channel(1);
-        if self.0.messages.try_send(Message::Flush(done)).is_ok() {
-            // Not done in time: the reader is stuck, and what is left is lost.
-            is_done.recv_timeout(FLUSH).ok();
-        }
-    }
+pub(super) fn how_many_lost(lines: u64) -> String {
+    format!("{lines} lines of the log were lost: it was not read")
 }
 
-enum Message {
+pub(super) enum Message {
     Line(Vec<u8>),
     /// Answered when all lines before it are written.
     Flush(SyncSender<()>),
@@ -66,15 +45,33 @@ enum Message {
 
 /// The way into the queue.
 #[derive(Clone)]
-struct Queue {
+pub(super) struct Queue {
     messages: SyncSender<Message>,
-    lost: Arc<AtomicU64>,
+    pub(super) lost: Arc<AtomicU64>,
 }
 
 impl Queue {
-    fn new(lines_max: usize) -> (Self, Receiver<Message>) {
+    pub(super) fn new(lines_max: usize) -> (Self, Receiver<Message>) {
         let (messages, receiver) = sync_channel(lines_max);
         (Self { messages, lost: Arc::default() }, receiver)
+    }
+
+    pub(super) fn push(&self, line: &[u8]) {
+        match self.messages.try_send(Message::Line(line.to_vec())) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                self.lost.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Lets what is left be written, for so long.
+    pub(super) fn flush_within(&self, patience: Duration) {
+        let (done, is_done) = sync_channel(1);
+        if self.messages.try_send(Message::Flush(done)).is_ok() {
+            // Not done in time: the reader is stuck, and what is left is lost.
+            is_done.recv_timeout(patience).ok();
+        }
     }
 }
 
@@ -89,12 +86,7 @@ impl<'q> MakeWriter<'q> for Queue {
 /// Each write is one whole event. It never fails: a failure would be reported on standard error.
 impl Write for &Queue {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        match self.messages.try_send(Message::Line(line.to_vec())) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                self.lost.fetch_add(1, Ordering::Relaxed);
-            }
-        }
+        self.push(line);
         Ok(line.len())
     }
 
@@ -104,19 +96,16 @@ impl Write for &Queue {
 }
 
 /// Writes lines until no sender is left. Says how many were lost as soon as one can be written again.
-fn write_lines(messages: Receiver<Message>, mut out: impl Write, lost: &AtomicU64) {
+pub(super) fn write_lines(messages: Receiver<Message>, mut out: impl Sink, lost: &AtomicU64) {
     let mut told = 0;
     for message in messages {
         match message {
             Message::Line(line) => {
                 let lines = lost.load(Ordering::Relaxed);
-                if lines > told
-                    && writeln!(out, " WARN {} lines of the log were lost: it was not read", lines - told)
-                        .is_ok()
-                {
+                if lines > told && out.lost(lines - told).is_ok() {
                     told = lines;
                 }
-                if out.write_all(&line).is_err() {
+                if out.line(&line).is_err() {
                     lost.fetch_add(1, Ordering::Relaxed);
                 }
             }
@@ -158,7 +147,7 @@ mod tests {
         let lost = Arc::clone(&queue.lost);
         drop(queue);
         let mut written = Vec::new();
-        write_lines(messages, &mut written, &lost);
+        write_lines(messages, Text(&mut written), &lost);
         let text = String::from_utf8(written).unwrap();
         assert_eq!(text, " WARN 2 lines of the log were lost: it was not read\na\nb\n");
     }
@@ -173,7 +162,7 @@ mod tests {
         drop(queue);
         let mut written = Vec::new();
         // The line "a", the notice before "b", and "b".
-        write_lines(messages, Failing(3, &mut written), &lost);
+        write_lines(messages, Text(Failing(3, &mut written)), &lost);
         let text = String::from_utf8(written).unwrap();
         assert_eq!(text, " WARN 2 lines of the log were lost: it was not read\nc\n");
     }

@@ -1,8 +1,14 @@
 //! The command line (docs/reference/command-line.md).
 
+pub(crate) mod author;
+mod log;
+
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
+
+pub(crate) use author::{Bench, Build, Dev, Import, Inspect, New, Test};
+pub(crate) use log::{LogLevel, LogTo};
 
 /// Keeps a Linux host alive when memory runs out.
 ///
@@ -31,6 +37,8 @@ pub(crate) enum Command {
     Reload(Reload),
     /// Show the last victims: which, why, how, and what their end gave back.
     History(History),
+    /// Watch the running daemon in the terminal: levels, order, victims on their way, policies.
+    Top(Top),
     /// Print the daemon's figures in Prometheus' text format.
     Metrics(OfDaemon),
     /// Decide again what a journal has recorded, and say what differs; or what another policy would do.
@@ -39,7 +47,9 @@ pub(crate) enum Command {
     Diff(Diff),
     /// Make one page with plots of a journal.
     Report(Report),
-    /// Say what the last tick thought of a process.
+    /// Print a journal as lines of JSON, for a database.
+    Export(Export),
+    /// Say what the last tick thought of a process, or what would save it.
     Why(Why),
     /// Show what this host offers and lacks, and what to do. Changes nothing.
     Doctor(Doctor),
@@ -88,10 +98,18 @@ pub(crate) struct Run {
     /// directory]
     #[arg(long, value_name = "DIR")]
     pub(crate) keep_dir: Option<PathBuf>,
+    /// Where the log goes: `stderr`, `journald`, the path of a socket that speaks its protocol, or `auto`:
+    /// journald if standard error leads there.
+    #[arg(long, value_name = "WHERE", default_value = "auto")]
+    pub(crate) log: LogTo,
+    /// The least severe that is logged [default: what RUST_LOG says, or info]
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) log_level: Option<LogLevel>,
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct Explain {
+/// What is looked at, and which policies are asked.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Look {
     /// The configuration [default: /etc/jettison/jettison.toml, and built-in defaults without it]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -114,6 +132,21 @@ pub(crate) struct Explain {
     /// Keep compiled policies here, so that the next call compiles nothing.
     #[arg(long, value_name = "DIR")]
     pub(crate) cache: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    #[command(flatten)]
+    pub(crate) look: Look,
+    /// Show the order as if the policy of this name were not loaded; may be given more than once.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) without: Vec<String>,
+    /// Show what the kernel's own OOM killer would choose now, and with the values that would be held.
+    #[arg(long)]
+    pub(crate) kernel: bool,
+    /// Show the rows as the process tree, each with its place in the order.
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) tree: bool,
     /// How many processes the table shows.
     #[arg(long, value_name = "N", default_value_t = 15)]
     pub(crate) top: usize,
@@ -143,74 +176,6 @@ pub(crate) struct Check {
     /// Modules to check instead of the configuration.
     #[arg(value_name = "MODULE")]
     pub(crate) modules: Vec<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct New {
-    /// Lower case, digits and dashes: the folder, and what the policy is called.
-    #[arg(value_name = "NAME")]
-    pub(crate) name: String,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Build {
-    /// The project [default: the current directory]
-    #[arg(value_name = "DIR")]
-    pub(crate) directory: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Test {
-    /// A module, or a project that is built first [default: the current directory]
-    #[arg(value_name = "MODULE|DIR")]
-    pub(crate) target: Option<String>,
-    /// A machine with [expect], or what `jettison snapshot` wrote; may be given more than once [default:
-    /// those in the project's folder machines]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) machine: Vec<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Dev {
-    /// The project [default: the current directory]
-    #[arg(value_name = "DIR")]
-    pub(crate) directory: Option<PathBuf>,
-    /// How many processes of the order on this host are shown.
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    pub(crate) top: usize,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Inspect {
-    /// The module.
-    #[arg(value_name = "MODULE")]
-    pub(crate) module: String,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Bench {
-    /// The module.
-    #[arg(value_name = "MODULE")]
-    pub(crate) module: String,
-    /// What `[policy.config]` would hold.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) policy_config: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Import {
-    /// Whose.
-    #[arg(value_name = "PEER")]
-    pub(crate) peer: Peer,
-    /// Its command line or /etc/default/earlyoom; nohang.conf.
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum Peer {
-    Earlyoom,
-    Nohang,
 }
 
 /// What talks to the running daemon.
@@ -293,6 +258,25 @@ pub(crate) struct Report {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// Directories of journals, or their files.
+    #[arg(value_name = "JOURNAL", required = true)]
+    pub(crate) journals: Vec<PathBuf>,
+    /// What the column `host` has, since a journal does not say where it is from.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Option<String>,
+    /// Add what these modules would have decided instead; may be given more than once.
+    #[arg(long, value_name = "MODULE")]
+    pub(crate) policy: Vec<String>,
+    /// Keep compiled policies here, so that the next call compiles nothing.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
+    /// Where to; made readable for its owner only [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Reload {
     #[command(flatten)]
     pub(crate) asks: Asks,
@@ -306,8 +290,27 @@ pub(crate) struct Why {
     /// The process.
     #[arg(value_name = "PID")]
     pub(crate) pid: u32,
+    /// Look at this machine as `explain` does, without the daemon, and find the smallest changes that would
+    /// save the process.
+    #[arg(long)]
+    pub(crate) not: bool,
+    #[command(flatten)]
+    pub(crate) look: Look,
     #[command(flatten)]
     pub(crate) asks: Asks,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Top {
+    /// The daemon's state directory.
+    #[arg(long, value_name = "DIR", default_value = "/run/jettison")]
+    pub(crate) state_dir: PathBuf,
+    /// Seconds between two questions to the daemon.
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=60))]
+    pub(crate) interval: u64,
+    /// Print one frame of 80 columns as text, and end.
+    #[arg(long)]
+    pub(crate) once: bool,
 }
 
 #[derive(Debug, Args)]
