@@ -69,7 +69,7 @@ fn a_new_policy_builds_passes_and_fails_if_it_should() {
     let module = project.join("target/wasm32-unknown-unknown/release/ci.wasm");
     let (status, said) = jettison(&project, &["inspect", module.to_str().unwrap()]);
     assert_eq!(status, Some(0), "{said}");
-    assert!(said.contains("grants    none") && said.contains("processes   comms count"), "{said}");
+    assert!(said.contains("grants    none") && said.contains("processes   comms parents"), "{said}");
 
     // Another configuration, as a case says it.
     let machine = project.join("machines/tests-run-away.toml");

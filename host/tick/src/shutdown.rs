@@ -142,7 +142,8 @@ fn advance<K: Kernel>(
     let seen = Observation {
         now_ms: snapshot.now_ms,
         alive: &alive,
-        time_left_ms: time_left_ms(snapshot, &victim.members),
+        time_left_ms: time_left_ms(snapshot, &victim.members)
+            .map(|left| left.max(victim.time_left_ms(snapshot))),
         enclosure: whole.filter(|path| actuator.can_kill_memcg(path)),
     };
     while let Some(due) = victim.escalation.advance(&seen) {

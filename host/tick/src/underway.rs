@@ -26,6 +26,9 @@ use jettison_model::{Cause, Command, ProcessId, Ranking, Snapshot, Step, Tier, U
 
 use crate::history::{By, Past, Place};
 
+/// So long after a victim was asked, what memory has done since says more than the trend.
+const ASKED_MS: core::ops::RangeInclusive<u64> = 200..=2_000;
+
 /// One victim under way.
 #[derive(Debug)]
 pub struct Underway {
@@ -164,6 +167,24 @@ impl Underway {
         }
     }
 
+    /// Milliseconds until memory runs out at the rate at which it has fallen since the victim was named; 0
+    /// where that says nothing.
+    ///
+    /// The trend goes one to two seconds back. A database that was filling until it was asked, and shuts down
+    /// now, would have the rest of its grace cut by what it did before.
+    pub(crate) fn time_left_ms(&self, snapshot: &Snapshot) -> u64 {
+        let ms = snapshot.now_ms.saturating_sub(self.named_at_ms);
+        let is_of_memcg = [self.cause, snapshot.request.cause].contains(&Cause::MemcgLimit);
+        if is_of_memcg || !ASKED_MS.contains(&ms) {
+            return 0;
+        }
+        let available_bytes = snapshot.host.memory_available_bytes;
+        match self.available_before_bytes.saturating_sub(available_bytes) {
+            0 => u64::MAX,
+            fallen_bytes => available_bytes.saturating_mul(ms) / fallen_bytes,
+        }
+    }
+
     /// The memcg that it was in when it was named. Bytes.
     pub(crate) fn memcg(&self) -> &[u8] {
         &self.place.memcg
@@ -275,14 +296,10 @@ mod tests {
     const SETTINGS: EscalateSettings =
         EscalateSettings { grace_ms: 5_000, grace_max_ms: 60_000, critical_grace_ms: 500 };
 
-    /// A victim of one process, excluded since, and how many members are left of it.
-    fn members_left(bits: u32) -> usize {
+    /// A victim of one process.
+    fn victim() -> Victim {
         let root = ProcessId { pid: 10, start_time: 7 };
-        let mut snapshot = Snapshot::default();
-        let table = &mut snapshot.processes;
-        (table.pids, table.start_times) = (Arc::new(vec![10]), Arc::new(vec![7]));
-        table.flags = Arc::new(vec![flags::EXCLUDED | bits]);
-        let victim = Victim {
+        Victim {
             unit: Unit::Process,
             root,
             addressees: Addressees::These(vec![root]),
@@ -293,8 +310,16 @@ mod tests {
             policy: String::new(),
             reason: String::new(),
             service: None,
-        };
-        let mut underway = Underway::new(victim, &SETTINGS, &snapshot);
+        }
+    }
+
+    /// Excluded since it was named, and how many members are left of it.
+    fn members_left(bits: u32) -> usize {
+        let mut snapshot = Snapshot::default();
+        let table = &mut snapshot.processes;
+        (table.pids, table.start_times) = (Arc::new(vec![10]), Arc::new(vec![7]));
+        table.flags = Arc::new(vec![flags::EXCLUDED | bits]);
+        let mut underway = Underway::new(victim(), &SETTINGS, &snapshot);
         let let_off = underway.rescan(&snapshot, &Ranking::default());
         assert_eq!(let_off.len() + underway.members.len(), 1);
         underway.members.len()
@@ -304,5 +329,21 @@ mod tests {
     fn what_is_excluded_by_now_is_let_off_but_not_a_zombie() {
         assert_eq!(members_left(flags::OUT_OF_SCOPE), 0);
         assert_eq!(members_left(flags::OUT_OF_SCOPE | flags::ZOMBIE), 1);
+    }
+
+    #[test]
+    fn what_memory_does_once_it_is_asked_counts_and_not_what_it_did_before() {
+        let at = |now_ms: u64, available: u64, cause| {
+            let mut snapshot = Snapshot { now_ms, ..Snapshot::default() };
+            (snapshot.host.memory_available_bytes, snapshot.request.cause) = (available, cause);
+            snapshot
+        };
+        let underway = Underway::new(victim(), &SETTINGS, &at(1_000, 500, Cause::Pressure));
+        let left = |now_ms, available, cause| underway.time_left_ms(&at(now_ms, available, cause));
+        assert_eq!(left(1_199, 500, Cause::Pressure), 0, "too early to say");
+        assert_eq!(left(1_500, 400, Cause::Pressure), 2_000, "100 in half a second");
+        assert_eq!(left(1_500, 500, Cause::Pressure), u64::MAX, "it falls no more");
+        assert_eq!(left(3_001, 500, Cause::Pressure), 0, "the trend knows by then");
+        assert_eq!(left(1_500, 500, Cause::MemcgLimit), 0, "that is of the host");
     }
 }

@@ -72,7 +72,7 @@ fn head(scene: &Scene, width: usize) -> Vec<Line<'static>> {
     lines.push(plain(format!("memory    {available} of {total} available, {swap}"), width));
     let [warn, act, critical] = [status.warn_bytes, status.act_bytes, status.critical_bytes].map(bytes);
     let cause = Span::styled(status.cause.clone(), of_cause(&status.cause));
-    let levels = format!("levels    warn {warn}, act {act}, critical {critical}; the last tick was ");
+    let levels = format!("levels    warn {warn}, act {act}, critical {critical}; last tick: ");
     lines.push(Line::from(vec![Span::raw(levels), cause]));
     let psi = |avg10: Option<f64>| avg10.map_or_else(|| "?".into(), |percent| format!("{percent:.1} %"));
     let falls = order.exhaustion_ms.map_or_else(
@@ -166,7 +166,9 @@ fn ranked(row: &Value, is_selected: bool, width: usize) -> Line<'static> {
     let adj = if now == wanted { now.to_string() } else { format!("→{wanted}") };
     let growth = row["growth_bytes_per_s"].as_i64().map_or_else(String::new, growth);
     let relief = bytes(row["relief_bytes"].as_u64().unwrap_or(0));
-    let before = format!("{:>4} {:>7} {:<15} ", row["rank"], row["pid"], cut(&word("comm"), 15));
+    // A value of JSON knows no width.
+    let [rank, pid] = ["rank", "pid"].map(|key| row[key].to_string());
+    let before = format!("{rank:>4} {pid:>7} {:<15} ", cut(&word("comm"), 15));
     let after = format!(" {relief:>8} {adj:>5} {growth:>10}  {}", why(row));
     let tier_text = format!("{tier:<9} {number:>4}");
     let rest = width.saturating_sub(before.chars().count() + tier_text.chars().count());
