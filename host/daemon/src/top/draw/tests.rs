@@ -43,9 +43,9 @@ fn row(rank: u64, pid: u64, comm: &str, tier: (&str, &str, u64), sizes: (u64, i6
     row
 }
 
-/// A host in trouble: one victim is on its way.
-fn scene() -> Scene {
-    let status = Status {
+/// Of a host in trouble.
+fn status() -> Status {
+    Status {
         schema: "jettison.status/1".into(),
         pid: 812,
         mode: "enforce".into(),
@@ -79,7 +79,11 @@ fn scene() -> Scene {
         outcome: Some("on-the-way".into()),
         idle: Some("the victims on their way will give back enough".into()),
         last_reload: None,
-    };
+    }
+}
+
+/// The same host: one victim is on its way.
+fn scene() -> Scene {
     let order = Order {
         schema: "jettison.order/1".into(),
         taken_at: 0,
@@ -121,7 +125,7 @@ fn scene() -> Scene {
         }],
     };
     let trend: VecDeque<u64> = (0..40_u64).map(|at| (4_000 - at * 85) * MIB).collect();
-    Scene { status, order, trend, selected: 0, trouble: None }
+    Scene { status: status(), order, trend, selected: 0, trouble: None }
 }
 
 fn drawn(scene: &Scene, width: u16, height: u16) -> String {
