@@ -166,7 +166,7 @@ fn a_flock_makes_up_for_what_the_rest_takes_until_it_is_gone() {
         let mut machine = missing(machine(&[], &rows), 28);
         machine.host.memory_available_bytes = 20 * MIB;
         machine.host.trend.memory_exhaustion_ms =
-            if falls_mib_per_s == 0 { UNKNOWN_U64 } else { 20_000 / falls_mib_per_s };
+            20_000_u64.checked_div(falls_mib_per_s).unwrap_or(UNKNOWN_U64);
         with_settings(&machine, &[vote("p", 1, entries)], &settings).plan.victims.len()
     };
     assert_eq!(victims(&alike, 0), 7);
