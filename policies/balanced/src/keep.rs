@@ -139,5 +139,7 @@ fn is_settled(p: Process<'_>, field: &Field<'_>) -> bool {
 /// Whether more is known of it than that it is still at this moment. Where the daemon has not seen memory at
 /// ease and no process is to blame, what is large and of today may be what took it.
 fn is_vouched_for<'s>(p: Process<'s>, field: &Field<'s>, units: &Units<'s>) -> bool {
-    field.measured_taken_bytes(p).is_some() || p.age_ms() >= WARMING_MS || units.holds_the_usual(p)
+    // At ease nothing was taken, of which a memcg at its own limit knows nothing.
+    let taken = if field.is_host() { p.taken_bytes() } else { field.measured_taken_bytes(p) };
+    taken.is_some() || p.age_ms() >= WARMING_MS || units.holds_the_usual(p)
 }
