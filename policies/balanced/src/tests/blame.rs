@@ -157,6 +157,18 @@ fn at_the_limit_of_a_memcg_on_a_host_at_ease_growth_tells() {
 }
 
 #[test]
+fn on_a_host_at_ease_what_is_large_and_steady_is_kept_before_it_is_a_day_old() {
+    let strength = |has_seen_ease: bool| {
+        let machine = Machine::new().memory_mib(512).available_mib(230);
+        let mut machine = if has_seen_ease { machine.eased_ms_ago(0) } else { machine };
+        let primary = machine.process("primary").anon_mib(230).age_s(3_600);
+        let pid = if has_seen_ease { primary.taken_mib(0).pid() } else { primary.pid() };
+        verdict(&machine).strength(pid)
+    };
+    assert!(strength(true).is_some() && strength(false).is_none());
+}
+
+#[test]
 fn small_parts_of_the_base_system_never_go_whatever_the_size_of_the_board() {
     let strength = |mib, uid| {
         let mut machine = Machine::new().memory_mib(256).available_mib(6).deficit_mib(32).cause(Pressure);
