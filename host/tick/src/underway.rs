@@ -26,6 +26,8 @@ use jettison_model::{Cause, Command, ProcessId, Ranking, Snapshot, Step, Tier, U
 
 use crate::history::{By, Past, Place};
 
+/// From a signal until the memory is free again, as in `jettison_decide::time_left_ms`.
+const EXIT_MS: u64 = 250;
 /// So long after a victim was asked, what memory has done since says more than the trend.
 const ASKED_MS: core::ops::RangeInclusive<u64> = 200..=2_000;
 
@@ -181,7 +183,7 @@ impl Underway {
         let available_bytes = snapshot.host.memory_available_bytes;
         match self.available_before_bytes.saturating_sub(available_bytes) {
             0 => u64::MAX,
-            fallen_bytes => available_bytes.saturating_mul(ms) / fallen_bytes,
+            fallen_bytes => (available_bytes.saturating_mul(ms) / fallen_bytes).saturating_sub(EXIT_MS),
         }
     }
 
@@ -341,7 +343,7 @@ mod tests {
         let underway = Underway::new(victim(), &SETTINGS, &at(1_000, 500, Cause::Pressure));
         let left = |now_ms, available, cause| underway.time_left_ms(&at(now_ms, available, cause));
         assert_eq!(left(1_199, 500, Cause::Pressure), 0, "too early to say");
-        assert_eq!(left(1_500, 400, Cause::Pressure), 2_000, "100 in half a second");
+        assert_eq!(left(1_500, 400, Cause::Pressure), 1_750, "100 in half a second, less what an end takes");
         assert_eq!(left(1_500, 500, Cause::Pressure), u64::MAX, "it falls no more");
         assert_eq!(left(3_001, 500, Cause::Pressure), 0, "the trend knows by then");
         assert_eq!(left(1_500, 500, Cause::MemcgLimit), 0, "that is of the host");
