@@ -57,8 +57,8 @@ pub(crate) struct Machine {
     pub(crate) overlap: f64,
     #[serde(default = "eased")]
     pub(crate) eased: Age,
-    /// How long the daemon has run. It knows nothing of what was before: who took what, if memory was at ease
-    /// then, and what is usual.
+    /// How long the daemon has run. It knows nothing of what was before: what each process took, if memory
+    /// was at ease then, and what is usual.
     pub(crate) watched: Option<Age>,
     #[serde(default = "yes")]
     pub(crate) base: bool,

@@ -153,6 +153,7 @@ impl Trial {
             self.without_it(self.snapshot.clone(), Change { vote, ..Change::default() })
         });
         let original = self.snapshot.processes.oom_score_adj(row);
+        // `None` where that is no value of 16 bits, which `most` rules out.
         let lowered = |by: u64| i16::try_from(i64::from(original) - i64::try_from(by).ok()?).ok();
         let most = u64::try_from(i64::from(original) + 1000).unwrap_or(0);
         let adj = least(most, |by| {

@@ -1,4 +1,4 @@
-//! JSON of `explain`, and of rows of its ranking for those who ask the daemon.
+//! JSON of `explain`, and of rows of its ranking for what asks the daemon.
 
 mod explanation;
 mod rank;

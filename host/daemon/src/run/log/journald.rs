@@ -213,6 +213,7 @@ mod tests {
         let mut journald = Journald::new(path.clone(), stderr.try_clone().unwrap()).unwrap();
         journald.line(&made("first")).unwrap();
         for message in ["second", "third"] {
+            // It is not there the first time; else `bind` says so.
             std::fs::remove_file(&path).ok();
             let listener = UnixDatagram::bind(&path).unwrap();
             listener.set_read_timeout(Some(jettison_tests::DEADLINE)).unwrap();
