@@ -7,7 +7,7 @@ use crate::{call, text_of};
 
 /// It carries the schemas of all releases.
 const VALIDATOR: Package = Package {
-    name: "kubernetes-validate==1.37.0",
+    names: &["kubernetes-validate==1.37.0"],
     folder: "kubernetes-validate",
     proof: "bin/kubernetes-validate",
     purpose: "which holds the manifests to their schemas",

@@ -6,10 +6,10 @@ use anyhow::Result;
 
 use crate::{call, debian, remove, target_dir, text_of};
 
-/// A package and the folder of its environment.
+/// Packages and the folder of their environment.
 pub(crate) struct Package {
-    /// With its version, as pip takes it; more than one are separated by a space.
-    pub(crate) name: &'static str,
+    /// With their versions, as pip takes them.
+    pub(crate) names: &'static [&'static str],
     pub(crate) folder: &'static str,
     /// A file that is there once it is installed, below the folder.
     pub(crate) proof: &'static str,
@@ -28,7 +28,7 @@ impl Package {
         if self.path(self.proof).exists() {
             return Ok(());
         }
-        println!("installing {}, {}", self.name, self.purpose);
+        println!("installing {}, {}", self.names.join(" and "), self.purpose);
         let folder = self.path("");
         if call("python3", &["-m", "venv", text_of(&folder)?]).is_err() {
             // Debian has the means for that in a package of its own.
@@ -36,7 +36,6 @@ impl Package {
             remove(&folder)?;
             call("python3", &["-m", "venv", text_of(&folder)?])?;
         }
-        let names: Vec<&str> = self.name.split(' ').collect();
-        call(text_of(&self.path("bin/pip"))?, &[&["install", "--quiet"], &names[..]].concat())
+        call(text_of(&self.path("bin/pip"))?, &[&["install", "--quiet"], self.names].concat())
     }
 }

@@ -77,7 +77,7 @@ pub(crate) fn dbus() -> Result<()> {
 /// The database that docs/guide/fleet.md asks, for the test of its queries.
 pub(crate) fn duckdb() -> Result<()> {
     const DUCKDB: Package = Package {
-        name: "duckdb==1.5.5",
+        names: &["duckdb==1.5.5"],
         folder: "duckdb",
         proof: "installed",
         purpose: "which a test of docs/guide/fleet.md asks",

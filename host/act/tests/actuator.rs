@@ -8,7 +8,7 @@ use std::process::{self, Child, Stdio};
 
 use jettison_act::{Actuator, LiveKernel};
 use jettison_model::{Command, Outcome, ProcessId};
-use kit::{Scripted, id};
+use kit::{Scripted, id, identity};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
@@ -67,9 +67,7 @@ fn a_dry_run_calls_nothing() {
 /// A child that sleeps, with its identity as the kernel tells it.
 fn sleeper() -> (Child, ProcessId) {
     let child = process::Command::new("sleep").arg("60").stdin(Stdio::null()).spawn().unwrap();
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
-    let start_time = stat.rsplit_once(") ").unwrap().1.split(' ').nth(19).unwrap().parse().unwrap();
-    let id = ProcessId { pid: child.id(), start_time };
+    let id = identity(child.id());
     (child, id)
 }
 

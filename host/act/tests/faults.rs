@@ -8,7 +8,7 @@ use std::process;
 use jettison_act::{Actuator, Ledger, LiveKernel};
 use jettison_model::{Command, Outcome, ProcessId};
 use jettison_tests::{Running, wait_for};
-use kit::{Scripted, hold};
+use kit::{Scripted, hold, identity};
 use rustix::io::Errno;
 
 /// A mounted tmpfs of 16 KiB. Unmounted when dropped.
@@ -69,9 +69,7 @@ fn the_init_of_another_pid_namespace_goes_by_its_pid_in_ours() {
         let pid: u32 = std::fs::read_to_string(&children).ok()?.trim().parse().ok()?;
         (std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()? == "sleep\n").then_some(pid)
     });
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let start_time = stat.rsplit_once(") ").unwrap().1.split(' ').nth(19).unwrap().parse().unwrap();
-    let id = ProcessId { pid, start_time };
+    let id = identity(pid);
     let mut actuator = Actuator::new(LiveKernel::new(PathBuf::from("/proc")), std::process::id(), false);
     // As an init it has no handler and does not see SIGTERM (pid_namespaces(7)); SIGKILL from outside it
     // cannot ignore.

@@ -6,9 +6,9 @@ use std::path::Path;
 use std::process::{Child, Command as Program};
 
 use jettison_act::{Actuator, LiveKernel, Stopped};
-use jettison_model::{Command, ProcessId};
+use jettison_model::Command;
 use jettison_tests::wait_for;
-use kit::{Scripted, id};
+use kit::{Scripted, id, identity};
 
 fn recovered(path: &Path, kernel: Scripted) -> (Actuator<Scripted>, usize) {
     let mut kernel = kernel;
@@ -75,9 +75,7 @@ fn a_real_process_goes_on() {
     let path = directory.path().join("stopped");
     let mut child = Program::new("sleep").arg("60").spawn().unwrap();
     let live = || LiveKernel::new("/proc".into());
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
-    let start_time = stat.rsplit_once(") ").unwrap().1.split(' ').nth(19).unwrap().parse().unwrap();
-    let id = ProcessId { pid: child.id(), start_time };
+    let id = identity(child.id());
     let (stopped, _) = Stopped::recover(&path, &mut live()).unwrap();
     Actuator::new(live(), std::process::id(), false).with_stopped(stopped).execute(&Command::Stop { id });
     wait_for("it to be stopped", || (state(&child) == Some('T')).then_some(()));

@@ -24,6 +24,7 @@ mod layout;
 mod least;
 mod metrics;
 mod policies;
+mod private;
 mod reload;
 mod run;
 mod snapshot;

@@ -8,7 +8,7 @@ use crate::gate;
 
 /// From a signal until the memory is free again: delivery, exit, reaping. Measured in a guest at 40 to 180 ms
 /// (docs/benchmarks).
-const EXIT_MS: u64 = 250;
+pub const EXIT_MS: u64 = 250;
 
 /// The memcg whose own limit is the cause. Victims come only from its subtree, and only they help it.
 pub(crate) fn limited_path(snapshot: &Snapshot) -> Option<&[u8]> {
@@ -36,20 +36,22 @@ pub(crate) fn could_relieve(snapshot: &Snapshot, members: &[ProcessId]) -> bool 
     limited_path(snapshot).is_none() || rows.any(|row| is_inside(snapshot, row))
 }
 
+/// How fast the memcg of this row grows; `None` while it does not, or where that is not known.
+fn growth_bytes_per_s(snapshot: &Snapshot, row: usize) -> Option<u64> {
+    let growth = snapshot.memcgs.growth_bytes_per_s.get(row).copied().filter(|&rate| rate != UNKNOWN_S64)?;
+    u64::try_from(growth).ok().filter(|&rate| rate > 0)
+}
+
 /// How fast what is available in the domain falls. 0 while it does not, or where that is not known.
 pub(crate) fn fall_bytes_per_s(snapshot: &Snapshot) -> u64 {
-    match limited_row(snapshot) {
-        Some(row) => snapshot
-            .memcgs
-            .growth_bytes_per_s
-            .get(row)
-            .map_or(0, |&rate| if rate == UNKNOWN_S64 { 0 } else { u64::try_from(rate).unwrap_or(0) }),
-        None => {
-            let (host, ms) = (&snapshot.host, known_u64(snapshot.host.trend.memory_exhaustion_ms));
-            let available = known_u64(host.memory_available_bytes);
-            available.zip(ms).map_or(0, |(available, ms)| available.saturating_mul(1000) / ms.max(1))
-        }
-    }
+    let Some(row) = limited_row(snapshot) else {
+        let available = known_u64(snapshot.host.memory_available_bytes);
+        return available.zip(exhaustion_ms(snapshot)).map_or(0, |(available, ms)| {
+            // What is left, by the time that it lasts.
+            available.saturating_mul(1000) / ms.max(1)
+        });
+    };
+    growth_bytes_per_s(snapshot, row).unwrap_or(0)
 }
 
 /// Milliseconds until the domain has nothing left, at the rate at which it falls now. `None` while it does
@@ -58,8 +60,7 @@ pub(crate) fn exhaustion_ms(snapshot: &Snapshot) -> Option<u64> {
     let Some(row) = limited_row(snapshot) else {
         return known_u64(snapshot.host.trend.memory_exhaustion_ms);
     };
-    let growth = snapshot.memcgs.growth_bytes_per_s.get(row).copied().filter(|&rate| rate != UNKNOWN_S64)?;
-    let growth = u64::try_from(growth).ok().filter(|&rate| rate > 0)?;
+    let growth = growth_bytes_per_s(snapshot, row)?;
     let (_, left) = gate::headroom(&snapshot.memcgs, row)?;
     Some(left.saturating_mul(1000) / growth)
 }

@@ -17,17 +17,15 @@
 //! Nothing else ends it: when memory is no longer short, a victim under way goes all the same.
 
 use jettison_act::TaskId;
-use jettison_decide::InFlight;
 use jettison_decide::eligible::is_below;
 use jettison_decide::escalate::{Escalation, Settings as EscalateSettings};
+use jettison_decide::{EXIT_MS, InFlight};
 use jettison_model::column::row as row_of;
 use jettison_model::snapshot::flags;
 use jettison_model::{Cause, Command, ProcessId, Ranking, Snapshot, Step, Tier, Unit, Victim, signal};
 
 use crate::history::{By, Past, Place};
 
-/// From a signal until the memory is free again, as in `jettison_decide::time_left_ms`.
-const EXIT_MS: u64 = 250;
 /// So long after a victim was asked, what memory has done since says more than the trend.
 const ASKED_MS: core::ops::RangeInclusive<u64> = 200..=2_000;
 

@@ -15,7 +15,7 @@ use crate::{call, cargo_program, debian, root, target_dir, text_of};
 /// The oldest that a package is for, which Debian 11 and Ubuntu 20.04 have.
 const GLIBC: &str = "2.31";
 const TOOLS: Package = Package {
-    name: "cargo-zigbuild==0.24.1 ziglang==0.15.2",
+    names: &["cargo-zigbuild==0.24.1", "ziglang==0.15.2"],
     folder: "zig",
     proof: "bin/cargo-zigbuild",
     purpose: "which link for an older glibc",

@@ -34,6 +34,13 @@ pub(crate) fn id(pid: u32) -> ProcessId {
     ProcessId { pid, start_time: u64::from(pid) * 100 }
 }
 
+/// A real process, by field 22 of its `stat`.
+pub(crate) fn identity(pid: u32) -> ProcessId {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let start_time = stat.rsplit_once(") ").unwrap().1.split(' ').nth(19).unwrap().parse().unwrap();
+    ProcessId { pid, start_time }
+}
+
 pub(crate) fn hold(pid: u32, original: i16, value: i16) -> Hold {
     Hold { id: id(pid), original, value }
 }

@@ -1,9 +1,6 @@
 //! `jettison export`: journals as lines of JSON, for databases.
 
-use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
 
 use jettison_model::column::{self, row as row_of};
 use jettison_model::{Idle, Plan, Snapshot, Victim};
@@ -15,6 +12,7 @@ use super::replay::what_if;
 use super::walk::{Place, each};
 use crate::cli;
 use crate::failure::{Failure, printed, say};
+use crate::private;
 
 const SCHEMA: &str = "jettison.export/1";
 
@@ -82,12 +80,7 @@ pub(crate) fn export(args: &cli::Export) -> Result<(), Failure> {
     let Some(path) = &args.output else { return printed(lines(args, io::stdout().lock())?) };
     let failed =
         |error: &io::Error| Failure::Failed(format!("{}: cannot be written: {error}", path.display()));
-    lines(args, created(path).map_err(|error| failed(&error))?)?.map_err(|error| failed(&error))
-}
-
-/// For its owner only, like the journal.
-fn created(path: &Path) -> io::Result<std::fs::File> {
-    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+    lines(args, private::create(path).map_err(|error| failed(&error))?)?.map_err(|error| failed(&error))
 }
 
 /// Writes them all, and says what could not be read.

@@ -13,9 +13,8 @@ mod table;
 mod wire;
 mod write;
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{BufWriter, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -27,13 +26,12 @@ pub(crate) use read::{parse, read};
 
 use crate::cli;
 use crate::failure::{Failure, printed};
+use crate::private;
 
 /// Everything: which policy will be asked about it is not known.
 const NEEDS: Needs = Needs::ALL;
 /// Between the two scans, so that growth is known.
 pub(crate) const BETWEEN_SCANS: Duration = Duration::from_secs(1);
-/// Command lines are for the owner only.
-const MODE: u32 = 0o600;
 
 pub(crate) fn snapshot(args: &cli::Snapshot) -> Result<(), Failure> {
     let root = args.root.as_ref().map_or_else(Root::live, |directory| Root::below(directory));
@@ -58,8 +56,7 @@ pub(crate) fn snapshot(args: &cli::Snapshot) -> Result<(), Failure> {
 }
 
 fn save(file: &wire::File, path: &Path) -> Result<(), Failure> {
-    let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(MODE).open(path);
-    opened
+    private::create(path)
         .and_then(|to| put(file, to))
         .map_err(|error| Failure::Failed(format!("{}: cannot be written: {error}", path.display())))
 }

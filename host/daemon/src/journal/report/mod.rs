@@ -15,6 +15,7 @@ use std::path::Path;
 
 use crate::cli;
 use crate::failure::Failure;
+use crate::private;
 
 pub(crate) fn report(args: &cli::Report) -> Result<(), Failure> {
     let story = story::Story::of(&args.journals)?;
@@ -23,11 +24,7 @@ pub(crate) fn report(args: &cli::Report) -> Result<(), Failure> {
         .map_err(|error| Failure::Failed(format!("{}: cannot be written: {error}", args.output.display())))
 }
 
-/// For its owner only, since command lines and names are in it.
 fn save(path: &Path, html: &str) -> std::io::Result<()> {
     use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    file.write_all(html.as_bytes())
+    private::create(path)?.write_all(html.as_bytes())
 }
