@@ -63,6 +63,11 @@ impl Paint {
     }
 }
 
+/// The `oom_score_adj` of a process, and the one that is to be held if that is another.
+pub(crate) fn adj<T: PartialEq + std::fmt::Display>(now: T, wanted: T) -> String {
+    if now == wanted { now.to_string() } else { format!("→{wanted}") }
+}
+
 /// A size for people.
 pub(crate) fn bytes(bytes: u64) -> String {
     Bytes(bytes).to_string()

@@ -9,6 +9,7 @@ use jettison_tick::{Decision, Pipeline};
 use super::kernel::Kernel;
 use super::look::Looked;
 use super::what_if::{Again, short};
+use super::words;
 use crate::cli;
 use crate::failure::Failure;
 use crate::policies::Policies;
@@ -85,8 +86,15 @@ impl Explained {
         })
     }
 
+    /// All that is said of a row: its reasons, why it stays, and where it stands with others.
+    pub(super) fn said(&self, rank: usize, ranked: &Ranked) -> impl Iterator<Item = String> {
+        let Decision { ranking, votes, .. } = &self.decision;
+        let why = words::why(&self.snapshot, ranking, votes, ranked);
+        [Some(why), self.passed_over(ranked), self.with_them(rank, ranked)].into_iter().flatten()
+    }
+
     /// Why a row is passed over, now or if memory were short; not of one that comes after the last victim.
-    pub(super) fn passed_over(&self, ranked: &Ranked) -> Option<String> {
+    fn passed_over(&self, ranked: &Ranked) -> Option<String> {
         let is_said = |passed: &&Passed| **passed != Passed::NotNeeded;
         let now = self.passed.get(&ranked.row).filter(is_said);
         let short = || self.short.as_ref()?.passed.get(&ranked.row).filter(is_said);
@@ -98,7 +106,7 @@ impl Explained {
     }
 
     /// Where a row stands with the policies that have no say here, if elsewhere.
-    pub(super) fn with_them(&self, rank: usize, ranked: &Ranked) -> Option<String> {
+    fn with_them(&self, rank: usize, ranked: &Ranked) -> Option<String> {
         let Without { names, places } = self.without.as_ref()?;
         let &(with, tier) = places.get(&ranked.row)?;
         ((with, tier) != (rank, ranked.tier))

@@ -9,7 +9,7 @@ use jettison_tick::Decision;
 use super::explained::{Explained, Short};
 use super::kernel::{Choice, Kernel};
 use super::words;
-use crate::layout::{Paint, WIDTH, bytes, cut, wrap};
+use crate::layout::{Paint, WIDTH, adj, bytes, cut, wrap};
 use crate::policies::Policies;
 use crate::users::shown;
 
@@ -146,17 +146,14 @@ fn policies(out: &mut impl Write, asked: &Policies, decision: &Decision, paint: 
 }
 
 fn row(out: &mut impl Write, explained: &Explained, rank: usize, ranked: &Ranked) -> Result<()> {
-    let Explained { snapshot, decision, users, .. } = explained;
+    let Explained { snapshot, users, .. } = explained;
     let processes = &snapshot.processes;
     let uid = processes.uid(ranked.row as usize);
     let user = shown(uid.and_then(|uid| users.name(uid)).as_deref(), uid);
     let name = Escaped(processes.comms.get(ranked.row as usize)).to_string();
     let tier = words::tier(Paint::of_stdout(), ranked.tier);
-    let (now, wanted) = (processes.oom_score_adj_now(ranked.row as usize), ranked.oom_score_adj);
-    let adj = if now == wanted { now.to_string() } else { format!("→{wanted}") };
-    let why = words::why(snapshot, &decision.ranking, &decision.votes, ranked);
-    let more = [explained.passed_over(ranked), explained.with_them(rank, ranked)];
-    let why = [Some(why)].into_iter().chain(more).flatten();
+    let adj = adj(processes.oom_score_adj_now(ranked.row as usize), ranked.oom_score_adj);
+    let why = explained.said(rank, ranked);
     let why: Vec<String> = why.flat_map(|text| wrap(&text, WIDTH - BEFORE_REASON)).collect();
     let mut lines = why.iter();
     writeln!(

@@ -8,7 +8,7 @@ use jettison_model::{Ranked, Tree, column};
 
 use super::explained::Explained;
 use super::words::{self, TIER};
-use crate::layout::{Paint, WIDTH, bytes, cut};
+use crate::layout::{Paint, WIDTH, adj, bytes, cut};
 
 /// Columns that stand before the process.
 const BEFORE_PROCESS: usize = 36;
@@ -83,14 +83,12 @@ fn row(
     node: &Node,
     place: Option<(usize, &Ranked)>,
 ) -> Result<()> {
-    let Explained { snapshot, decision, .. } = explained;
-    let (processes, at) = (&snapshot.processes, node.row as usize);
+    let (processes, at) = (&explained.snapshot.processes, node.row as usize);
     let paint = Paint::of_stdout();
     let now = processes.oom_score_adj_now(at);
     match place {
         Some((rank, ranked)) => {
-            let adj = ranked.oom_score_adj;
-            let adj = if now == adj { now.to_string() } else { format!("→{adj}") };
+            let adj = adj(now, ranked.oom_score_adj);
             let relief = bytes(ranked.relief_bytes);
             write!(out, "{rank:>4} {} {relief:>8} {adj:>5}  ", words::tier(paint, ranked.tier))?;
         }
@@ -102,11 +100,7 @@ fn row(
     }
     let (pid, name) = (processes.pids.get(at).copied().unwrap_or_default(), Escaped(processes.comms.get(at)));
     let process = format!("{}{pid} {name}", lines(&node.has_more));
-    let why = place.map(|(rank, ranked)| {
-        let why = words::why(snapshot, &decision.ranking, &decision.votes, ranked);
-        let more = [explained.passed_over(ranked), explained.with_them(rank, ranked)];
-        [Some(why)].into_iter().chain(more).flatten().collect::<Vec<_>>().join("; ")
-    });
+    let why = place.map(|(rank, ranked)| explained.said(rank, ranked).collect::<Vec<_>>().join("; "));
     let text = why.map_or_else(|| process.clone(), |why| format!("{process}: {why}"));
     writeln!(out, "{}", cut(&text, WIDTH - BEFORE_PROCESS))
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufWriter, Write};
 
-use jettison_model::column::{self, row as row_of};
+use jettison_model::column::row as row_of;
 use jettison_model::{Idle, Plan, Snapshot, Victim};
 use jettison_record::{End, Record, Setup, Tick};
 use serde::Serialize;
@@ -11,6 +11,7 @@ use super::panel::{Panel, Panels};
 use super::replay::what_if;
 use super::walk::{Place, each};
 use crate::cli;
+use crate::explain::percent;
 use crate::failure::{Failure, printed, say};
 use crate::private;
 
@@ -181,8 +182,4 @@ impl<'r> Ended<'r> {
 /// What a victim is counted under: its service unit, or the name of the process where it has none.
 fn name(service_unit: &str, comm: &str) -> String {
     if service_unit.is_empty() { comm } else { service_unit }.to_owned()
-}
-
-fn percent(hundredths: u32) -> Option<f64> {
-    column::row(hundredths).map(|_| f64::from(hundredths) / 100.0)
 }

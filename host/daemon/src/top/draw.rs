@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::scene::Scene;
 use crate::control::{OnItsWay, PolicyStatus};
-use crate::layout::{bytes, cut, wrap};
+use crate::layout::{self, bytes, cut, wrap};
 
 /// Victims under way that are shown.
 const UNDERWAY_MAX: usize = 3;
@@ -162,8 +162,7 @@ fn ranked(row: &Value, is_selected: bool, width: usize) -> Line<'static> {
     let number = number.map_or_else(String::new, |number| number.to_string());
     let tier = word("tier");
     let adj = &row["oom_score_adj"];
-    let (now, wanted) = (&adj["now"], &adj["wanted"]);
-    let adj = if now == wanted { now.to_string() } else { format!("→{wanted}") };
+    let adj = layout::adj(&adj["now"], &adj["wanted"]);
     let growth = row["growth_bytes_per_s"].as_i64().map_or_else(String::new, growth);
     let relief = bytes(row["relief_bytes"].as_u64().unwrap_or(0));
     // A value of JSON knows no width.
