@@ -48,5 +48,6 @@ pub use parse::every::parse_with_every;
 pub use parse::version::Version;
 pub use sense::Sense;
 pub use sensor::Sensor;
+pub use sensor::marks::{EaseError, EaseMarks};
 pub use survey::Survey;
 pub use trigger::{KernelLog, MemcgEvents, PsiKind, PsiSpec, PsiTrigger, TriggerError, UsageThreshold};

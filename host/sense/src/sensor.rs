@@ -1,6 +1,7 @@
 //! The sensor: everything that stays open between two scans.
 
 mod between;
+pub(crate) mod marks;
 
 use jettison_model::column::{NONE_U32, UNKNOWN_U64};
 use jettison_model::{Host, Memcgs, Needs, ProcessId, SenseFault, Snapshot};

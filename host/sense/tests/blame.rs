@@ -5,7 +5,7 @@ use std::fs::{create_dir_all, remove_dir_all, write};
 
 use jettison_model::column::{NONE_U32, UNKNOWN_S64, UNKNOWN_U64};
 use jettison_model::{Needs, Snapshot};
-use jettison_sense::{Now, Root, Sensor};
+use jettison_sense::{EaseMarks, Now, Root, Sensor};
 
 const MIB: i64 = 1 << 20;
 /// Above it memory is at ease.
@@ -126,6 +126,69 @@ fn what_is_taken_is_measured_from_the_last_tick_at_ease() {
     machine.available(401);
     machine.after_ms(1_000);
     assert_eq!((machine.taken(OLD), machine.taken(200), machine.host()), (0, 0, (0, 0, 0)), "over");
+}
+
+/// What the sensor leaves is taken up by the next one, after so many milliseconds. Returns whether it can be.
+fn start_anew(machine: &mut Machine, after_ms: u64, scope_changes: bool) -> bool {
+    let left = machine.sensor.ease_marks().unwrap().to_bytes();
+    let left =
+        if scope_changes { String::from_utf8(left).unwrap().replace("null", r#""/a""#).into() } else { left };
+    machine.sensor = Sensor::new(Root::below(machine.folder.path()), None).unwrap();
+    machine.snapshot = Snapshot::default();
+    machine.boot_ms += after_ms;
+    machine.sensor.remember(machine.boot_ms, &EaseMarks::from_bytes(&left).unwrap())
+}
+
+fn name_boot(machine: &Machine, boot_id: &str) {
+    let random = machine.folder.path().join("proc/sys/kernel/random");
+    create_dir_all(&random).unwrap();
+    write(random.join("boot_id"), boot_id).unwrap();
+}
+
+#[test]
+fn a_sensor_that_starts_on_a_short_host_knows_what_was_taken_before_it() {
+    let mut machine = Machine::new(900);
+    name_boot(&machine, "one\n");
+    machine.after_ms(0);
+    assert!(machine.sensor.is_at_ease());
+    machine.process(OLD, INIT, 0, (550, 0));
+    machine.available(350);
+    machine.after_ms(10_000);
+    assert!(!machine.sensor.is_at_ease());
+    machine.starts(200, INIT, (20, 0));
+    assert!(start_anew(&mut machine, 3_000, false));
+    machine.after_ms(0);
+    assert_eq!((machine.taken(OLD), machine.host()), (500 * MIB, (13_000, 550, 30)));
+    assert_eq!(machine.taken(200), 20 * MIB, "it has started since");
+    assert_eq!(machine.taken(INIT), 0);
+    machine.available(900);
+    machine.after_ms(1_000);
+    assert_eq!((machine.taken(OLD), machine.host()), (0, (0, 0, 0)), "over");
+    // It was there, and could not be read.
+    machine.process(300, INIT, 0, (60, 0));
+    assert!(start_anew(&mut machine, 1_000, false));
+    machine.available(300);
+    machine.after_ms(0);
+    assert_eq!(machine.taken(300), UNKNOWN_S64);
+}
+
+#[test]
+fn what_was_left_in_another_boot_of_another_scope_or_long_ago_counts_for_nothing() {
+    let mut machine = Machine::new(900);
+    machine.after_ms(0);
+    assert!(machine.sensor.ease_marks().is_none(), "boots cannot be told apart");
+    name_boot(&machine, "one\n");
+    assert!(!start_anew(&mut machine, 0, true));
+    for (ms, usable) in [(3_600_000, true), (3_600_001, false)] {
+        machine.after_ms(0);
+        assert_eq!(start_anew(&mut machine, ms, false), usable, "{ms} ms later");
+    }
+    machine.after_ms(0);
+    let left = machine.sensor.ease_marks().unwrap();
+    name_boot(&machine, "two\n");
+    assert!(!machine.sensor.remember(machine.boot_ms, &left));
+    machine.available(300);
+    machine.after_ms(0);
 }
 
 #[test]

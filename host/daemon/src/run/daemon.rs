@@ -11,11 +11,11 @@ use jettison_tick::{Broken, Ticker};
 use tracing::{error, info, warn};
 
 use super::events::{Event, Events, Watch};
+use super::kept::Kept;
 use super::log::Log;
 use super::manager::{Manager, Status};
 use super::reloading::Reloading;
 use super::triggers::Triggers;
-use super::usual::UsualFile;
 use super::watchdog::Watchdog;
 use crate::failure::Failure;
 use crate::journal::Recorder;
@@ -48,7 +48,7 @@ pub(super) struct Daemon<'l> {
     /// At the last tick.
     memcgs_left_out: usize,
     pub(super) triggers: Triggers,
-    usual: UsualFile,
+    kept: Kept,
     /// Acts while the loop hangs. None in a dry run.
     pub(super) watchdog: Option<Watchdog>,
     /// What failed of the drill at the start.
@@ -66,7 +66,7 @@ impl<'l> Daemon<'l> {
         ticker: LiveTicker,
         events: Events,
         reloading: Reloading,
-        usual: UsualFile,
+        kept: Kept,
         watchdog: Option<Watchdog>,
         recorder: Recorder,
         log: &'l Log,
@@ -89,7 +89,7 @@ impl<'l> Daemon<'l> {
             asleep_ms: Clock.asleep_ms(),
             memcgs_left_out: 0,
             triggers,
-            usual,
+            kept,
             watchdog,
             drill_problem: None,
             recorder,
@@ -144,7 +144,7 @@ impl<'l> Daemon<'l> {
                 self.record_tick();
                 self.watch_victims();
                 self.watch_memcgs();
-                self.store_usual_if_due(Clock.now().boot_ms);
+                self.store_what_is_due(Clock.now().boot_ms);
             }
             self.record_ends();
             self.write_metrics();
@@ -153,6 +153,7 @@ impl<'l> Daemon<'l> {
         self.expect_within(FAREWELL_MS);
         self.manager.stopping();
         self.store_usual(Clock.now().boot_ms);
+        self.store_ease(Clock.now().boot_ms);
         let restored = self.ticker.finish(Clock.now());
         info!(restored, "stopped");
         Ok(())
@@ -178,16 +179,29 @@ impl<'l> Daemon<'l> {
     }
 
     /// Writes to disk only where memory is not short.
-    fn store_usual_if_due(&mut self, now_ms: u64) {
-        let cause = self.ticker.pipeline().snapshot().request.cause;
-        if cause == Cause::Routine && self.usual.is_due(now_ms) {
+    fn store_what_is_due(&mut self, now_ms: u64) {
+        let pipeline = self.ticker.pipeline();
+        if pipeline.snapshot().request.cause != Cause::Routine {
+            return;
+        }
+        let is_at_ease = pipeline.sensor().is_at_ease();
+        if self.kept.usual.is_due(now_ms) {
             self.store_usual(now_ms);
+        }
+        if is_at_ease && self.kept.ease.is_due(now_ms) {
+            self.store_ease(now_ms);
         }
     }
 
     fn store_usual(&mut self, now_ms: u64) {
         if let Some(usual) = self.ticker.take_learned() {
-            self.usual.write(usual, now_ms);
+            self.kept.usual.write(&usual.to_bytes(), now_ms);
+        }
+    }
+
+    fn store_ease(&mut self, now_ms: u64) {
+        if let Some(marks) = self.ticker.pipeline().sensor().ease_marks() {
+            self.kept.ease.write(&marks.to_bytes(), now_ms);
         }
     }
 

@@ -3,6 +3,7 @@
 mod answer;
 mod daemon;
 mod events;
+mod kept;
 mod log;
 mod manager;
 mod measures;
@@ -11,7 +12,6 @@ mod reloading;
 mod start;
 mod swap;
 mod triggers;
-mod usual;
 mod watchdog;
 
 pub(crate) use start::run;

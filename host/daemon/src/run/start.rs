@@ -15,10 +15,10 @@ use tracing::{info, warn};
 
 use super::daemon::{Daemon, LiveTicker};
 use super::events::{Events, block_on};
+use super::kept::Kept;
 use super::log::Log;
 use super::protect::{protect_ourselves, raise_limit_of_files};
 use super::reloading::{AtStart, Reloading};
-use super::usual::UsualFile;
 use super::watchdog::Watchdog;
 use crate::cli;
 use crate::config::{Config, Evidence, Fixed, Mode, Overrides, Own};
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
     let root = Root::live();
     let own = Own::live(&root);
     let program = root.proc.join("self/exe");
-    let sensor = Sensor::new(root.clone(), fixed.scope.as_deref())
+    let mut sensor = Sensor::new(root.clone(), fixed.scope.as_deref())
         .map_err(|error| Failure::Usage(error.to_string()))?;
     let memcgs = sensor.hierarchy().map(|hierarchy| hierarchy.mount.clone());
     let mut kernel = LiveKernel::new(root.proc.clone()).with_memcgs(memcgs.clone());
@@ -87,11 +87,12 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
             .map_err(|error| Failure::Failed(format!("hooks cannot be awaited: {error}")))?;
         let at_start = AtStart { config_path: args.config.clone(), overrides, fixed };
         let reloading = Reloading::new(at_start, watcher(&events), &policies);
-        let usual = UsualFile::new(keep_dir, Clock.now().boot_ms);
+        let kept = Kept::new(keep_dir, &args.state_dir, Clock.now().boot_ms);
+        kept.remind(&mut sensor, Clock.now().boot_ms);
         let mut ticker = Ticker::new(sensor, policies, ledger, actuator, Box::new(helpers), live, is_dry);
-        ticker.set_usual(usual.read());
+        ticker.set_usual(kept.read_usual());
         let recorder = recorder(&mut ticker, &reloading.at_start.fixed.evidence, keep_dir);
-        let mut daemon = Daemon::new(ticker, events, reloading, usual, watchdog, recorder, &log);
+        let mut daemon = Daemon::new(ticker, events, reloading, kept, watchdog, recorder, &log);
         daemon.drill_problem = drill_problem;
         let ended = daemon.run().await;
         // If it cannot be removed, the next daemon removes it.

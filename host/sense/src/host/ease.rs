@@ -17,10 +17,10 @@ pub(crate) struct Ease {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Eased {
-    at_ms: u64,
-    total_bytes: u64,
-    available_bytes: u64,
+pub(crate) struct Eased {
+    pub(crate) at_ms: u64,
+    pub(crate) total_bytes: u64,
+    pub(crate) available_bytes: u64,
 }
 
 /// What was so at the last look at ease, and at two before it.
@@ -61,6 +61,15 @@ impl<T: Copy> Marks<T> {
     pub(crate) fn of(&self, measure: Measure) -> T {
         if measure == Measure::Older { self.older } else { self.last }
     }
+
+    /// The last, the newer and the older one.
+    pub(crate) fn to_array(self) -> [T; 3] {
+        [self.last, self.newer, self.older]
+    }
+
+    pub(crate) fn from_array([last, newer, older]: [T; 3]) -> Self {
+        Self { last, newer, older }
+    }
 }
 
 impl Measure {
@@ -70,6 +79,19 @@ impl Measure {
 }
 
 impl Ease {
+    pub(crate) fn marks(&self) -> Option<Marks<Eased>> {
+        self.marks
+    }
+
+    /// Begins with the marks of a sensor before this one.
+    pub(crate) fn remember(&mut self, marks: Marks<Eased>) {
+        self.marks = Some(marks);
+    }
+
+    pub(crate) fn is_at_ease(&self) -> bool {
+        self.marks.is_some() && self.measure.is_at_ease()
+    }
+
     /// Looks at the memory of a snapshot. What cannot be read is not at ease.
     pub(crate) fn look(&mut self, now_ms: u64, host: &Host, warn_bytes: u64) -> Measure {
         let available_bytes = known_u64(host.memory_available_bytes).filter(|&bytes| bytes > warn_bytes);

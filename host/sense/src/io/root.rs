@@ -76,6 +76,13 @@ impl Root {
         number(whole)?.checked_mul(1_000)?.checked_add(number(hundredths)?.checked_mul(10)?)
     }
 
+    /// What tells this boot from every other (random(4)). `None` if it is not known.
+    #[must_use]
+    pub fn boot_id(&self) -> Option<String> {
+        let id = std::fs::read_to_string(self.proc.join("sys/kernel/random/boot_id")).ok()?;
+        Some(id.trim().to_owned()).filter(|id| !id.is_empty())
+    }
+
     /// The place in this machine of a path that the kernel names, such as a mount point; `None` if it is in
     /// none of the trees.
     pub(crate) fn locate(&self, absolute: &Path) -> Option<PathBuf> {

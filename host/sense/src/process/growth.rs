@@ -93,9 +93,36 @@ pub(crate) struct Growth {
     cursor: usize,
     last_at_ms: Option<u64>,
     now_ms: u64,
+    before: Option<Before>,
+}
+
+/// What the sensor before this one knew, up to the first scan.
+#[derive(Debug)]
+struct Before {
+    eased_at_ms: u64,
+    /// In order.
+    held: Vec<(ProcessId, Marks<u64>)>,
 }
 
 impl Growth {
+    /// Begins with what each process held when memory was last at ease, which was at that time.
+    pub(super) fn remember(&mut self, eased_at_ms: u64, held: Vec<(ProcessId, Marks<u64>)>) {
+        self.before = Some(Before { eased_at_ms, held });
+    }
+
+    /// What a process that is seen for the first time held when memory was at ease.
+    fn eased_bytes(&self, seen: Seen) -> Option<Marks<u64>> {
+        if self.is_new(seen.age_ms) {
+            return Some(Marks::new(0));
+        }
+        let before = self.before.as_ref()?;
+        let started_at_ms = self.now_ms.saturating_sub(seen.age_ms);
+        match before.held.binary_search_by(|(id, _)| id.cmp(&seen.id)) {
+            Ok(at) => before.held.get(at).map(|&(_, marks)| marks),
+            Err(_) => (started_at_ms > before.eased_at_ms).then(|| Marks::new(0)),
+        }
+    }
+
     /// Follows the processes of a scan, whose parents are known, and fills what follows from their past.
     /// `is_kept` says by rows which of them were not read.
     pub(crate) fn fill(&mut self, now_ms: u64, shared: &Shared, is_kept: &[bool], table: &mut Processes) {
@@ -126,6 +153,11 @@ impl Growth {
         &mut self.last
     }
 
+    /// What is known of each process when memory was at ease, in order.
+    pub(super) fn eased(&self) -> impl Iterator<Item = (ProcessId, Marks<u64>)> {
+        self.last.iter().filter_map(|history| Some((history.id(), history.eased_bytes?)))
+    }
+
     fn begin(&mut self, now_ms: u64) {
         self.next.clear();
         self.new.clear();
@@ -136,10 +168,9 @@ impl Growth {
     /// The rates of the next process. Processes come in ascending order. Where this scan could not read what
     /// it holds, the history stays as it is.
     fn follow(&mut self, seen: Seen) -> Rates {
-        let is_new = self.is_new(seen.age_ms);
         let mut history = self.take(seen.id).unwrap_or_else(|| {
             self.new.extend(u32::try_from(self.next.len()));
-            let eased_bytes = is_new.then(|| Marks::new(0));
+            let eased_bytes = self.eased_bytes(seen);
             let births = Births::default();
             History { id: seen.id, held: None, eased_bytes, births, rates: UNKNOWN, is_read: false }
         });
@@ -192,6 +223,7 @@ impl Growth {
     fn end(&mut self) {
         std::mem::swap(&mut self.last, &mut self.next);
         self.last_at_ms = Some(self.now_ms);
+        self.before = None;
     }
 
     fn take(&mut self, id: ProcessId) -> Option<History> {

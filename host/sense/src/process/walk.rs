@@ -23,7 +23,7 @@ use jettison_model::{ProcessId, Processes};
 use rustix::io::Errno;
 use rustix::param::page_size;
 
-use crate::host::ease::Measure;
+use crate::host::ease::{Marks, Measure};
 use crate::io::error::Faults;
 use crate::io::file::{Buffer, is_gone};
 use crate::io::listing::{Listing, NameBelow};
@@ -218,6 +218,16 @@ impl ProcessWalk {
     /// Fills what each process of the last walk has taken since memory was last at ease. Returns the sum.
     pub(crate) fn blame(&mut self, measure: Measure, into: &mut Processes) -> u64 {
         blame(&mut self.growth, measure, into)
+    }
+
+    /// What each process held when memory was last at ease.
+    pub(crate) fn ease_marks(&self) -> impl Iterator<Item = (ProcessId, Marks<u64>)> {
+        self.growth.eased()
+    }
+
+    /// Begins with these.
+    pub(crate) fn remember(&mut self, eased_at_ms: u64, held: Vec<(ProcessId, Marks<u64>)>) {
+        self.growth.remember(eased_at_ms, held);
     }
 
     /// Whether all pids that are listed now and were not the time before are kernel threads. These do not
