@@ -35,7 +35,7 @@ pub(crate) struct Need {
     pub(crate) bytes: u64,
     /// What halves and sixteenths are taken of.
     pub(crate) scale_bytes: u64,
-    /// How many victims may be named.
+    /// How many victims may be named, parts of services not counted.
     pub(crate) room: usize,
     /// The domain is at its critical level.
     pub(crate) is_critical: bool,
@@ -91,8 +91,31 @@ impl<'a> Chooser<'a> {
     pub(crate) fn choose(&self, need: Need) -> Result<Vec<Victim>, Idle> {
         let maker = self.maker();
         let chosen = self.walk(&need, &maker).chosen?;
-        let victims = self.going(chosen.iter().take(need.room), &maker);
+        let victims = self.allowed(&chosen, &need, &maker)?;
         Ok(victims.iter().filter_map(|(ranked, going)| maker.victim(ranked, going)).collect())
+    }
+
+    /// Those of a plan that a minute allows, in order, up to the first that is one too many. A part of a
+    /// service does not count: the service goes on.
+    pub(crate) fn allowed(
+        &self,
+        chosen: &[Candidate<'a>],
+        need: &Need,
+        maker: &Maker<'_>,
+    ) -> Result<Vec<(&'a Ranked, Going)>, Idle> {
+        let mut going = self.going(chosen.iter(), maker);
+        let mut room = need.room;
+        let too_many = going.iter().position(|(ranked, going)| {
+            let is_too_many = !maker.is_part(ranked, going) && room == 0;
+            room = room.saturating_sub(usize::from(!maker.is_part(ranked, going)));
+            is_too_many
+        });
+        match too_many {
+            Some(0) => return Err(Idle::KillsPerMinute),
+            Some(count) => going.truncate(count),
+            None => {}
+        }
+        Ok(going)
     }
 
     /// Laws 1 and 2: enters the tiers in order until they give enough.

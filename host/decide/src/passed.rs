@@ -157,7 +157,7 @@ impl<'a> Stays<'a> {
         let mut is_under_way = vec![false; processes.len()];
         let members = chooser.in_flight.iter().flat_map(|victim| &victim.members);
         members.filter_map(|&member| processes.row_of(member)).for_each(|row| is_under_way[row] = true);
-        let planned = need.map(|need| Planned::of(chooser, &maker, need));
+        let planned = need.and_then(|need| Planned::of(chooser, &maker, need));
         Self { chooser, maker, planned, is_under_way }
     }
 
@@ -228,12 +228,12 @@ impl<'a> Stays<'a> {
 }
 
 impl<'a> Planned<'a> {
-    fn of(chooser: &'a Chooser<'a>, maker: &Maker<'_>, need: Need) -> Self {
+    fn of(chooser: &'a Chooser<'a>, maker: &Maker<'_>, need: Need) -> Result<Self, Idle> {
         let found = chooser.walk(&need, maker);
         let rows = chooser.snapshot.processes.len();
         let (mut is_going, mut unit_of, mut spared) = (vec![false; rows], vec![None; rows], chooser.spared());
         let chosen = found.chosen.as_deref().unwrap_or_default();
-        for (_, going) in chooser.going(chosen.iter().take(need.room), maker) {
+        for (_, going) in chooser.allowed(chosen, &need, maker)? {
             going.rows.iter().for_each(|&row| is_going[row as usize] = true);
         }
         for (unit, (_, going)) in chooser.going(found.worthwhile.iter(), maker).iter().enumerate() {
@@ -242,6 +242,6 @@ impl<'a> Planned<'a> {
         }
         let last = chosen.last().map(|unit| unit.ranked.row);
         let last_place = chooser.ranking.order.iter().position(|ranked| Some(ranked.row) == last);
-        Self { need, found, is_going, unit_of, spared, last_place }
+        Ok(Self { need, found, is_going, unit_of, spared, last_place })
     }
 }

@@ -91,14 +91,9 @@ pub(crate) fn need(
     }
     let is_critical = gate::is_critical(snapshot, &settings.thresholds);
     let room = (settings.kills_per_minute_max as usize).saturating_sub(state.named_at_ms.len());
-    if !is_critical {
-        let since = |ms: &u64| snapshot.now_ms.saturating_sub(*ms);
-        if state.named_at_ms.last().is_some_and(|last| since(last) < u64::from(settings.cool_down_ms)) {
-            return Err(Idle::CoolingDown);
-        }
-        if room == 0 {
-            return Err(Idle::KillsPerMinute);
-        }
+    let is_cool = |last_ms| snapshot.now_ms.saturating_sub(last_ms) >= u64::from(settings.cool_down_ms);
+    if !is_critical && !state.last_named_ms().is_none_or(is_cool) {
+        return Err(Idle::CoolingDown);
     }
     let bytes = needed - on_its_way;
     let scale_bytes = snapshot.request.scale_bytes.saturating_sub(on_its_way).max(bytes);

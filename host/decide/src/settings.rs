@@ -164,7 +164,7 @@ pub struct Settings {
     pub critical_grace_ms: u32,
     /// `act.cool_down_ms`: after a victim, except at critical.
     pub cool_down_ms: u32,
-    /// `act.kills_per_minute_max`: except at critical.
+    /// `act.kills_per_minute_max`: except at critical, and not of parts of a service that stays.
     pub kills_per_minute_max: u32,
     /// `adjust.enabled`
     pub is_adjusting: bool,

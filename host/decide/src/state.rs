@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use jettison_model::column::row as row_of;
-use jettison_model::{Plan, ProcessId, Snapshot};
+use jettison_model::{Plan, ProcessId, Snapshot, Victim};
 
 /// A victim under way: named, and not gone yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,8 +53,10 @@ pub struct Distrust {
 /// What a decision remembers for the next one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
-    /// When victims were named in the last minute, by the boot clock.
+    /// When victims were named in the last minute that were no parts of services, by the boot clock.
     pub named_at_ms: Vec<u64>,
+    /// When a part of a service was last named.
+    pub part_named_at_ms: Option<u64>,
     /// Per policy, in the order of the configuration.
     pub last_good: Vec<LastGood>,
     /// Processes that the kernel let us send no signal to.
@@ -83,13 +85,26 @@ const HALVINGS_MAX: u32 = 4;
 impl State {
     /// Enters the victims of a plan that is being carried out.
     pub fn note(&mut self, plan: &Plan, now_ms: u64) {
-        self.named_at_ms.extend(plan.victims.iter().map(|_| now_ms));
+        let is_part = |victim: &&Victim| victim.service.is_some();
+        let parts = plan.victims.iter().filter(is_part).count();
+        if parts > 0 {
+            self.part_named_at_ms = Some(now_ms);
+        }
+        self.named_at_ms.extend((parts..plan.victims.len()).map(|_| now_ms));
+    }
+
+    /// When a victim was last named, within a minute.
+    #[must_use]
+    pub fn last_named_ms(&self) -> Option<u64> {
+        self.named_at_ms.last().copied().max(self.part_named_at_ms)
     }
 
     /// Forgets what was named more than a minute ago, distrust that is older than ten, and memcgs without a
     /// victim after ten seconds.
     pub fn forget_before(&mut self, now_ms: u64) {
-        self.named_at_ms.retain(|&at| now_ms.saturating_sub(at) < MINUTE_MS);
+        let is_of_late = |at: &u64| now_ms.saturating_sub(*at) < MINUTE_MS;
+        self.named_at_ms.retain(is_of_late);
+        self.part_named_at_ms = self.part_named_at_ms.filter(is_of_late);
         self.distrust.retain(|memcg| now_ms.saturating_sub(memcg.since_ms) < DISTRUST_MS);
         self.passed_memcgs.retain(|&(_, at)| now_ms.saturating_sub(at) < PASSED_MS);
     }

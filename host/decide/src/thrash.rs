@@ -124,7 +124,7 @@ fn missing(refaults_bytes_per_s: u64, total_bytes: u64) -> u64 {
 }
 
 fn has_named_within(ms: u64, snapshot: &Snapshot, state: &State) -> bool {
-    state.named_at_ms.iter().any(|&at| snapshot.now_ms.saturating_sub(at) < ms)
+    state.last_named_ms().is_some_and(|at| snapshot.now_ms.saturating_sub(at) < ms)
 }
 
 impl Thrash {

@@ -142,6 +142,11 @@ impl Maker<'_> {
         rows.filter(|&row| is_top(row)).filter_map(|row| processes.id(row)).collect()
     }
 
+    /// Whether it is a part of a service that stays.
+    pub(crate) fn is_part(&self, ranked: &Ranked, going: &Going) -> bool {
+        self.service_left(ranked, &going.rows).is_some()
+    }
+
     /// The root of the service of which these rows are a part; the whole of it is none.
     fn service_left(&self, ranked: &Ranked, rows: &[u32]) -> Option<u32> {
         self.ranking.service_of(ranked.row).filter(|root| !rows.contains(root))

@@ -7,7 +7,7 @@ use jettison_decide::escalate::{Due, Escalation, Observation, Settings as Caps};
 use jettison_decide::{Settings, State};
 use jettison_model::Target::{Memcg, Process, Tree};
 use jettison_model::signal::{SIGINT, SIGTERM};
-use jettison_model::{Addressees, Cause, Command, Snapshot, Stance, Step, Target, Tier, Unit, Victim};
+use jettison_model::{Addressees, Cause, Command, Idle, Snapshot, Stance, Step, Target, Tier, Unit, Victim};
 use kit::any::{Case, a_case};
 use kit::{
     Decided, FIRST_PID, Saying, because, decide, decide_with, faulted, id, machine, missing, process,
@@ -98,6 +98,26 @@ fn what_is_protected_with_a_service_goes_with_all_of_it_by_its_steps() {
     let alone = [protect(Tree(0), 800), sacrifice(Process(2), 10), sacrifice(Process(3), 10)];
     let decided = decide(&large(), &[vote("p", 1, &alone)]);
     assert_eq!(decided.victims(), [[2], [3], [0], [1]], "without steps a tree is no service");
+}
+
+#[test]
+fn parts_do_not_count_among_the_kills_of_a_minute_but_the_host_cools_down_after_one() {
+    let entries = [&keeping()[..], &[sacrifice(Process(4), 1)]].concat();
+    let snapshot = missing(database(0), 530);
+    let named = |times: usize, at_ms: u64| State { named_at_ms: vec![at_ms; times], ..State::default() };
+    let votes = [vote("services", 1, &entries)];
+    let with = |state| decide_with(&snapshot, &votes, state, &Settings::default());
+    assert_eq!(with(named(9, 960_000)).victims(), [[2], [3], [4]]);
+    assert_eq!(with(named(10, 960_000)).victims(), [[2], [3]], "what is no part of it is one too many");
+    let only = [vote("p", 1, &[sacrifice(Process(4), 1)])];
+    let small = missing(database(0), 40);
+    let full = decide_with(&small, &only, named(10, 960_000), &Settings::default());
+    assert_eq!(full.plan.idle, Some(Idle::KillsPerMinute));
+    let mut state = named(9, 960_000);
+    state.note(&with(named(9, 960_000)).plan, 1_000_000);
+    assert_eq!((state.named_at_ms.len(), state.part_named_at_ms), (10, Some(1_000_000)));
+    let after_a_part = State { part_named_at_ms: Some(999_001), ..State::default() };
+    assert_eq!(with(after_a_part).plan.idle, Some(Idle::CoolingDown));
 }
 
 #[test]

@@ -123,6 +123,7 @@ fn tick() -> Tick {
         in_flight: vec![InFlight { members: vec![ID], predicted_relief_bytes: 3, is_overdue: true }],
         state: State {
             named_at_ms: vec![4],
+            part_named_at_ms: Some(5),
             last_good: vec![LastGood { policy: "p".into(), kept: vec![kept] }],
             refused: vec![ID],
             unanswered: vec![ID],

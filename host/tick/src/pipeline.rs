@@ -355,6 +355,7 @@ impl<S, P> Pipeline<S, P> {
         let mut state = self.state.clone();
         // Victims of this very decision have been entered since.
         state.named_at_ms.retain(|&at| at < self.snapshot.now_ms);
+        state.part_named_at_ms = state.part_named_at_ms.filter(|&at| at < self.snapshot.now_ms);
         let Decision { ranking, votes, in_flight, .. } = decision;
         passed(&self.snapshot, votes, ranking, in_flight, &state, &self.settings)
     }

@@ -92,6 +92,8 @@ list!(passed_memcgs: PassedMemcg as PassedForm);
 #[serde(remote = "State")]
 pub(super) struct StateForm {
     named_at_ms: Vec<u64>,
+    #[serde(default)]
+    part_named_at_ms: Option<u64>,
     #[serde(with = "last_good")]
     last_good: Vec<LastGood>,
     #[serde(with = "ids")]

@@ -174,7 +174,12 @@ const ACT: &[Key] = &[
     )
     .is("500"),
     key("cool_down_ms", Number(0, 600_000), "between victims, but not at `critical`").is("1000"),
-    key("kills_per_minute_max", Number(1, 10_000), "victims, but not at `critical`").is("10"),
+    key(
+        "kills_per_minute_max",
+        Number(1, 10_000),
+        "victims, but not at `critical`; sessions and workers of a service do not count",
+    )
+    .is("10"),
 ];
 
 const ADJUST: &[Key] = &[
