@@ -88,7 +88,6 @@ fn a_standby_loses_a_query_and_goes_on_following() {
 #[ignore = "needs root, to make a memcg, and the databases of Debian"]
 fn a_backend_that_does_not_answer_is_given_up_on_and_gets_no_sigkill() {
     let (stage, postgres) = cluster("deaf").unwrap();
-    // A process in a long system call answers as little as a stopped one.
     let _deaf = postgres.sort(60).unwrap();
     let mut deaf = None;
     until("a large backend", || {

@@ -3,7 +3,7 @@
 mod kit;
 
 use jettison_services::scenarios::{slow_shutdown, until};
-use jettison_services::{Contender, Postgres, Stage, signal_to};
+use jettison_services::{Contender, Postgres, Stage, resident_kib, signal_to};
 use kit::assert_up;
 use rustix::process::Signal;
 
@@ -29,6 +29,46 @@ fn a_cluster_with_pids_of_its_own_is_known_and_loses_a_query() {
     until("the sort ends", || sort.is_over()).unwrap();
     let said = stage.said();
     assert!(said.contains("signal=2") && !said.contains("kill pid"), "it is asked as a session is\n{said}");
+    assert_up(&stage, &postgres);
+}
+
+#[test]
+#[ignore = "needs root, to make a memcg, and the databases of Debian"]
+fn a_backend_in_a_long_system_call_is_given_up_on_and_gets_no_sigkill() {
+    let stage = Stage::new("syscall", 512, Contender::Jettison).unwrap();
+    let postgres = Postgres::new(&stage, "main", &[]).unwrap();
+    // It holds a sorted result, and reads from a program that says nothing: read(2) goes on after a signal.
+    let mut deaf = postgres
+        .session(
+            "SET work_mem = '1GB'; CREATE TABLE t (r text); BEGIN; \
+             DECLARE c CURSOR FOR SELECT repeat(md5(g::text), 30) AS r \
+             FROM generate_series(1, 200000) AS g ORDER BY r DESC; FETCH 1 FROM c; \
+             COPY t FROM PROGRAM 'sleep 25'; COMMIT",
+        )
+        .unwrap();
+    let mut pid = None;
+    until("it reads", || {
+        pid = postgres.backend("COPY");
+        pid.is_some()
+    })
+    .unwrap();
+    let pid = pid.unwrap();
+    assert!(resident_kib(pid) > 150 << 10, "{} KiB", resident_kib(pid));
+    let mut limit_bytes = stage.memcg().usage_bytes().unwrap() + (80 << 20);
+    until("it is asked", || {
+        limit_bytes -= 256 << 10;
+        stage.memcg().limit(limit_bytes).unwrap();
+        stage.said().contains(&format!("signal pid={pid} signal=2"))
+    })
+    .map_err(|error| error.context(stage.said()))
+    .unwrap();
+    until("it is given up on", || stage.said().contains(&format!("given up on pid={pid} ")))
+        .map_err(|error| error.context(stage.said()))
+        .unwrap();
+    assert!(!deaf.is_over() && !has_ended(pid), "{}", stage.said());
+    stage.memcg().limit(512 << 20).unwrap();
+    until("it ends when its program does", || deaf.is_over()).unwrap();
+    assert!(postgres.log().contains("terminating connection due to administrator command"));
     assert_up(&stage, &postgres);
 }
 
