@@ -43,7 +43,8 @@ fn growth_bytes_per_s(snapshot: &Snapshot, row: usize) -> Option<u64> {
 }
 
 /// How fast what is available in the domain falls. 0 while it does not, or where that is not known.
-pub(crate) fn fall_bytes_per_s(snapshot: &Snapshot) -> u64 {
+#[must_use]
+pub fn fall_bytes_per_s(snapshot: &Snapshot) -> u64 {
     let Some(row) = limited_row(snapshot) else {
         let available = known_u64(snapshot.host.memory_available_bytes);
         return available.zip(exhaustion_ms(snapshot)).map_or(0, |(available, ms)| {

@@ -43,7 +43,7 @@ mod thrash;
 mod unit;
 mod victim;
 
-pub use domain::{EXIT_MS, time_left_ms};
+pub use domain::{EXIT_MS, fall_bytes_per_s, time_left_ms};
 pub use eligible::{exclusions, mark};
 pub use gate::{Level, Signals, gate};
 pub use passed::{Passed, passed};
@@ -51,6 +51,6 @@ pub use pattern::Pattern;
 pub use plan::plan;
 pub use reclaim::Bite;
 pub use settings::{Bound, Reach, Reclaim, Rule, Settings, StallSpan, Thrash, Thresholds};
-pub use state::{InFlight, State};
+pub use state::{InFlight, Relief, State};
 pub use unit::{enclosure, stoppable};
 pub use victim::{BUILT_IN, built_in_reason};

@@ -50,6 +50,26 @@ pub struct Distrust {
     pub since_ms: u64,
 }
 
+/// What the end of a victim gave back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Relief {
+    /// What was predicted.
+    pub predicted_bytes: u64,
+    /// By how much more was available once it was gone.
+    pub measured_bytes: u64,
+    /// What others took meanwhile, at the rate at which available memory falls now.
+    pub taken_meanwhile_bytes: u64,
+}
+
+impl Relief {
+    /// Whether what was predicted did not come. `None` where that is too little to be seen beside what others
+    /// took meanwhile: of a flock that grows, each one that ends makes room for the rest.
+    fn has_failed(self) -> Option<bool> {
+        let has_failed = self.measured_bytes < self.predicted_bytes / 2;
+        (!has_failed || self.predicted_bytes > self.taken_meanwhile_bytes).then_some(has_failed)
+    }
+}
+
 /// What a decision remembers for the next one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
@@ -131,9 +151,9 @@ impl State {
 
     /// Learns what the end of a victim in a memcg gave back. Relief that does not come lowers what its like
     /// are trusted to give; relief that comes restores it.
-    pub fn learn(&mut self, memcg: &[u8], predicted_bytes: u64, measured_bytes: u64, now_ms: u64) {
+    pub fn learn(&mut self, memcg: &[u8], relief: Relief, now_ms: u64) {
+        let Some(has_failed) = relief.has_failed() else { return };
         let known = self.distrust.iter().position(|other| other.memcg == memcg);
-        let has_failed = measured_bytes < predicted_bytes / 2;
         match (known, has_failed) {
             (Some(at), true) => {
                 let known = &mut self.distrust[at];

@@ -4,7 +4,7 @@ mod kit;
 
 use std::collections::BTreeSet;
 
-use jettison_decide::{Reach, Settings, State};
+use jettison_decide::{Reach, Relief, Settings, State};
 use jettison_model::Target::{Process, Tree};
 use jettison_model::column::UNKNOWN_U64;
 use jettison_model::{Cause, Idle, Ranked, Tier};
@@ -217,7 +217,12 @@ fn relief_that_does_not_come_is_not_counted_on_again() {
     let machine = missing(machine(&["/", "/a", "/b"], &rows), 150);
     let after = |failures: usize, now_ms: u64| {
         let mut state = State::default();
-        (0..failures).for_each(|_| state.learn(b"/a", 300 * MIB, MIB, now_ms));
+        let relief =
+            Relief { predicted_bytes: 300 * MIB, measured_bytes: MIB, taken_meanwhile_bytes: 299 * MIB };
+        (0..failures).for_each(|_| state.learn(b"/a", relief, now_ms));
+        // It cannot be seen beside what others took: nothing is learnt.
+        let hidden = Relief { taken_meanwhile_bytes: 300 * MIB, ..relief };
+        (0..9).for_each(|_| state.learn(b"/a", hidden, now_ms));
         kit::decide_with(&machine, &[], state, &jettison_decide::Settings::default()).victims()
     };
     assert_eq!(after(0, 1_000_000), [[0]]);

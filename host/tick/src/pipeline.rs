@@ -3,7 +3,10 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use jettison_decide::{InFlight, Passed, Settings, Signals, State, exclusions, gate, mark, passed, plan};
+use jettison_decide::{
+    InFlight, Passed, Relief, Settings, Signals, State, exclusions, fall_bytes_per_s, gate, mark, passed,
+    plan,
+};
 use jettison_model::column::{NONE_U32, row};
 use jettison_model::{Cause, Exclusion, Needs, Plan, ProcessId, Ranking, Request, Snapshot, Vote};
 use jettison_sense::{Memory, Now};
@@ -278,7 +281,12 @@ impl<S, P: Consult> Pipeline<S, P> {
 
     /// Learns what the end of a victim in a memcg gave back.
     pub(crate) fn learn(&mut self, memcg: &[u8], past: &Past, now_ms: u64) {
-        self.state.learn(memcg, past.predicted_relief_bytes, past.measured_relief_bytes, now_ms);
+        let relief = Relief {
+            predicted_bytes: past.predicted_relief_bytes,
+            measured_bytes: past.measured_relief_bytes,
+            taken_meanwhile_bytes: fall_bytes_per_s(&self.snapshot).saturating_mul(past.took_ms) / 1000,
+        };
+        self.state.learn(memcg, relief, now_ms);
     }
 
     /// Forgets what policies said that are no longer configured.
