@@ -12,6 +12,7 @@ fi
 # A guest that hangs leaves this behind.
 [ "$contender" = kernel ] || journalctl --boot --follow --output short-monotonic --unit "$(contender_unit)" > /dev/ttyS1 &
 figure "$contender runs after $(now) s"
+suite=$(sed 's/.* suite=\([a-z]*\).*/\1/' /proc/cmdline)
 for scene in $(sed 's/.* scenes=\([a-z,-]*\).*/\1/' /proc/cmdline | tr , ' '); do
-    run_scene "peers/$scene.sh"
+    run_scene "$suite/$scene.sh"
 done

@@ -24,6 +24,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
+use self::peers::suite::Suite;
 use crate::qemu::Machine;
 use crate::{root, target_dir};
 
@@ -43,10 +44,10 @@ pub(crate) struct GuestArgs {
     /// Take the debug build of the package: to develop scenarios
     #[arg(long)]
     debug: bool,
-    /// Databases short of memory beside Jettison and its peers: the scenarios are the files in
-    /// `tests/guest/peers` that are named, or all
-    #[arg(long, conflicts_with = "all")]
-    peers: bool,
+    /// Memory runs out beside Jettison and its peers: the scenarios are the files in `tests/guest/peers`,
+    /// of hosts in `tests/guest/hosts`, that are named, or all
+    #[arg(long, value_name = "OF", num_args = 0..=1, require_equals = true, default_missing_value = "databases", conflicts_with = "all")]
+    peers: Option<Suite>,
     /// How often, with `--peers`; the table counts
     #[arg(long, default_value_t = 3, requires = "peers")]
     repeat: u32,
@@ -70,8 +71,8 @@ struct Outcome {
 
 /// Runs scenarios, prints the table, and fails if one was not as it should be.
 pub(crate) fn run(args: &GuestArgs) -> Result<()> {
-    if args.peers {
-        return peers::run(args);
+    if let Some(suite) = args.peers {
+        return peers::run(suite, args);
     }
     let all = all(SCENARIOS)?;
     let names = if args.all { &all } else { &args.scenarios };
