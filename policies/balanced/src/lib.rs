@@ -32,6 +32,7 @@ use crate::essentials::Essentials;
 use crate::families::Families;
 use crate::field::{Field, Standing};
 use crate::keep::{Kept, Why, kept};
+use crate::swarms::is_swarming_head;
 use crate::units::Units;
 
 /// The policy `balanced`.
@@ -68,7 +69,10 @@ impl Policy for Balanced {
         for p in snapshot.processes() {
             let price =
                 if field.is_in_question(p) { kept(p, &field, &units, &blame, &essentials) } else { None };
-            if let Some(kept) = price {
+            let is_price = |kept: &Kept| {
+                !matches!(kept.why, Why::Head(_)) || !is_swarming_head(p, &field, &units, &families)
+            };
+            if let Some(kept) = price.filter(is_price) {
                 field.standings[p] = Standing::Kept;
                 protect(ballot, p, &kept, &field);
             }

@@ -24,22 +24,11 @@ const ONE_BIRTH_PER_1000S: u32 = 100;
 
 /// The roots of all swarms, none within another.
 pub(crate) fn swarms<'s>(field: &Field<'s>, units: &Units<'s>, families: &Families) -> Vec<Process<'s>> {
-    let config = field.config;
     let mut looks = field.snapshot.processes().len() * LOOKS_MAX;
     let mut taken = field.snapshot.per_process(|_| false);
     let mut roots = Vec::new();
     for p in field.snapshot.processes_by_family() {
-        let family = &families[p];
-        // A root of more than twice the age of the young is a server or a session that was there before.
-        if family.young < config.swarm
-            || family.is_closed
-            || taken[p]
-            || !field.is_open(p)
-            || p.age_ms() > 2 * config.old_s * 1000
-            || p.subtree().len() > looks
-            || !is_multiplying(p, field, families)
-            || is_known_service(p, units)
-        {
+        if taken[p] || p.subtree().len() > looks || !may_be_swarm(p, field, units, families) {
             continue;
         }
         looks -= p.subtree().len();
@@ -50,6 +39,30 @@ pub(crate) fn swarms<'s>(field: &Field<'s>, units: &Units<'s>, families: &Famili
         }
     }
     roots
+}
+
+/// Whether a unit ends with this process and is a swarm from there on: then it is no more dear than the rest.
+pub(crate) fn is_swarming_head<'s>(
+    head: Process<'s>,
+    field: &Field<'s>,
+    units: &Units<'s>,
+    families: &Families,
+) -> bool {
+    may_be_swarm(head, field, units, families)
+        && is_swarm(head, field)
+        && narrowed(head, field, families) == head
+}
+
+/// What is cheap to ask. A root of more than twice the age of the young is a server or a session that was
+/// there before.
+fn may_be_swarm<'s>(p: Process<'s>, field: &Field<'s>, units: &Units<'s>, families: &Families) -> bool {
+    let (config, family) = (field.config, &families[p]);
+    family.young >= config.swarm
+        && !family.is_closed
+        && field.is_open(p)
+        && p.age_ms() <= 2 * config.old_s * 1000
+        && is_multiplying(p, field, families)
+        && !is_known_service(p, units)
 }
 
 /// Whether the tree starts children now, as many as make a swarm within 10 s. What starts is not what is

@@ -261,3 +261,25 @@ fn heads_that_leak_alike_are_not_kept_for_their_units() {
     assert!(leaking.iter().all(|&pid| verdict.urgency(pid).is_some()), "\n{verdict}");
     assert_eq!((verdict.strength(steady), verdict.strength(parent)), (Some(150), Some(150)), "\n{verdict}");
 }
+
+#[test]
+fn a_unit_that_multiplies_from_its_head_on_is_one_swarm() {
+    let bomb = |births, usual: Option<u64>| {
+        let mut machine = short();
+        let unit = machine.memcg("/bomb.service").unit("bomb.service");
+        if let Some(mib) = usual {
+            unit.usual_mib(mib);
+        }
+        let root = machine.process("bomb").anon_mib(1).age_s(5).taken_mib(1).births_per_1000s(births);
+        let root = root.memcg("/bomb.service").pid();
+        for _ in 0..50 {
+            let child = machine.process("bomb").child_of(root).anon_mib(40).age_s(3).taken_mib(40);
+            child.births_per_1000s(0).memcg("/bomb.service");
+        }
+        let verdict = verdict(&machine);
+        (verdict.urgency(root).is_some(), verdict.strength(root))
+    };
+    assert_eq!(bomb(5_000, None), (true, None), "one by one it would fork on faster than it goes");
+    assert_eq!(bomb(0, None), (false, Some(150)), "a server that has all its workers loses some of them");
+    assert_eq!(bomb(5_000, Some(2_000)), (false, Some(150)), "it has run before");
+}
