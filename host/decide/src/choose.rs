@@ -239,14 +239,17 @@ impl<'a> Chooser<'a> {
                 self.settings.reach >= Reach::Unranked && !waits()
             }
             Tier::Protected(strength) => {
-                let is_late =
-                    || exhaustion_ms(self.snapshot).is_some_and(|left| left < maker.shutdown_ms(ranked));
+                let is_late = || self.exhaustion_ms().is_some_and(|left| left < maker.shutdown_ms(ranked));
                 let is_needed =
                     || strength <= *maker.enough_up_to.get_or_init(|| self.enough_up_to(need, maker));
                 self.settings.reach >= Reach::Protected && (need.is_critical || is_late() && is_needed())
             }
             Tier::Never => false,
         }
+    }
+
+    fn exhaustion_ms(&self) -> Option<u64> {
+        exhaustion_ms(self.snapshot, &self.settings.thresholds)
     }
 
     /// The strength up to which the tiers, if all of them were reached, would give half of what is needed:

@@ -5,6 +5,7 @@ use jettison_model::{Cause, ProcessId, Snapshot};
 
 use crate::eligible::is_below;
 use crate::gate;
+use crate::settings::Thresholds;
 
 /// From a signal until the memory is free again: delivery, exit, reaping. Measured in a guest at 40 to 180 ms
 /// (docs/benchmarks).
@@ -47,31 +48,37 @@ fn growth_bytes_per_s(snapshot: &Snapshot, row: usize) -> Option<u64> {
 pub fn fall_bytes_per_s(snapshot: &Snapshot) -> u64 {
     let Some(row) = limited_row(snapshot) else {
         let available = known_u64(snapshot.host.memory_available_bytes);
-        return available.zip(exhaustion_ms(snapshot)).map_or(0, |(available, ms)| {
-            // What is left, by the time that it lasts.
-            available.saturating_mul(1000) / ms.max(1)
-        });
+        let exhaustion_ms = known_u64(snapshot.host.trend.memory_exhaustion_ms);
+        // What is left, by the time that it lasts.
+        return available
+            .zip(exhaustion_ms)
+            .map_or(0, |(available, ms)| available.saturating_mul(1000) / ms.max(1));
     };
     growth_bytes_per_s(snapshot, row).unwrap_or(0)
 }
 
-/// Milliseconds until the domain has nothing left, at the rate at which it falls now. `None` while it does
-/// not fall, or where that is not known.
-pub(crate) fn exhaustion_ms(snapshot: &Snapshot) -> Option<u64> {
+/// Milliseconds until the domain is at its end, at the rate at which it falls now. `None` while it does not
+/// fall, or where that is not known.
+pub(crate) fn exhaustion_ms(snapshot: &Snapshot, thresholds: &Thresholds) -> Option<u64> {
+    let host = &snapshot.host;
     let Some(row) = limited_row(snapshot) else {
-        return known_u64(snapshot.host.trend.memory_exhaustion_ms);
+        let ms = known_u64(host.trend.memory_exhaustion_ms)?;
+        let Some(available) = known_u64(host.memory_available_bytes) else { return Some(ms) };
+        let usable = available.saturating_sub(thresholds.end_of(host.memory_total_bytes));
+        let left = u128::from(ms) * u128::from(usable) / u128::from(available.max(1));
+        return u64::try_from(left).ok();
     };
     let growth = growth_bytes_per_s(snapshot, row)?;
-    let (_, left) = gate::headroom(&snapshot.memcgs, row)?;
-    Some(left.saturating_mul(1000) / growth)
+    let (limit, left) = gate::headroom(&snapshot.memcgs, row)?;
+    Some(left.saturating_sub(thresholds.end_of(limit)).saturating_mul(1000) / growth)
 }
 
 /// How long these processes may take to end before the memory runs out: the time until exhaustion less what
 /// signal, exit and reaping take. `None` if nothing hurries them: the domain does not fall, or they cannot
 /// relieve it.
 #[must_use]
-pub fn time_left_ms(snapshot: &Snapshot, members: &[ProcessId]) -> Option<u64> {
-    let left = exhaustion_ms(snapshot)?.saturating_sub(EXIT_MS);
+pub fn time_left_ms(snapshot: &Snapshot, members: &[ProcessId], thresholds: &Thresholds) -> Option<u64> {
+    let left = exhaustion_ms(snapshot, thresholds)?.saturating_sub(EXIT_MS);
     could_relieve(snapshot, members).then_some(left)
 }
 

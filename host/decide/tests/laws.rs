@@ -184,6 +184,7 @@ fn what_takes_long_to_shut_down_is_not_reached_before_what_is_cheaper_and_enough
         let slow = protect(Process(0), 800).going(&[signal(15, 30_000)]);
         let quick = protect(Process(1), 50).going(&[signal(15, 2_000)]);
         let mut machine = missing(machine(&[], &rows), 100);
+        machine.host.memory_available_bytes = 500 * MIB;
         machine.host.trend.memory_exhaustion_ms = left_ms;
         decide(&because(cause, machine), &[vote("p", 1, &[slow, quick])]).victims()
     };

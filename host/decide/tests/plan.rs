@@ -192,11 +192,18 @@ fn a_memcg_at_its_critical_level_does_not_cool_down() {
 fn only_what_can_relieve_a_domain_that_falls_is_hurried() {
     let rows = [process(300).inside(0), process(100).inside(1)];
     let mut machine = machine(&["/a", "/b"], &rows);
-    let left = |machine: &Snapshot, row: usize| time_left_ms(machine, &[machine.processes.id(row).unwrap()]);
+    let left = |machine: &Snapshot, row: usize| {
+        let id = machine.processes.id(row).unwrap();
+        time_left_ms(machine, &[id], &Settings::default().thresholds)
+    };
     limited(&mut machine, 1, 200, 6);
     assert_eq!(left(&machine, 1), None, "a level alone hurries nothing");
     machine.memcgs.growth_bytes_per_s = Arc::new(vec![0, 3 * MIB.cast_signed()]);
-    assert_eq!((left(&machine, 1), left(&machine, 0)), (Some(1_750), None), "2 s less what an end takes");
+    assert_eq!(
+        (left(&machine, 1), left(&machine, 0)),
+        (Some(750), None),
+        "1 s less what an end takes: 3 of 6 MiB are half of critical"
+    );
     machine.host.trend.memory_exhaustion_ms = 200;
     let host = because(Cause::Critical, machine);
     assert_eq!((left(&host, 0), left(&host, 1)), (Some(0), Some(0)), "the host's need concerns all");

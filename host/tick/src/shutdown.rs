@@ -5,7 +5,7 @@
 
 use jettison_act::{Actuator, Ended, Kernel, Task};
 use jettison_decide::escalate::{Due, Observation, Settings as EscalateSettings};
-use jettison_decide::{InFlight, Settings, enclosure, stoppable, time_left_ms};
+use jettison_decide::{InFlight, Settings, Thresholds, enclosure, stoppable, time_left_ms};
 use jettison_model::{Command, Outcome, Plan, ProcessId, Ranking, Snapshot};
 use tracing::info;
 
@@ -25,6 +25,7 @@ pub(crate) struct Shutdowns {
 pub(crate) struct Scene<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) ranking: &'a Ranking,
+    pub(crate) thresholds: &'a Thresholds,
 }
 
 impl Shutdowns {
@@ -126,7 +127,7 @@ fn advance<K: Kernel>(
     actuator: &mut Actuator<K>,
     tasks: &mut Tasks,
 ) {
-    let Scene { snapshot, ranking } = scene;
+    let Scene { snapshot, ranking, thresholds } = scene;
     for member in victim.rescan(snapshot, ranking) {
         info!(pid = member.pid, "is a victim no more: it is excluded by now");
         if victim.stopped().contains(&member) {
@@ -142,8 +143,8 @@ fn advance<K: Kernel>(
     let seen = Observation {
         now_ms: snapshot.now_ms,
         alive: &alive,
-        time_left_ms: time_left_ms(snapshot, &victim.members)
-            .map(|left| left.max(victim.time_left_ms(snapshot))),
+        time_left_ms: time_left_ms(snapshot, &victim.members, thresholds)
+            .map(|left| left.max(victim.time_left_ms(snapshot, thresholds))),
         enclosure: whole.filter(|path| actuator.can_kill_memcg(path)),
     };
     while let Some(due) = victim.escalation.advance(&seen) {

@@ -199,7 +199,7 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
         let ended = self.tasks.take_ended();
         let (snapshot, settings) = (self.pipeline.snapshot(), self.pipeline.settings());
         self.footprint.tick(snapshot, settings, &ended, &mut self.tasks, self.is_dry);
-        let scene = Scene { snapshot, ranking: &decision.ranking };
+        let scene = Scene { snapshot, ranking: &decision.ranking, thresholds: &settings.thresholds };
         for gone in self.shutdowns.advance(scene, &ended, &mut self.actuator, &mut self.tasks) {
             let available_bytes = self.pipeline.probe().map_or(0, |memory| memory.available_bytes);
             let now_ms = self.pipeline.snapshot().now_ms;

@@ -19,7 +19,7 @@
 use jettison_act::TaskId;
 use jettison_decide::eligible::is_below;
 use jettison_decide::escalate::{Escalation, Settings as EscalateSettings};
-use jettison_decide::{EXIT_MS, InFlight};
+use jettison_decide::{EXIT_MS, InFlight, Thresholds};
 use jettison_model::column::row as row_of;
 use jettison_model::snapshot::flags;
 use jettison_model::{Cause, Command, ProcessId, Ranking, Snapshot, Step, Tier, Unit, Victim, signal};
@@ -172,7 +172,7 @@ impl Underway {
     ///
     /// The trend goes one to two seconds back. A database that was filling until it was asked, and shuts down
     /// now, would have the rest of its grace cut by what it did before.
-    pub(crate) fn time_left_ms(&self, snapshot: &Snapshot) -> u64 {
+    pub(crate) fn time_left_ms(&self, snapshot: &Snapshot, thresholds: &Thresholds) -> u64 {
         let ms = snapshot.now_ms.saturating_sub(self.named_at_ms);
         let is_of_memcg = [self.cause, snapshot.request.cause].contains(&Cause::MemcgLimit);
         if is_of_memcg || !ASKED_MS.contains(&ms) {
@@ -181,7 +181,11 @@ impl Underway {
         let available_bytes = snapshot.host.memory_available_bytes;
         match self.available_before_bytes.saturating_sub(available_bytes) {
             0 => u64::MAX,
-            fallen_bytes => (available_bytes.saturating_mul(ms) / fallen_bytes).saturating_sub(EXIT_MS),
+            fallen_bytes => {
+                let end_bytes = thresholds.end_of(snapshot.host.memory_total_bytes);
+                let left_bytes = available_bytes.saturating_sub(end_bytes);
+                (left_bytes.saturating_mul(ms) / fallen_bytes).saturating_sub(EXIT_MS)
+            }
         }
     }
 
@@ -339,11 +343,16 @@ mod tests {
             snapshot
         };
         let underway = Underway::new(victim(), &SETTINGS, &at(1_000, 500, Cause::Pressure));
-        let left = |now_ms, available, cause| underway.time_left_ms(&at(now_ms, available, cause));
+        let thresholds = jettison_decide::Settings::default().thresholds;
+        let left =
+            |now_ms, available, cause| underway.time_left_ms(&at(now_ms, available, cause), &thresholds);
         assert_eq!(left(1_199, 500, Cause::Pressure), 0, "too early to say");
         assert_eq!(left(1_500, 400, Cause::Pressure), 1_750, "100 in half a second, less what an end takes");
         assert_eq!(left(1_500, 500, Cause::Pressure), u64::MAX, "it falls no more");
         assert_eq!(left(3_001, 500, Cause::Pressure), 0, "the trend knows by then");
         assert_eq!(left(1_500, 500, Cause::MemcgLimit), 0, "that is of the host");
+        let mut large = at(1_500, 400, Cause::Pressure);
+        large.host.memory_total_bytes = 20_000;
+        assert_eq!(underway.time_left_ms(&large, &thresholds), 250, "the last 300 are of no use");
     }
 }

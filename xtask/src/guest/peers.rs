@@ -1,5 +1,5 @@
-//! `cargo xtask guest --peers`: databases, or hosts, short of memory beside Jettison and its peers, in the same
-//! guest.
+//! `cargo xtask guest --peers`: databases, or hosts, short of memory beside Jettison and its peers, in the
+//! same guest.
 //!
 //! A guest runs all scenes beside one contender, one after another, and says
 //!
