@@ -39,6 +39,8 @@ pub(crate) struct Need {
     pub(crate) room: usize,
     /// The domain is at its critical level.
     pub(crate) is_critical: bool,
+    /// It is at or below `act`, and not only stalled.
+    pub(crate) is_at_act: bool,
 }
 
 /// Walks the tiers and takes units until their predicted relief is enough.
@@ -228,8 +230,8 @@ impl<'a> Chooser<'a> {
         said.map(|said| said.vote)
     }
 
-    /// The protected are reached at critical, or when there is no time left for their own shutdown after
-    /// that. What takes long to shut down is not reached before what is cheaper, takes less and is enough.
+    /// The protected are reached at critical, or at `act` when there is no time left for their own shutdown
+    /// after that: above it the rate of a second or two says too little of the next minute. What takes long to shut down is not reached before what is cheaper, takes less and is enough.
     /// What no policy speaks of waits with them where one of them is the cause.
     pub(crate) fn is_within_reach(&self, ranked: &Ranked, need: &Need, maker: &Maker<'_>) -> bool {
         match ranked.tier {
@@ -242,7 +244,8 @@ impl<'a> Chooser<'a> {
                 let is_late = || self.exhaustion_ms().is_some_and(|left| left < maker.shutdown_ms(ranked));
                 let is_needed =
                     || strength <= *maker.enough_up_to.get_or_init(|| self.enough_up_to(need, maker));
-                self.settings.reach >= Reach::Protected && (need.is_critical || is_late() && is_needed())
+                self.settings.reach >= Reach::Protected
+                    && (need.is_critical || need.is_at_act && is_late() && is_needed())
             }
             Tier::Never => false,
         }

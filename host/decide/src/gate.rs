@@ -117,6 +117,19 @@ pub fn is_critical(snapshot: &Snapshot, thresholds: &Thresholds) -> bool {
     }
 }
 
+/// Whether the domain of the request has come to the level at which victims are named. A stall arms above it,
+/// too.
+pub(crate) fn is_at_act(snapshot: &Snapshot, thresholds: &Thresholds) -> bool {
+    let host = &snapshot.host;
+    let of_memcg = row(snapshot.request.cause_memcg).filter(|_| snapshot.request.cause == Cause::MemcgLimit);
+    let (total, available) = match of_memcg.and_then(|memcg| headroom(&snapshot.memcgs, memcg)) {
+        Some(of_limit) => of_limit,
+        None if of_memcg.is_some() => return false,
+        None => (host.memory_total_bytes, host.memory_available_bytes),
+    };
+    matches!(level(total, available, thresholds), Level::Act | Level::Critical)
+}
+
 fn has_swap_left(snapshot: &Snapshot, thresholds: &Thresholds) -> bool {
     let Some(percent) = thresholds.swap_free_percent.filter(|_| snapshot.host.swap_total_bytes > 0) else {
         return false;

@@ -97,5 +97,7 @@ pub(crate) fn need(
     }
     let bytes = needed - on_its_way;
     let scale_bytes = snapshot.request.scale_bytes.saturating_sub(on_its_way).max(bytes);
-    Ok(Need { bytes, scale_bytes, room: if is_critical { usize::MAX } else { room }, is_critical })
+    let is_at_act = gate::is_at_act(snapshot, &settings.thresholds);
+    let room = if is_critical { usize::MAX } else { room };
+    Ok(Need { bytes, scale_bytes, room, is_critical, is_at_act })
 }

@@ -184,7 +184,7 @@ fn what_takes_long_to_shut_down_is_not_reached_before_what_is_cheaper_and_enough
         let slow = protect(Process(0), 800).going(&[signal(15, 30_000)]);
         let quick = protect(Process(1), 50).going(&[signal(15, 2_000)]);
         let mut machine = missing(machine(&[], &rows), 100);
-        machine.host.memory_available_bytes = 500 * MIB;
+        machine.host.memory_available_bytes = 70 * MIB;
         machine.host.trend.memory_exhaustion_ms = left_ms;
         decide(&because(cause, machine), &[vote("p", 1, &[slow, quick])]).victims()
     };
@@ -194,6 +194,18 @@ fn what_takes_long_to_shut_down_is_not_reached_before_what_is_cheaper_and_enough
     assert_eq!(of(100, 10_000, Cause::Critical), [[1]]);
     assert_eq!(of(40, 10_000, Cause::Pressure), [[0]], "it is not enough");
     assert_eq!(of(40, 10_000, Cause::Critical), [[0]]);
+}
+
+#[test]
+fn above_act_a_fall_of_a_second_does_not_reach_what_is_protected() {
+    let at = |available_mib: u64| {
+        let mut machine = missing(machine(&[], &[process(300)]), 100);
+        machine.host.memory_available_bytes = available_mib * MIB;
+        machine.host.trend.memory_exhaustion_ms = 9_000;
+        let slow = protect(Process(0), 800).going(&[signal(15, 30_000)]);
+        decide(&because(Cause::Pressure, machine), &[vote("p", 1, &[slow])]).victims().len()
+    };
+    assert_eq!([81, 80].map(at), [0, 1], "a stall arms above 80 MiB, too");
 }
 
 #[test]
