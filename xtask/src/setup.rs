@@ -17,6 +17,8 @@ pub(crate) fn all() -> Result<()> {
     dbus()?;
     systemd_analyze()?;
     databases()?;
+    chromium()?;
+    promtool()?;
     duckdb()?;
     kubernetes::set_up()?;
     vm::set_up()?;
@@ -72,6 +74,16 @@ pub(crate) fn databases() -> Result<()> {
 /// A message bus of their own, for the tests that ask systemd's stand-in.
 pub(crate) fn dbus() -> Result<()> {
     program("dbus-daemon", "dbus-daemon", "which the tests of stopping units start")
+}
+
+/// The browser that opens the page of `jettison report`.
+pub(crate) fn chromium() -> Result<()> {
+    program("chromium", "chromium", "which opens the page of an incident")
+}
+
+/// Prometheus' checker of what `jettison metrics` prints.
+pub(crate) fn promtool() -> Result<()> {
+    program("promtool", "prometheus", "whose promtool checks the metrics")
 }
 
 /// The database that docs/guide/fleet.md asks, for the test of its queries.

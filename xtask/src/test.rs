@@ -25,6 +25,8 @@ pub(crate) fn run() -> Result<()> {
     cargo(&["build", "--workspace", "--bins"])?;
     if rustix::process::geteuid().is_root() {
         setup::databases()?;
+        setup::chromium()?;
+        setup::promtool()?;
         setup::systemd_analyze()?;
         cargo(&["nextest", "run", "--workspace", "--run-ignored", "all"])?;
     } else {

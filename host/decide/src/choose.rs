@@ -231,8 +231,9 @@ impl<'a> Chooser<'a> {
     }
 
     /// The protected are reached at critical, or at `act` when there is no time left for their own shutdown
-    /// after that: above it the rate of a second or two says too little of the next minute. What takes long to shut down is not reached before what is cheaper, takes less and is enough.
-    /// What no policy speaks of waits with them where one of them is the cause.
+    /// after that: above it the rate of a second or two says too little of the next minute. What takes long
+    /// to shut down is not reached before what is cheaper, takes less and is enough. What no policy speaks of
+    /// waits with them where one of them is the cause.
     pub(crate) fn is_within_reach(&self, ranked: &Ranked, need: &Need, maker: &Maker<'_>) -> bool {
         match ranked.tier {
             Tier::Sacrifice(_) => true,

@@ -10,6 +10,7 @@
 //! GUEST TOLD LOG: ...            a telling line of the service's log
 //! GUEST TOOK 12.30               seconds until that was over
 //! GUEST STALLED 0.40             seconds in which all tasks stalled on memory
+//! GUEST COST 0 310 8200          major faults, milliseconds of processor time and KiB of PSS of the daemon
 //! GUEST DONE runaway
 //! ```
 //!
@@ -55,6 +56,24 @@ struct Seen {
     took_s: Option<f64>,
     #[serde(default)]
     stalled_s: Option<f64>,
+    #[serde(default)]
+    cost: Option<Cost>,
+}
+
+/// What the daemon took in a scene.
+#[derive(Clone, Copy, Deserialize, Serialize)]
+struct Cost {
+    major_faults: u64,
+    cpu_ms: u64,
+    pss_kib: u64,
+}
+
+impl Cost {
+    fn parse(text: &str) -> Option<Self> {
+        let numbers: Option<Vec<u64>> = text.split_whitespace().map(|word| word.parse().ok()).collect();
+        let [major_faults, cpu_ms, pss_kib] = <[u64; 3]>::try_from(numbers?).ok()?;
+        Some(Self { major_faults, cpu_ms, pss_kib })
+    }
 }
 
 impl Seen {
@@ -175,6 +194,7 @@ fn boot(append: &str, disks: &Disks, swap: &Path, name: &str, seen: &mut Vec<(St
             ("KILLS", Some(last)) => last.kills = rest.parse().unwrap_or(0),
             ("TOOK", Some(last)) => last.took_s = rest.parse().ok(),
             ("STALLED", Some(last)) => last.stalled_s = rest.parse().ok(),
+            ("COST", Some(last)) => last.cost = Cost::parse(rest),
             ("TOLD", Some(last)) => last.told.push(rest.to_owned()),
             ("WRONG", _) => return Some(Err(rest.to_owned())),
             ("END", _) => return Some(Ok(())),

@@ -66,8 +66,8 @@ if on another machine. One guest runs all scenarios beside one contender, and th
 the memory are programs of our own ([workload](../../tests/vm/src/bin/workload.rs)) in one slice, each a unit of its own
 and a copy under a name of its own. A run is right if what took the memory went, in whole units, and nothing else: not
 the primary, none of the readers, none of the host's own services. Stalled is the time in which no task could go on for
-want of memory, by the kernel's own sum (`full` of /proc/pressure/memory), from the start of a scenario to its end. One
-guest runs all scenarios beside one contender. Figures are of each run.",
+want of memory, by the kernel's own sum (`full` of /proc/pressure/memory), from the start of a scenario to its end. What
+the daemon itself took is of the same time; PSS is of its end. One guest runs all scenarios beside one contender. Figures are of each run.",
             ),
         };
         Ok(format!(
@@ -90,7 +90,7 @@ alone has its protection from thrashing (`min_ttl_ms` of 1000): without it the g
                 "| scenario | contender | kept | never stopped | taken by the kernel | its log |\n|---|---|---|---|---|---|\n"
             }
             Self::Hosts => {
-                "| scenario | contender | right | taken by the kernel | took, s | stalled, s | what went wrong |\n|---|---|---|---|---|---|---|\n"
+                "| scenario | contender | right | taken by the kernel | took, s | stalled, s | its CPU, ms | its major faults | its PSS, MiB | what went wrong |\n|---|---|---|---|---|---|---|---|---|---|\n"
             }
         });
         for scene in self.scenes()? {
@@ -124,7 +124,10 @@ alone has its protection from thrashing (`min_ttl_ms` of 1000): without it the g
             Self::Hosts => {
                 let took = each(|seen| figure(seen.took_s));
                 let stalled = each(|seen| figure(seen.stalled_s));
-                format!("{kept} | {kills} | {took} | {stalled} | {why}")
+                let cpu = each(|seen| seen.cost.map_or("-".into(), |cost| cost.cpu_ms.to_string()));
+                let faults = each(|seen| seen.cost.map_or("-".into(), |cost| cost.major_faults.to_string()));
+                let pss = each(|seen| figure(seen.cost.map(|cost| cost.pss_kib as f64 / 1024.0)));
+                format!("{kept} | {kills} | {took} | {stalled} | {cpu} | {faults} | {pss} | {why}")
             }
         }
     }
