@@ -20,7 +20,7 @@ use core::cell::OnceCell;
 use jettison_model::snapshot::memcg_flags;
 use jettison_model::{Idle, Ranked, Ranking, Snapshot, Tier, Victim, Vote, limits};
 
-use crate::domain::{exhaustion_ms, fall_bytes_per_s, is_inside};
+use crate::domain::{End, exhaustion_ms, fall_bytes_per_s, is_inside};
 use crate::settings::{Reach, Settings};
 use crate::state::{InFlight, State};
 use crate::victim::{Going, Maker};
@@ -253,11 +253,11 @@ impl<'a> Chooser<'a> {
     }
 
     fn exhaustion_ms(&self) -> Option<u64> {
-        exhaustion_ms(self.snapshot, &self.settings.thresholds)
+        exhaustion_ms(self.snapshot, End::Early(&self.settings.thresholds))
     }
 
-    /// The strength up to which the tiers, if all of them were reached, would give half of what is needed:
-    /// law 1 of what is protected more strongly. What waits for the kept counts for nothing.
+    /// The strength up to which the tiers, if all of them were reached, would meet the need, or half of the
+    /// scale: law 1 of what is protected more strongly. What waits for the kept counts for nothing.
     fn enough_up_to(&self, need: &Need, maker: &Maker<'_>) -> u16 {
         let mut spared = self.spared();
         let mut found = 0_u64;
@@ -266,7 +266,7 @@ impl<'a> Chooser<'a> {
             |tier: &&[Ranked]| !(waits && matches!(tier, [Ranked { tier: Tier::Unranked(_), .. }, ..]));
         for tier in self.ranking.order.chunk_by(|a, b| is_same_tier(a.tier, b.tier)).filter(counts) {
             found = found.saturating_add(sum(&self.worthwhile(tier.iter(), maker, &mut spared, need)));
-            if let Some(first) = tier.first().filter(|_| found >= half(need.scale_bytes)) {
+            if let Some(first) = tier.first().filter(|_| found >= half(need.scale_bytes).min(need.bytes)) {
                 return strength(first.tier);
             }
         }

@@ -11,6 +11,30 @@ use crate::settings::Thresholds;
 /// (docs/benchmarks).
 pub const EXIT_MS: u64 = 250;
 
+/// When memory is at its end.
+#[derive(Clone, Copy, Debug)]
+pub enum End<'a> {
+    /// At half of `critical`.
+    ///
+    /// The last that counts as available are pages of programs that are read again as soon as they are taken,
+    /// so it falls ever more slowly and never to nothing. In a guest of 469 MiB the kernel's OOM killer came
+    /// at 6.
+    Early(&'a Thresholds),
+    /// When nothing is left: for what is protected, SIGKILL by us is no better than by the kernel.
+    Late,
+}
+
+impl End<'_> {
+    /// What is still available then, of so much memory.
+    #[must_use]
+    pub fn of(self, total_bytes: u64) -> u64 {
+        match self {
+            Self::Early(thresholds) => thresholds.critical.of(total_bytes) / 2,
+            Self::Late => 0,
+        }
+    }
+}
+
 /// The memcg whose own limit is the cause. Victims come only from its subtree, and only they help it.
 pub(crate) fn limited_path(snapshot: &Snapshot) -> Option<&[u8]> {
     limited_row(snapshot).map(|row| snapshot.memcgs.paths.get(row))
@@ -59,26 +83,26 @@ pub fn fall_bytes_per_s(snapshot: &Snapshot) -> u64 {
 
 /// Milliseconds until the domain is at its end, at the rate at which it falls now. `None` while it does not
 /// fall, or where that is not known.
-pub(crate) fn exhaustion_ms(snapshot: &Snapshot, thresholds: &Thresholds) -> Option<u64> {
+pub(crate) fn exhaustion_ms(snapshot: &Snapshot, end: End<'_>) -> Option<u64> {
     let host = &snapshot.host;
     let Some(row) = limited_row(snapshot) else {
         let ms = known_u64(host.trend.memory_exhaustion_ms)?;
         let Some(available) = known_u64(host.memory_available_bytes) else { return Some(ms) };
-        let usable = available.saturating_sub(thresholds.end_of(host.memory_total_bytes));
+        let usable = available.saturating_sub(end.of(host.memory_total_bytes));
         let left = u128::from(ms) * u128::from(usable) / u128::from(available.max(1));
         return u64::try_from(left).ok();
     };
     let growth = growth_bytes_per_s(snapshot, row)?;
     let (limit, left) = gate::headroom(&snapshot.memcgs, row)?;
-    Some(left.saturating_sub(thresholds.end_of(limit)).saturating_mul(1000) / growth)
+    Some(left.saturating_sub(end.of(limit)).saturating_mul(1000) / growth)
 }
 
 /// How long these processes may take to end before the memory runs out: the time until exhaustion less what
 /// signal, exit and reaping take. `None` if nothing hurries them: the domain does not fall, or they cannot
 /// relieve it.
 #[must_use]
-pub fn time_left_ms(snapshot: &Snapshot, members: &[ProcessId], thresholds: &Thresholds) -> Option<u64> {
-    let left = exhaustion_ms(snapshot, thresholds)?.saturating_sub(EXIT_MS);
+pub fn time_left_ms(snapshot: &Snapshot, members: &[ProcessId], end: End<'_>) -> Option<u64> {
+    let left = exhaustion_ms(snapshot, end)?.saturating_sub(EXIT_MS);
     could_relieve(snapshot, members).then_some(left)
 }
 

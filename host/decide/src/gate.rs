@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::cmp::Reverse;
 
 use jettison_model::column::{known_u64, row};
-use jettison_model::{Cause, Limit, Memcgs, Request, Snapshot, column};
+use jettison_model::{Cause, Host, Limit, Memcgs, Request, Snapshot, column};
 
 use crate::eligible::is_in_scope;
 use crate::settings::{Bound, Settings, Thresholds, Watch};
@@ -71,11 +71,13 @@ pub fn headroom(memcgs: &Memcgs, row: usize) -> Option<(u64, u64)> {
 pub fn gate(snapshot: &Snapshot, signals: &Signals, settings: &Settings, state: &State) -> Request {
     let host = &snapshot.host;
     let thresholds = &settings.thresholds;
-    let mut at = level(host.memory_total_bytes, host.memory_available_bytes, thresholds);
-    if at == Level::Act && has_swap_left(snapshot, thresholds) {
-        at = Level::Warn;
-    }
-    let psi = signals.psi_fired_at_ms.is_some_and(|fired| is_fresh(snapshot, fired));
+    let at = level(host.memory_total_bytes, host.memory_available_bytes, thresholds);
+    let is_held_back = at == Level::Act && has_swap_left(snapshot, thresholds);
+    let at = if is_held_back { Level::Warn } else { at };
+    // The host's pressure is the sum of its memcgs': one that is at its own limit stalls nothing else.
+    let psi = signals.psi_fired_at_ms.is_some_and(|fired| is_fresh(snapshot, fired))
+        && !is_held_back
+        && !has_plenty_free(host);
     let of_host = |cause, armed_by| Request {
         cause,
         ..request(host.memory_total_bytes, host.memory_available_bytes, thresholds, armed_by)
@@ -83,7 +85,6 @@ pub fn gate(snapshot: &Snapshot, signals: &Signals, settings: &Settings, state: 
     match at {
         Level::Critical => return of_host(Cause::Critical, Some(thresholds.act)),
         Level::Act => return of_host(Cause::Pressure, Some(thresholds.act)),
-        Level::Warn if psi => return of_host(Cause::Pressure, Some(thresholds.warn)),
         Level::Warn | Level::Calm => {}
     }
     if let Some(need_bytes) = thrash::of_host(snapshot, settings, state) {
@@ -96,10 +97,16 @@ pub fn gate(snapshot: &Snapshot, signals: &Signals, settings: &Settings, state: 
         return request;
     }
     match at {
+        Level::Warn if psi => of_host(Cause::Pressure, Some(thresholds.warn)),
         Level::Warn => of_host(Cause::Warning, None),
         Level::Calm | Level::Act | Level::Critical if signals.is_manual => of_host(Cause::Manual, None),
         Level::Calm | Level::Act | Level::Critical => of_host(Cause::Routine, None),
     }
+}
+
+/// Whether so much is free that the kernel reclaims nothing from the host as a whole.
+fn has_plenty_free(host: &Host) -> bool {
+    known_u64(host.memory_free_bytes).is_some() && !host.is_reclaimed_from()
 }
 
 fn is_fresh(snapshot: &Snapshot, fired_at_ms: u64) -> bool {
@@ -278,6 +285,11 @@ mod tests {
         assert_eq!(cause(&host(120), fired(8_000)).0, Cause::Pressure);
         assert_eq!(cause(&host(120), fired(7_999)).0, Cause::Warning);
         assert_eq!(cause(&host(500), fired(9_999)).0, Cause::Routine);
+        let mut free = host(120);
+        free.host.memory_free_bytes = 110 * MIB;
+        assert_eq!(cause(&free, fired(9_000)).0, Cause::Warning, "a memcg stalls at its own limit");
+        free.host.memory_free_bytes = 30 * MIB;
+        assert_eq!(cause(&free, fired(9_000)).0, Cause::Pressure);
     }
 
     #[test]
@@ -287,6 +299,8 @@ mod tests {
         let mut snapshot = host(60);
         (snapshot.host.swap_total_bytes, snapshot.host.swap_free_bytes) = (100 * MIB, 11 * MIB);
         assert_eq!(gate(&snapshot, &Signals::default(), &settings, &State::default()).cause, Cause::Warning);
+        let swaps = Signals { psi_fired_at_ms: Some(snapshot.now_ms), ..Signals::default() };
+        assert_eq!(gate(&snapshot, &swaps, &settings, &State::default()).cause, Cause::Warning);
         snapshot.host.swap_free_bytes = 10 * MIB;
         assert_eq!(gate(&snapshot, &Signals::default(), &settings, &State::default()).cause, Cause::Pressure);
         snapshot.host.swap_free_bytes = 100 * MIB;

@@ -43,7 +43,7 @@ mod thrash;
 mod unit;
 mod victim;
 
-pub use domain::{EXIT_MS, fall_bytes_per_s, time_left_ms};
+pub use domain::{EXIT_MS, End, fall_bytes_per_s, time_left_ms};
 pub use eligible::{exclusions, mark};
 pub use gate::{Level, Signals, gate};
 pub use passed::{Passed, passed};

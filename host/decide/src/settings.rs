@@ -57,15 +57,6 @@ impl Thresholds {
     pub fn of(&self, total_bytes: u64) -> [u64; 3] {
         [self.warn, self.act, self.critical].map(|bound| bound.of(total_bytes))
     }
-
-    /// What still counts as available when memory is at its end: half of `critical`.
-    ///
-    /// The last of it are pages of programs that are read again as soon as they are taken, so it falls ever
-    /// more slowly and never to nothing. In a guest of 469 MiB the kernel's OOM killer came at 6.
-    #[must_use]
-    pub fn end_of(&self, total_bytes: u64) -> u64 {
-        self.critical.of(total_bytes) / 2
-    }
 }
 
 /// How long all tasks may stall on memory: `[trigger] thrash`.

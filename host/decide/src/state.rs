@@ -57,16 +57,18 @@ pub struct Relief {
     pub predicted_bytes: u64,
     /// By how much more was available once it was gone.
     pub measured_bytes: u64,
-    /// What others took meanwhile, at the rate at which available memory falls now.
+    /// What others took meanwhile, at the rate at which available memory fell.
     pub taken_meanwhile_bytes: u64,
 }
 
 impl Relief {
-    /// Whether what was predicted did not come. `None` where that is too little to be seen beside what others
-    /// took meanwhile: of a flock that grows, each one that ends makes room for the rest.
+    /// Whether what was predicted did not come. `None` where that cannot be told from what others took
+    /// meanwhile: of a flock that grows, each one that ends makes room for the rest.
     fn has_failed(self) -> Option<bool> {
-        let has_failed = self.measured_bytes < self.predicted_bytes / 2;
-        (!has_failed || self.predicted_bytes > self.taken_meanwhile_bytes).then_some(has_failed)
+        let least = self.predicted_bytes / 2;
+        let has_come = self.measured_bytes >= least;
+        let may_have_come = self.measured_bytes.saturating_add(self.taken_meanwhile_bytes) >= least;
+        (has_come || !may_have_come).then_some(!has_come)
     }
 }
 

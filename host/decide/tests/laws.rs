@@ -197,6 +197,24 @@ fn what_takes_long_to_shut_down_is_not_reached_before_what_is_cheaper_and_enough
 }
 
 #[test]
+fn a_database_is_not_ended_for_a_leak_that_meets_the_need_by_itself() {
+    let of = |leak_mib: u64, need_mib: u64| {
+        let mut machine = machine(&[], &[process(650), process(leak_mib)]);
+        machine.host.memory_available_bytes = 70 * MIB;
+        machine.host.trend.memory_exhaustion_ms = 9_000;
+        let mut machine = missing(machine, need_mib);
+        machine.request.scale_bytes = 50 * MIB;
+        let slow = protect(Process(0), 800).going(&[signal(15, 30_000)]);
+        let votes = [vote("services", 1, &[slow]), vote("balanced", 1, &[sacrifice(Process(1), 9)])];
+        decide(&machine, &votes).victims()
+    };
+    let none: [[u32; 1]; 0] = [];
+    assert_eq!(of(22, 15), none, "less than half of the scale: it goes when it has grown");
+    assert_eq!(of(25, 15), [[1]]);
+    assert_eq!(of(22, 23), [[0]], "it is not enough");
+}
+
+#[test]
 fn above_act_a_fall_of_a_second_does_not_reach_what_is_protected() {
     let at = |available_mib: u64| {
         let mut machine = missing(machine(&[], &[process(300)]), 100);
@@ -231,10 +249,10 @@ fn relief_that_does_not_come_is_not_counted_on_again() {
     let after = |failures: usize, now_ms: u64| {
         let mut state = State::default();
         let relief =
-            Relief { predicted_bytes: 300 * MIB, measured_bytes: MIB, taken_meanwhile_bytes: 299 * MIB };
+            Relief { predicted_bytes: 300 * MIB, measured_bytes: MIB, taken_meanwhile_bytes: 148 * MIB };
         (0..failures).for_each(|_| state.learn(b"/a", relief, now_ms));
         // It cannot be seen beside what others took: nothing is learnt.
-        let hidden = Relief { taken_meanwhile_bytes: 300 * MIB, ..relief };
+        let hidden = Relief { taken_meanwhile_bytes: 149 * MIB, ..relief };
         (0..9).for_each(|_| state.learn(b"/a", hidden, now_ms));
         kit::decide_with(&machine, &[], state, &jettison_decide::Settings::default()).victims()
     };

@@ -4,7 +4,7 @@ mod kit;
 
 use std::sync::Arc;
 
-use jettison_decide::{InFlight, Reach, Rule, Settings, State, time_left_ms};
+use jettison_decide::{End, InFlight, Reach, Rule, Settings, State, time_left_ms};
 use jettison_model::Target::{Memcg, Process, Tree};
 use jettison_model::signal::{SIGINT, SIGTERM};
 use jettison_model::snapshot::{flags, memcg_flags};
@@ -194,7 +194,7 @@ fn only_what_can_relieve_a_domain_that_falls_is_hurried() {
     let mut machine = machine(&["/a", "/b"], &rows);
     let left = |machine: &Snapshot, row: usize| {
         let id = machine.processes.id(row).unwrap();
-        time_left_ms(machine, &[id], &Settings::default().thresholds)
+        time_left_ms(machine, &[id], End::Early(&Settings::default().thresholds))
     };
     limited(&mut machine, 1, 200, 6);
     assert_eq!(left(&machine, 1), None, "a level alone hurries nothing");
@@ -204,6 +204,8 @@ fn only_what_can_relieve_a_domain_that_falls_is_hurried() {
         (Some(750), None),
         "1 s less what an end takes: 3 of 6 MiB are half of critical"
     );
+    let id = machine.processes.id(1).unwrap();
+    assert_eq!(time_left_ms(&machine, &[id], End::Late), Some(1_750), "for what is protected");
     machine.host.trend.memory_exhaustion_ms = 200;
     let host = because(Cause::Critical, machine);
     assert_eq!((left(&host, 0), left(&host, 1)), (Some(0), Some(0)), "the host's need concerns all");

@@ -5,8 +5,8 @@
 
 use jettison_act::{Actuator, Ended, Kernel, Task};
 use jettison_decide::escalate::{Due, Observation, Settings as EscalateSettings};
-use jettison_decide::{InFlight, Settings, Thresholds, enclosure, stoppable, time_left_ms};
-use jettison_model::{Command, Outcome, Plan, ProcessId, Ranking, Snapshot};
+use jettison_decide::{End, InFlight, Settings, Thresholds, enclosure, stoppable, time_left_ms};
+use jettison_model::{Command, Outcome, Plan, ProcessId, Ranking, Snapshot, Tier};
 use tracing::info;
 
 use crate::tasks::{Moment, Tasks, what};
@@ -121,6 +121,13 @@ fn caps(settings: &Settings) -> EscalateSettings {
     }
 }
 
+/// Whether it is one of those that go last.
+fn is_protected(victim: &Underway, ranking: &Ranking) -> bool {
+    let root = victim.victim.root;
+    let ranked = ranking.order.iter().find(|ranked| ranked.id == root);
+    ranked.is_some_and(|ranked| matches!(ranked.tier, Tier::Protected(_)))
+}
+
 fn advance<K: Kernel>(
     victim: &mut Underway,
     scene: Scene<'_>,
@@ -139,12 +146,13 @@ fn advance<K: Kernel>(
     // The members of a victim that this tick has named were just seen. Checking hundreds would delay the
     // first signal.
     let alive = if is_new { victim.members.clone() } else { actuator.alive(&victim.members) };
+    let end = if is_protected(victim, ranking) { End::Late } else { End::Early(thresholds) };
     let whole = enclosure(snapshot, &victim.victim, &alive);
     let seen = Observation {
         now_ms: snapshot.now_ms,
         alive: &alive,
-        time_left_ms: time_left_ms(snapshot, &victim.members, thresholds)
-            .map(|left| left.max(victim.time_left_ms(snapshot, thresholds))),
+        time_left_ms: time_left_ms(snapshot, &victim.members, end)
+            .map(|left| left.max(victim.time_left_ms(snapshot, end))),
         enclosure: whole.filter(|path| actuator.can_kill_memcg(path)),
     };
     while let Some(due) = victim.escalation.advance(&seen) {

@@ -212,7 +212,7 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
                 self.pipeline.give_up(gone.members());
             } else {
                 log::gone(&past);
-                self.pipeline.learn(gone.memcg(), &past, now_ms);
+                self.pipeline.learn(gone.memcg(), gone.fell_bytes_per_s(), &past, now_ms);
             }
             self.remember(past);
         }

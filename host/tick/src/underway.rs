@@ -19,7 +19,7 @@
 use jettison_act::TaskId;
 use jettison_decide::eligible::is_below;
 use jettison_decide::escalate::{Escalation, Settings as EscalateSettings};
-use jettison_decide::{EXIT_MS, InFlight, Thresholds};
+use jettison_decide::{EXIT_MS, End, InFlight, fall_bytes_per_s};
 use jettison_model::column::row as row_of;
 use jettison_model::snapshot::flags;
 use jettison_model::{Cause, Command, ProcessId, Ranking, Snapshot, Step, Tier, Unit, Victim, signal};
@@ -43,6 +43,7 @@ pub struct Underway {
     /// Milliseconds since 1970.
     named_at_wall_ms: u64,
     available_before_bytes: u64,
+    fell_bytes_per_s: u64,
     was_killed: bool,
     /// Where its root lived when it was named; for a memcg, that one.
     place: Place,
@@ -74,6 +75,7 @@ impl Underway {
             named_at_ms: snapshot.now_ms,
             named_at_wall_ms: snapshot.taken_at_ms,
             available_before_bytes: snapshot.host.memory_available_bytes,
+            fell_bytes_per_s: fall_bytes_per_s(snapshot),
             was_killed: false,
             place: place_of(&victim, snapshot),
             is_refused: false,
@@ -172,7 +174,7 @@ impl Underway {
     ///
     /// The trend goes one to two seconds back. A database that was filling until it was asked, and shuts down
     /// now, would have the rest of its grace cut by what it did before.
-    pub(crate) fn time_left_ms(&self, snapshot: &Snapshot, thresholds: &Thresholds) -> u64 {
+    pub(crate) fn time_left_ms(&self, snapshot: &Snapshot, end: End<'_>) -> u64 {
         let ms = snapshot.now_ms.saturating_sub(self.named_at_ms);
         let is_of_memcg = [self.cause, snapshot.request.cause].contains(&Cause::MemcgLimit);
         if is_of_memcg || !ASKED_MS.contains(&ms) {
@@ -182,7 +184,7 @@ impl Underway {
         match self.available_before_bytes.saturating_sub(available_bytes) {
             0 => u64::MAX,
             fallen_bytes => {
-                let end_bytes = thresholds.end_of(snapshot.host.memory_total_bytes);
+                let end_bytes = end.of(snapshot.host.memory_total_bytes);
                 let left_bytes = available_bytes.saturating_sub(end_bytes);
                 (left_bytes.saturating_mul(ms) / fallen_bytes).saturating_sub(EXIT_MS)
             }
@@ -192,6 +194,11 @@ impl Underway {
     /// The memcg that it was in when it was named. Bytes.
     pub(crate) fn memcg(&self) -> &[u8] {
         &self.place.memcg
+    }
+
+    /// How fast available memory fell when it was named.
+    pub(crate) fn fell_bytes_per_s(&self) -> u64 {
+        self.fell_bytes_per_s
     }
 
     /// What is remembered of it once it is gone.
@@ -343,9 +350,9 @@ mod tests {
             snapshot
         };
         let underway = Underway::new(victim(), &SETTINGS, &at(1_000, 500, Cause::Pressure));
-        let thresholds = jettison_decide::Settings::default().thresholds;
-        let left =
-            |now_ms, available, cause| underway.time_left_ms(&at(now_ms, available, cause), &thresholds);
+        let settings = jettison_decide::Settings::default();
+        let end = End::Early(&settings.thresholds);
+        let left = |now_ms, available, cause| underway.time_left_ms(&at(now_ms, available, cause), end);
         assert_eq!(left(1_199, 500, Cause::Pressure), 0, "too early to say");
         assert_eq!(left(1_500, 400, Cause::Pressure), 1_750, "100 in half a second, less what an end takes");
         assert_eq!(left(1_500, 500, Cause::Pressure), u64::MAX, "it falls no more");
@@ -353,6 +360,6 @@ mod tests {
         assert_eq!(left(1_500, 500, Cause::MemcgLimit), 0, "that is of the host");
         let mut large = at(1_500, 400, Cause::Pressure);
         large.host.memory_total_bytes = 20_000;
-        assert_eq!(underway.time_left_ms(&large, &thresholds), 250, "the last 300 are of no use");
+        assert_eq!(underway.time_left_ms(&large, end), 250, "the last 300 are of no use");
     }
 }

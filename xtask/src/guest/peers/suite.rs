@@ -67,7 +67,8 @@ the memory are programs of our own ([workload](../../tests/vm/src/bin/workload.r
 and a copy under a name of its own. A run is right if what took the memory went, in whole units, and nothing else: not
 the primary, none of the readers, none of the host's own services. Stalled is the time in which no task could go on for
 want of memory, by the kernel's own sum (`full` of /proc/pressure/memory), from the start of a scenario to its end. What
-the daemon itself took is of the same time; PSS is of its end. One guest runs all scenarios beside one contender. Figures are of each run.",
+the daemon itself took is of the same time, and its PSS of the end; it was started anew where there is none. One guest
+runs all scenarios beside one contender. Figures are of each run.",
             ),
         };
         Ok(format!(
