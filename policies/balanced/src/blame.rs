@@ -31,8 +31,8 @@ pub(crate) struct Blame {
     pub(crate) terms: PerProcess<Terms>,
     /// What all of a unit is to blame for, by its topmost memcg.
     of_units: PerMemcg<u64>,
-    /// An eighth and a quarter of what all processes in question are to blame for together: the least for
-    /// which one is given up.
+    /// An eighth and a quarter of what all processes in question are to blame for together, and of what none
+    /// is: the least for which one is given up.
     least: u64,
     least_although_kept: u64,
     /// What the one with most is to blame for.
@@ -83,8 +83,8 @@ impl Blame {
             is_by_no_process: by_none > taken_bytes,
             terms,
             of_units,
-            least: total / GUILTY,
-            least_although_kept: total / GUILTY_ALTHOUGH_KEPT,
+            least: total.saturating_add(by_none) / GUILTY,
+            least_although_kept: total.saturating_add(by_none) / GUILTY_ALTHOUGH_KEPT,
             most,
             taken_bytes: taken_bytes.saturating_add(by_none),
         }

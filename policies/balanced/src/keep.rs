@@ -29,6 +29,9 @@ const UNTAKEN: u16 = 50;
 /// processes.
 const UNIT_PERMILLE: u64 = 20;
 const UNIT_MEMBERS: usize = 4;
+/// A process stands out that is more than so many times the largest of so many siblings at least.
+const OUTLIER: u64 = 3;
+const SIBLINGS_MIN: usize = 2;
 
 /// A process that is kept.
 #[derive(Clone, Debug)]
@@ -133,7 +136,21 @@ fn is_settled(p: Process<'_>, field: &Field<'_>) -> bool {
         return false;
     }
     let steady = i64::try_from(footprint / 1000 * config.steady_permille_per_s).unwrap_or(i64::MAX);
-    p.growth_bytes_per_s().is_some_and(|growth| growth <= steady.max(MIB))
+    p.growth_bytes_per_s().is_some_and(|growth| growth <= steady.max(MIB)) && !stands_out(p)
+}
+
+/// Whether it is several times what its siblings are that do the same: a worker that has leaked, and grows no
+/// more, is no server that holds what it needs.
+fn stands_out(p: Process<'_>) -> bool {
+    let is_like = |other: &Process<'_>| {
+        *other != p && other.comm() == p.comm() && other.memcg() == p.memcg() && other.uid() == p.uid()
+    };
+    let Some(parent) = p.parent() else { return false };
+    let (number, largest) = parent
+        .children()
+        .filter(is_like)
+        .fold((0, 0), |(number, largest), other| (number + 1, other.footprint_bytes().max(largest)));
+    number >= SIBLINGS_MIN && p.footprint_bytes() > largest.saturating_mul(OUTLIER)
 }
 
 /// Whether more is known of it than that it is still at this moment. Where the daemon has not seen memory at

@@ -3,6 +3,8 @@
 
 use jettison_sdk::{Memcg, PerMemcg, PerProcess, Process, Snapshot};
 
+use crate::blame::WARMING_MS;
+
 /// A systemd unit or a container: its topmost memcg, and what is in and below it.
 #[derive(Clone, Debug)]
 pub(crate) struct Unit<'s> {
@@ -97,14 +99,21 @@ impl Usual {
             return Self(None);
         }
         let mut taken = snapshot.per_memcg(|_| 0_u64);
+        let (mut old_bytes, mut young_bytes) = (snapshot.per_memcg(|_| 0_u64), snapshot.per_memcg(|_| 0_u64));
         for p in snapshot.processes() {
             if let Some(top) = units.top(p) {
                 taken[top] = taken[top].saturating_add(taken_bytes[p]);
+                let held = if p.age_ms() < WARMING_MS { &mut young_bytes } else { &mut old_bytes };
+                held[top] = held[top].saturating_add(p.anon_and_swap_bytes());
             }
         }
         let unusual = snapshot.per_memcg(|memcg| match (memcg.usual_bytes(), memcg.current_bytes()) {
             (Some(usual), Some(current)) if taken[memcg] > 0 => {
+                // What those hold that do not warm up is no room for those that do: a backup tool that has
+                // come to a database is no part of what that usually holds.
+                let room = still_usual_bytes(usual.saturating_sub(old_bytes[memcg]));
                 let excess = current.saturating_sub(still_usual_bytes(usual));
+                let excess = excess.max(young_bytes[memcg].saturating_sub(room));
                 u64::try_from(u128::from(excess) * 1000 / u128::from(taken[memcg])).unwrap_or(1000).min(1000)
             }
             _ => 1000,

@@ -283,3 +283,40 @@ fn a_unit_that_multiplies_from_its_head_on_is_one_swarm() {
     assert_eq!(bomb(0, None), (false, Some(150)), "a server that has all its workers loses some of them");
     assert_eq!(bomb(5_000, Some(2_000)), (false, Some(150)), "it has run before");
 }
+
+#[test]
+fn a_newcomer_to_a_large_unit_does_not_warm_up_in_the_room_of_what_was_there() {
+    let first = |engine_age_s| {
+        let mut machine = short();
+        machine.memcg("/db.service").unit("db.service").current_mib(6_300).usual_mib(6_000);
+        let engine = machine.process("engine").anon_mib(5_900).age_s(engine_age_s).taken_mib(90);
+        engine.memcg("/db.service");
+        let backup = machine.process("backup").anon_mib(600).age_s(1_500).taken_mib(600);
+        let backup = backup.memcg("/db.service").pid();
+        (verdict(&machine).first(), backup)
+    };
+    let (of_old, backup) = first(2_000_000);
+    assert_eq!(
+        of_old,
+        Some(Subject::Process(backup)),
+        "the engine holds what is usual, and ten minutes' noise"
+    );
+}
+
+#[test]
+fn a_worker_that_stands_out_is_not_kept_for_being_large_and_steady() {
+    let strength = |large_mib, siblings| {
+        let mut machine = short();
+        let master = machine.process("celery").anon_mib(60).age_s(900_000).taken_mib(0).pid();
+        let worker = |machine: &mut Machine, mib| {
+            machine.process("celery").child_of(master).anon_mib(mib).age_s(90_000).taken_mib(0).pid()
+        };
+        let large = worker(&mut machine, large_mib);
+        (0..siblings).for_each(|_| _ = worker(&mut machine, 700));
+        verdict(&machine).strength(large)
+    };
+    assert!(strength(2_000, 4).is_some_and(|strength| strength >= 200), "it may do more than they do");
+    assert!(strength(2_000, 1).is_some_and(|strength| strength >= 200), "one sibling tells nothing");
+    assert!(strength(2_000, 0).is_some_and(|strength| strength >= 200));
+    assert!(strength(3_000, 4).is_none_or(|strength| strength < 200), "it has leaked");
+}
