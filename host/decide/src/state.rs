@@ -87,7 +87,7 @@ pub struct State {
     pub unanswered: Vec<ProcessId>,
     /// Memcgs whose relief did not come.
     pub distrust: Vec<Distrust>,
-    /// Memcgs at their limit for which no victim was named, by path, and when.
+    /// Memcgs at their limit for which no victim was named, by path, and when. [`State::HOST`] is the host.
     pub passed_memcgs: Vec<(Vec<u8>, u64)>,
 }
 
@@ -105,6 +105,9 @@ const PASSED_MAX: usize = 256;
 const HALVINGS_MAX: u32 = 4;
 
 impl State {
+    /// The path of no memcg: the host, or the scope, as a domain that had no victim.
+    pub const HOST: &'static [u8] = b"";
+
     /// Enters the victims of a plan that is being carried out.
     pub fn note(&mut self, plan: &Plan, now_ms: u64) {
         let is_part = |victim: &&Victim| victim.service.is_some();

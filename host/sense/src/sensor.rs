@@ -183,7 +183,7 @@ impl Sensor {
             Some(_) if depth == Depth::Still => {}
             Some(_) if depth == Depth::Focus => {
                 if let Some(limits) = &mut self.limits {
-                    limits.refresh(&mut self.buffer, &mut into.memcgs);
+                    limits.refresh(now.boot_ms, &mut self.buffer, &mut into.memcgs);
                 }
             }
             Some(memcgs) => {

@@ -220,7 +220,7 @@ impl<S, P: Consult> Pipeline<S, P> {
         let (plan, ranking, state) =
             plan(&self.snapshot, excluded, &votes, &in_flight, state, &self.settings);
         self.state = state;
-        self.note_passed_memcg(&plan);
+        self.note_passed(&plan);
         if let Some((excluded, state)) = before.filter(|_| self.snapshot.request.cause.is_armed()) {
             self.compare_shadows(&excluded, (&in_flight, &state), &votes, &plan);
         }
@@ -229,13 +229,16 @@ impl<S, P: Consult> Pipeline<S, P> {
         Decision { plan, ranking, votes, consulted, in_flight, consult_us, decide_us, made_from }
     }
 
-    /// Lets other memcgs at their limits come first for a while if this one has no victim.
-    fn note_passed_memcg(&mut self, plan: &Plan) {
+    /// Lets memcgs at their limits come first for a while if this domain has no victim.
+    fn note_passed(&mut self, plan: &Plan) {
         let Snapshot { request, memcgs, now_ms, .. } = &self.snapshot;
-        if let (Cause::MemcgLimit, true, Some(memcg)) =
-            (request.cause, plan.victims.is_empty(), row(request.cause_memcg))
-        {
-            self.state.pass_memcg(memcgs.paths.get(memcg), *now_ms);
+        let domain = match request.cause {
+            Cause::MemcgLimit => row(request.cause_memcg).map(|memcg| memcgs.paths.get(memcg)),
+            Cause::Pressure => Some(State::HOST),
+            Cause::Routine | Cause::Warning | Cause::Critical | Cause::Manual => None,
+        };
+        if let Some(domain) = domain.filter(|_| plan.victims.is_empty()) {
+            self.state.pass_memcg(domain, *now_ms);
         }
     }
 

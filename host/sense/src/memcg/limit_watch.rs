@@ -8,7 +8,7 @@ use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use jettison_model::column::{known_u64, row};
+use jettison_model::column::{UNKNOWN_S64, known_u64, row};
 use jettison_model::{Limit, Memcgs};
 
 use crate::io::file::{Buffer, KeptFile};
@@ -17,6 +17,7 @@ use crate::memcg::paths::MemcgPaths;
 use crate::parse::keyed::memcg_stat;
 use crate::parse::value::limit;
 use crate::parse::version::Version;
+use crate::rate::trend::{Point, Trend};
 
 /// How many memcgs are watched. Each keeps two files open.
 const WATCHED_MAX: usize = 256;
@@ -24,6 +25,8 @@ const WATCHED_MAX: usize = 256;
 const LIMIT_MIN_BYTES: u64 = 1 << 20;
 /// Of those that are not, near is what has less than this part of its limit left.
 const NEAR: u64 = 4;
+/// After a longer time without a look, what was held before says nothing of how it grows now.
+const GAP_MS: u64 = 3_000;
 
 /// A memcg's own limit and what is left below it, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +43,8 @@ struct Watched {
     limit_bytes: u64,
     usage: KeptFile,
     stat: KeptFile,
+    /// What it holds that does not come back, and when that was looked at last.
+    held: Option<(Trend, u64)>,
 }
 
 impl Watched {
@@ -50,7 +55,17 @@ impl Watched {
             Version::V1 => "memory.usage_in_bytes",
             Version::V2 => "memory.current",
         };
-        Some(Self { path: path.to_vec(), limit_bytes, usage: kept(usage)?, stat: kept("memory.stat")? })
+        let (usage, stat) = (kept(usage)?, kept("memory.stat")?);
+        Some(Self { path: path.to_vec(), limit_bytes, usage, stat, held: None })
+    }
+
+    /// How fast that grows; `None` before the second look in a row.
+    fn growth(&mut self, now_ms: u64, bytes: u64) -> Option<i64> {
+        let now = Point { at_ms: now_ms, value: bytes };
+        let mut before = self.held.take().filter(|(_, at_ms)| now_ms.saturating_sub(*at_ms) <= GAP_MS);
+        let rate = before.as_mut().map(|(trend, _)| trend.rate(now));
+        self.held = Some((before.map_or_else(|| Trend::new(now, now), |(trend, _)| trend), now_ms));
+        rate.filter(|&rate| rate != UNKNOWN_S64)
     }
 
     /// `None` if the memcg has been removed, or its file has no number.
@@ -108,14 +123,21 @@ impl LimitWatch {
         }
     }
 
-    /// Reads usage and reclaimable memory of the watched memcgs again, into their rows. All else of the table
-    /// stays.
-    pub(crate) fn refresh(&mut self, buffer: &mut Buffer, into: &mut Memcgs) {
+    /// Reads usage and reclaimable memory of the watched memcgs again, into their rows, with how fast they
+    /// grow: of anonymous and shared memory here. All else of the table stays.
+    pub(crate) fn refresh(&mut self, now_ms: u64, buffer: &mut Buffer, into: &mut Memcgs) {
         let Self { version, directory, watched } = self;
         for one in watched {
             let Some(row) = row(MemcgPaths(&into.paths).row_of(&one.path)) else { continue };
             let usage = one.usage.read(directory, buffer).ok().and_then(limit);
             let stat = one.stat.read(directory, buffer).ok().map(|text| memcg_stat(text, *version));
+            let held = stat.and_then(|stat| stat.anon?.checked_add(stat.shmem.unwrap_or(0)));
+            let growth = held.and_then(|bytes| one.growth(now_ms, bytes));
+            if let (Some(slot), Some(growth)) =
+                (Arc::make_mut(&mut into.growth_bytes_per_s).get_mut(row), growth)
+            {
+                *slot = growth;
+            }
             let found = [
                 (&mut into.current_bytes, usage),
                 (&mut into.reclaimable_bytes, stat.and_then(|stat| stat.reclaimable_bytes())),
@@ -141,5 +163,40 @@ impl LimitWatch {
         let Self { version, directory, watched } = self;
         let left = watched.iter_mut().filter_map(|one| one.left(directory, *version, buffer, &is_near));
         left.min_by_key(|&left| (!is_near(left), left.left_bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::file::open_root;
+    use crate::io::root::Root;
+
+    #[test]
+    fn in_focus_the_growth_of_a_memcg_is_that_of_now() {
+        let folder = tempfile::tempdir().unwrap();
+        let memcg = folder.path().join("sys/fs/cgroup/a");
+        std::fs::create_dir_all(&memcg).unwrap();
+        std::fs::write(folder.path().join("sys/fs/cgroup/cgroup.controllers"), "memory\n").unwrap();
+        std::fs::write(memcg.join("memory.current"), "9\n").unwrap();
+        let hierarchy = Hierarchy::find(&Root::below(folder.path())).unwrap();
+        let mut watch = LimitWatch::new(&hierarchy, open_root(&hierarchy.mount).unwrap());
+        let mut memcgs = Memcgs {
+            paths: [b"/a".as_slice()].into_iter().collect(),
+            max_bytes: Arc::new(vec![100 << 20]),
+            growth_bytes_per_s: Arc::new(vec![50]),
+            ..Memcgs::default()
+        };
+        watch.set(&memcgs, |_| true);
+        let mut growth = |now_ms: u64, anon: u64| {
+            std::fs::write(memcg.join("memory.stat"), format!("anon {anon}\nshmem 7\n")).unwrap();
+            watch.refresh(now_ms, &mut Buffer::new(), &mut memcgs);
+            memcgs.growth_bytes_per_s[0]
+        };
+        assert_eq!(growth(10_000, 1_000), 50, "as the last scan found it");
+        assert_eq!(growth(10_500, 2_000), 2_000);
+        assert_eq!(growth(11_500, 2_000), 666);
+        assert_eq!(growth(12_600, 2_000), 0, "it was asked to end, and grows no more");
+        assert_eq!(growth(20_000, 9_000), 0, "too long ago");
     }
 }
