@@ -282,8 +282,8 @@ impl<S, P: Consult> Pipeline<S, P> {
         self.state.give_up(members);
     }
 
-    /// Learns what the end of a victim in a memcg gave back. Memory fell at that rate when it was named; now it
-    /// may have risen by the relief.
+    /// Learns what the end of a victim in a memcg gave back. Memory fell at that rate when it was named; now
+    /// it may have risen by the relief.
     pub(crate) fn learn(&mut self, memcg: &[u8], fell_bytes_per_s: u64, past: &Past, now_ms: u64) {
         let fall_bytes_per_s = fall_bytes_per_s(&self.snapshot).max(fell_bytes_per_s);
         let relief = Relief {
