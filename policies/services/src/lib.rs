@@ -97,6 +97,9 @@ fn keep(ballot: &mut Ballot, service: &Service, p: Process<'_>) {
     let target = if service.is_tree() { p.tree() } else { p.into() };
     let most_ms = service.end.iter().map(|ask| ask.1).max().unwrap_or(0);
     let stop = unit.ends_with(b".service").then(|| Step::stop_unit(most_ms));
+    // The unit is stopped all the same, so that it is not started anew.
+    let first = service.end.first().filter(|_| service.is_asked_first && stop.is_some());
+    let first = first.map(|&Ask(signal, _)| Step::signal(signal, 0));
     let reason = match service.child {
         Some(_) => format!("{}: its children may go, it stays", service.name),
         None => format!("{}: it stays as long as anything else can help", service.name),
@@ -105,7 +108,7 @@ fn keep(ballot: &mut Ballot, service: &Service, p: Process<'_>) {
         .protect(target, service.strength)
         .because(reason)
         .hold(service.hold)
-        .shutdown(stop.into_iter().chain(steps(service.end)));
+        .shutdown(first.into_iter().chain(stop).chain(steps(service.end)));
 }
 
 /// What of a service may go alone. All else is kept with it.

@@ -20,6 +20,9 @@ pub(crate) struct Service {
     pub(crate) hold: i16,
     /// How it shuts down.
     pub(crate) end: &'static [Ask],
+    /// Whether its first signal goes before its unit is stopped: what the unit stops it with is a program that
+    /// has to be read first, and a second signal of that kind does it no harm.
+    pub(crate) is_asked_first: bool,
     /// What of it may go alone.
     pub(crate) child: Option<Child>,
 }
@@ -116,7 +119,8 @@ pub(crate) const SERVICES: &[Service] = &[
     // Shutdown: https://www.postgresql.org/docs/current/server-shutdown.html (SIGINT fast, SIGQUIT immediate;
     // "best not to use SIGKILL"). A backend: pg_cancel_backend is SIGINT, pg_terminate_backend SIGTERM,
     // https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADMIN-SIGNAL. Values of the OOM
-    // killer: https://www.postgresql.org/docs/current/kernel-resources.html#LINUX-MEMORY-OVERCOMMIT.
+    // killer: https://www.postgresql.org/docs/current/kernel-resources.html#LINUX-MEMORY-OVERCOMMIT. Debian's
+    // unit stops it with pg_ctlcluster, which is written in Perl: it took 14 s in a guest that was short.
     Service {
         name: "PostgreSQL",
         programs: &["postgres", "postmaster", "edb-postgres"],
@@ -126,6 +130,7 @@ pub(crate) const SERVICES: &[Service] = &[
         strength: 850,
         hold: MANY_PARTS,
         end: &[Ask(Signal::INT, 15_000), Ask(Signal::QUIT, 5_000)],
+        is_asked_first: true,
         child: Some(Child {
             what: "a session",
             which: Which::Sessions,
@@ -144,6 +149,7 @@ pub(crate) const SERVICES: &[Service] = &[
         strength: 850,
         hold: ONE_PROCESS,
         end: &[Ask(Signal::TERM, 20_000)],
+        is_asked_first: false,
         child: None,
     },
     Service {
@@ -155,6 +161,7 @@ pub(crate) const SERVICES: &[Service] = &[
         strength: 850,
         hold: ONE_PROCESS,
         end: &[Ask(Signal::TERM, 20_000)],
+        is_asked_first: false,
         child: None,
     },
     // https://redis.io/docs/latest/operate/oss_and_stack/reference/signals/: SIGTERM saves and ends; SIGUSR1
@@ -169,6 +176,7 @@ pub(crate) const SERVICES: &[Service] = &[
         strength: 800,
         hold: ONE_PROCESS,
         end: &[Ask(Signal::TERM, 15_000)],
+        is_asked_first: false,
         child: Some(Child {
             what: "a save",
             which: Which::Alike,
@@ -187,6 +195,7 @@ pub(crate) const SERVICES: &[Service] = &[
         strength: 800,
         hold: ONE_PROCESS,
         end: &[Ask(Signal::TERM, 20_000)],
+        is_asked_first: false,
         child: None,
     },
     // https://www.elastic.co/guide/en/elasticsearch/reference/current/stopping-elasticsearch.html
@@ -199,6 +208,7 @@ pub(crate) const SERVICES: &[Service] = &[
         strength: 750,
         hold: ONE_PROCESS,
         end: &[Ask(Signal::TERM, 20_000)],
+        is_asked_first: false,
         child: None,
     },
     // A fork of Elasticsearch, with its own class and property.
@@ -211,6 +221,7 @@ pub(crate) const SERVICES: &[Service] = &[
         strength: 750,
         hold: ONE_PROCESS,
         end: &[Ask(Signal::TERM, 20_000)],
+        is_asked_first: false,
         child: None,
     },
     // A graceful shutdown syncs the logs and moves leaders away, so that no recovery is needed:
@@ -224,6 +235,7 @@ pub(crate) const SERVICES: &[Service] = &[
         strength: 750,
         hold: ONE_PROCESS,
         end: &[Ask(Signal::TERM, 30_000)],
+        is_asked_first: false,
         child: None,
     },
     // RabbitMQ leaves SIGTERM to Erlang (`SIGNAL_HANDLED_BY_ERLANG` in rabbit_prelaunch_sighandler.erl of
@@ -239,6 +251,7 @@ pub(crate) const SERVICES: &[Service] = &[
         strength: 750,
         hold: ONE_PROCESS,
         end: &[Ask(Signal::TERM, 20_000)],
+        is_asked_first: false,
         child: None,
     },
     // The documentation has no signals. SIGINT and SIGTERM run the handlers of a shutdown (`HandleInterrupts`
@@ -253,6 +266,7 @@ pub(crate) const SERVICES: &[Service] = &[
         strength: 900,
         hold: ONE_PROCESS,
         end: &[Ask(Signal::TERM, 10_000)],
+        is_asked_first: false,
         child: None,
     },
     // A shutdown waits `shutdown_wait_unfinished` seconds for unfinished queries and backups, and to their
@@ -269,6 +283,7 @@ pub(crate) const SERVICES: &[Service] = &[
         strength: 800,
         hold: ONE_PROCESS,
         end: &[Ask(Signal::TERM, 20_000)],
+        is_asked_first: false,
         child: None,
     },
     // It keeps nothing, and an empty cache sends its load to the database. With a memory file (`-e`, 1.5.18
@@ -283,6 +298,7 @@ pub(crate) const SERVICES: &[Service] = &[
         strength: 400,
         hold: WORKERS,
         end: &[Ask(Signal::USR1, 2_000), Ask(Signal::TERM, 2_000)],
+        is_asked_first: false,
         child: None,
     },
     // SIGQUIT is graceful: https://linux.die.net/man/8/php-fpm. Its workers are started anew.
@@ -295,6 +311,7 @@ pub(crate) const SERVICES: &[Service] = &[
         strength: 400,
         hold: WORKERS,
         end: &[Ask(Signal::QUIT, 5_000), Ask(Signal::TERM, 2_000)],
+        is_asked_first: false,
         child: Some(Child {
             what: "a worker",
             which: Which::Alike,
@@ -312,6 +329,7 @@ pub(crate) const SERVICES: &[Service] = &[
         strength: 400,
         hold: WORKERS,
         end: &[Ask(Signal::TERM, 10_000)],
+        is_asked_first: false,
         child: Some(Child {
             what: "a worker",
             which: Which::Alike,
@@ -329,6 +347,7 @@ pub(crate) const SERVICES: &[Service] = &[
         strength: 500,
         hold: WORKERS,
         end: &[Ask(Signal::QUIT, 5_000), Ask(Signal::TERM, 2_000)],
+        is_asked_first: false,
         child: Some(Child {
             what: "a worker",
             which: Which::Alike,
@@ -346,6 +365,7 @@ pub(crate) const SERVICES: &[Service] = &[
         strength: 500,
         hold: WORKERS,
         end: &[Ask(Signal::TERM, 5_000)],
+        is_asked_first: false,
         child: Some(Child {
             what: "a worker",
             which: Which::Alike,
@@ -365,6 +385,7 @@ pub(crate) const SERVICES: &[Service] = &[
         strength: 400,
         hold: WORKERS,
         end: &[Ask(Signal::TERM, 10_000)],
+        is_asked_first: false,
         child: None,
     },
     // The server keeps the notebooks, their kernels are what goes:
@@ -378,6 +399,7 @@ pub(crate) const SERVICES: &[Service] = &[
         strength: 400,
         hold: WORKERS,
         end: &[Ask(Signal::TERM, 5_000)],
+        is_asked_first: false,
         child: None,
     },
 ];

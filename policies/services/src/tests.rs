@@ -41,7 +41,8 @@ fn of_postgresql_a_session_may_go_and_all_else_stays_together() {
     assert_eq!(of(Subject::Tree(postmaster)).expect("it is kept whole").oom_score_adj(), Some(-900));
     assert_eq!(of(Subject::Process(session)).expect("it may go").oom_score_adj(), None);
     assert_steps(&verdict, session, &[Step::signal(Signal::INT, 500), Step::signal(Signal::TERM, 3_000)]);
-    let end = [Step::stop_unit(15_000), Step::signal(Signal::INT, 15_000), Step::signal(Signal::QUIT, 5_000)];
+    let int = |wait_ms| Step::signal(Signal::INT, wait_ms);
+    let end = [int(0), Step::stop_unit(15_000), int(15_000), Step::signal(Signal::QUIT, 5_000)];
     assert_steps(&verdict, postmaster, &end);
 }
 
