@@ -1,5 +1,5 @@
 //! The page of `jettison report`, opened in Chromium. It draws target/tmp/incident.png, which
-//! docs/guide/incident.png is a copy of.
+//! docs/reference/incident.png is a copy of.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

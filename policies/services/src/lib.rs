@@ -98,8 +98,7 @@ fn keep(ballot: &mut Ballot, service: &Service, p: Process<'_>) {
     let most_ms = service.end.iter().map(|ask| ask.1).max().unwrap_or(0);
     let stop = unit.ends_with(b".service").then(|| Step::stop_unit(most_ms));
     // The unit is stopped all the same, so that it is not started anew.
-    let first = service.end.first().filter(|_| service.is_asked_first && stop.is_some());
-    let first = first.map(|&Ask(signal, _)| Step::signal(signal, 0));
+    let (first, rest) = service.end.split_at(service.end.iter().take_while(|ask| ask.1 == 0).count());
     let reason = match service.child {
         Some(_) => format!("{}: its children may go, it stays", service.name),
         None => format!("{}: it stays as long as anything else can help", service.name),
@@ -108,7 +107,7 @@ fn keep(ballot: &mut Ballot, service: &Service, p: Process<'_>) {
         .protect(target, service.strength)
         .because(reason)
         .hold(service.hold)
-        .shutdown(first.into_iter().chain(stop).chain(steps(service.end)));
+        .shutdown(steps(first).chain(stop).chain(steps(rest)));
 }
 
 /// What of a service may go alone. All else is kept with it.

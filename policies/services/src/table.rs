@@ -18,11 +18,8 @@ pub(crate) struct Service {
     pub(crate) strength: u16,
     /// The `oom_score_adj` to hold.
     pub(crate) hold: i16,
-    /// How it shuts down.
+    /// How it shuts down. A first signal that is not waited for goes before its unit is stopped.
     pub(crate) end: &'static [Ask],
-    /// Whether its first signal goes before its unit is stopped: what the unit stops it with is a program that
-    /// has to be read first, and a second signal of that kind does it no harm.
-    pub(crate) is_asked_first: bool,
     /// What of it may go alone.
     pub(crate) child: Option<Child>,
 }
@@ -129,8 +126,7 @@ pub(crate) const SERVICES: &[Service] = &[
         keeps: Keeps::Tree,
         strength: 850,
         hold: MANY_PARTS,
-        end: &[Ask(Signal::INT, 15_000), Ask(Signal::QUIT, 5_000)],
-        is_asked_first: true,
+        end: &[Ask(Signal::INT, 0), Ask(Signal::INT, 15_000), Ask(Signal::QUIT, 5_000)],
         child: Some(Child {
             what: "a session",
             which: Which::Sessions,
@@ -149,7 +145,6 @@ pub(crate) const SERVICES: &[Service] = &[
         strength: 850,
         hold: ONE_PROCESS,
         end: &[Ask(Signal::TERM, 20_000)],
-        is_asked_first: false,
         child: None,
     },
     Service {
@@ -161,7 +156,6 @@ pub(crate) const SERVICES: &[Service] = &[
         strength: 850,
         hold: ONE_PROCESS,
         end: &[Ask(Signal::TERM, 20_000)],
-        is_asked_first: false,
         child: None,
     },
     // https://redis.io/docs/latest/operate/oss_and_stack/reference/signals/: SIGTERM saves and ends; SIGUSR1
@@ -176,7 +170,6 @@ pub(crate) const SERVICES: &[Service] = &[
         strength: 800,
         hold: ONE_PROCESS,
         end: &[Ask(Signal::TERM, 15_000)],
-        is_asked_first: false,
         child: Some(Child {
             what: "a save",
             which: Which::Alike,
@@ -195,7 +188,6 @@ pub(crate) const SERVICES: &[Service] = &[
         strength: 800,
         hold: ONE_PROCESS,
         end: &[Ask(Signal::TERM, 20_000)],
-        is_asked_first: false,
         child: None,
     },
     // https://www.elastic.co/guide/en/elasticsearch/reference/current/stopping-elasticsearch.html
@@ -208,7 +200,6 @@ pub(crate) const SERVICES: &[Service] = &[
         strength: 750,
         hold: ONE_PROCESS,
         end: &[Ask(Signal::TERM, 20_000)],
-        is_asked_first: false,
         child: None,
     },
     // A fork of Elasticsearch, with its own class and property.
@@ -221,7 +212,6 @@ pub(crate) const SERVICES: &[Service] = &[
         strength: 750,
         hold: ONE_PROCESS,
         end: &[Ask(Signal::TERM, 20_000)],
-        is_asked_first: false,
         child: None,
     },
     // A graceful shutdown syncs the logs and moves leaders away, so that no recovery is needed:
@@ -235,7 +225,6 @@ pub(crate) const SERVICES: &[Service] = &[
         strength: 750,
         hold: ONE_PROCESS,
         end: &[Ask(Signal::TERM, 30_000)],
-        is_asked_first: false,
         child: None,
     },
     // RabbitMQ leaves SIGTERM to Erlang (`SIGNAL_HANDLED_BY_ERLANG` in rabbit_prelaunch_sighandler.erl of
@@ -251,7 +240,6 @@ pub(crate) const SERVICES: &[Service] = &[
         strength: 750,
         hold: ONE_PROCESS,
         end: &[Ask(Signal::TERM, 20_000)],
-        is_asked_first: false,
         child: None,
     },
     // The documentation has no signals. SIGINT and SIGTERM run the handlers of a shutdown (`HandleInterrupts`
@@ -266,7 +254,6 @@ pub(crate) const SERVICES: &[Service] = &[
         strength: 900,
         hold: ONE_PROCESS,
         end: &[Ask(Signal::TERM, 10_000)],
-        is_asked_first: false,
         child: None,
     },
     // A shutdown waits `shutdown_wait_unfinished` seconds for unfinished queries and backups, and to their
@@ -283,7 +270,6 @@ pub(crate) const SERVICES: &[Service] = &[
         strength: 800,
         hold: ONE_PROCESS,
         end: &[Ask(Signal::TERM, 20_000)],
-        is_asked_first: false,
         child: None,
     },
     // It keeps nothing, and an empty cache sends its load to the database. With a memory file (`-e`, 1.5.18
@@ -298,7 +284,6 @@ pub(crate) const SERVICES: &[Service] = &[
         strength: 400,
         hold: WORKERS,
         end: &[Ask(Signal::USR1, 2_000), Ask(Signal::TERM, 2_000)],
-        is_asked_first: false,
         child: None,
     },
     // SIGQUIT is graceful: https://linux.die.net/man/8/php-fpm. Its workers are started anew.
@@ -311,7 +296,6 @@ pub(crate) const SERVICES: &[Service] = &[
         strength: 400,
         hold: WORKERS,
         end: &[Ask(Signal::QUIT, 5_000), Ask(Signal::TERM, 2_000)],
-        is_asked_first: false,
         child: Some(Child {
             what: "a worker",
             which: Which::Alike,
@@ -329,7 +313,6 @@ pub(crate) const SERVICES: &[Service] = &[
         strength: 400,
         hold: WORKERS,
         end: &[Ask(Signal::TERM, 10_000)],
-        is_asked_first: false,
         child: Some(Child {
             what: "a worker",
             which: Which::Alike,
@@ -347,7 +330,6 @@ pub(crate) const SERVICES: &[Service] = &[
         strength: 500,
         hold: WORKERS,
         end: &[Ask(Signal::QUIT, 5_000), Ask(Signal::TERM, 2_000)],
-        is_asked_first: false,
         child: Some(Child {
             what: "a worker",
             which: Which::Alike,
@@ -365,7 +347,6 @@ pub(crate) const SERVICES: &[Service] = &[
         strength: 500,
         hold: WORKERS,
         end: &[Ask(Signal::TERM, 5_000)],
-        is_asked_first: false,
         child: Some(Child {
             what: "a worker",
             which: Which::Alike,
@@ -385,7 +366,6 @@ pub(crate) const SERVICES: &[Service] = &[
         strength: 400,
         hold: WORKERS,
         end: &[Ask(Signal::TERM, 10_000)],
-        is_asked_first: false,
         child: None,
     },
     // The server keeps the notebooks, their kernels are what goes:
@@ -399,7 +379,6 @@ pub(crate) const SERVICES: &[Service] = &[
         strength: 400,
         hold: WORKERS,
         end: &[Ask(Signal::TERM, 5_000)],
-        is_asked_first: false,
         child: None,
     },
 ];

@@ -30,8 +30,10 @@ pub(super) fn html(story: &Story) -> String {
     let victims = story.ends.iter().filter(|end| end.by != "kernel").count();
     let by_kernel = story.ends.len() - victims;
     put(&format!(
-        "<p>{} of memory. {victims} victims; the kernel's OOM killer took {by_kernel} processes.{dry}</p>",
-        bytes(story.total_bytes)
+        "<p>{} of memory. {}; the kernel's OOM killer took {}.{dry}</p>",
+        bytes(story.total_bytes),
+        counted(victims, "victim", "victims"),
+        counted(by_kernel, "process", "processes")
     ));
     for line in &story.left_out {
         put(&format!("<p class=\"left-out\">{}</p>", escaped(line)));
@@ -48,6 +50,10 @@ pub(super) fn html(story: &Story) -> String {
     story.decisions.iter().for_each(|decided| put(&decision(decided)));
     put("</body></html>\n");
     page
+}
+
+fn counted(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 fn span(story: &Story) -> (u64, u64) {
@@ -80,7 +86,15 @@ fn memory(story: &Story, from_ms: u64, to_ms: u64) -> String {
             plot.moment("gone", end.at_ms + end.took_ms, &format!("{comm} was gone"));
         }
     }
-    plot.finish()
+    let mut legend = vec![("available".to_owned(), "available")];
+    let is_by_kernel = |end: &End| end.by == "kernel";
+    if !story.ends.iter().all(is_by_kernel) {
+        legend.extend([("a victim was named".into(), "named"), ("it was gone".into(), "gone")]);
+    }
+    if story.ends.iter().any(is_by_kernel) {
+        legend.push(("the kernel's OOM killer".into(), "kernel"));
+    }
+    plot.finish() + &key(&legend)
 }
 
 fn pressure(story: &Story, from_ms: u64, to_ms: u64) -> String {

@@ -12,6 +12,8 @@ const LEFT: f64 = 80.0;
 const BELOW: f64 = 22.0;
 const RIGHT: f64 = 16.0;
 const ABOVE: f64 = 14.0;
+/// Between the names of levels, which may be close to each other.
+const NAMES: f64 = 60.0;
 /// Points of a line; more would not be seen.
 const POINTS_MAX: usize = 1_000;
 
@@ -27,15 +29,16 @@ pub(super) struct Axes {
 pub(super) struct Plot {
     axes: Axes,
     svg: String,
+    levels: u32,
 }
 
 impl Plot {
     /// `ticks` are values on the left, with their labels.
     pub(super) fn new(axes: Axes, title: &str, ticks: &[(f64, String)]) -> Self {
         let (width, height) = (LEFT + WIDTH + RIGHT, ABOVE + HEIGHT + BELOW);
-        let mut plot = Self { axes, svg: String::new() };
+        let mut plot = Self { axes, svg: String::new(), levels: 0 };
         plot.put(format_args!(
-            "<svg viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{}\"><title>{}</title>",
+            "<div class=\"wide\"><svg viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{}\"><title>{}</title>",
             escaped(title),
             escaped(title)
         ));
@@ -80,13 +83,14 @@ impl Plot {
         ));
     }
 
-    /// A level, with its name at the right.
+    /// A level, with its name at the left, each further on than the one before.
     pub(super) fn level(&mut self, class: &str, value: f64, name: &str) {
         let y = self.y(value);
+        let x = LEFT + 6.0 + NAMES * f64::from(self.levels);
+        self.levels += 1;
         self.put(format_args!(
-            "<line class=\"level {class}\" x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/><text class=\"level-name\" x=\"{:.1}\" y=\"{:.1}\">{name}</text>",
+            "<line class=\"level {class}\" x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/><text x=\"{x:.1}\" y=\"{:.1}\">{name}</text>",
             LEFT + WIDTH,
-            LEFT + WIDTH - 4.0,
             y - 3.0
         ));
     }
@@ -102,7 +106,7 @@ impl Plot {
     }
 
     pub(super) fn finish(mut self) -> String {
-        self.svg.push_str("</svg>");
+        self.svg.push_str("</svg></div>");
         self.svg
     }
 
