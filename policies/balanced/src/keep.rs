@@ -32,6 +32,8 @@ const UNIT_MEMBERS: usize = 4;
 /// A process stands out that is more than so many times the largest of so many siblings at least.
 const OUTLIER: u64 = 3;
 const SIBLINGS_MIN: usize = 2;
+/// So many are looked at: ten thousand for each of ten thousand would have no end.
+const SIBLINGS_MAX: usize = 64;
 
 /// A process that is kept.
 #[derive(Clone, Debug)]
@@ -148,6 +150,7 @@ fn stands_out(p: Process<'_>) -> bool {
     let Some(parent) = p.parent() else { return false };
     let (number, largest) = parent
         .children()
+        .take(SIBLINGS_MAX)
         .filter(is_like)
         .fold((0, 0), |(number, largest), other| (number + 1, other.footprint_bytes().max(largest)));
     number >= SIBLINGS_MIN && p.footprint_bytes() > largest.saturating_mul(OUTLIER)

@@ -11,7 +11,7 @@ use crate::blame::Blame;
 use crate::families::Families;
 use crate::field::Field;
 use crate::terms::Terms;
-use crate::units::Units;
+use crate::units::{Unit, Units};
 
 /// None of a swarm or flock is larger than so many times the mean of the alike: that one is something else.
 const UNLIKE: u64 = 4;
@@ -48,7 +48,10 @@ pub(crate) fn is_swarming_head<'s>(
     units: &Units<'s>,
     families: &Families,
 ) -> bool {
+    // All heads together are looked below no further than there are processes, or twice that.
+    let is_of_unit = |(_, unit): (Memcg<'s>, &Unit<'s>)| head.subtree().len() <= 2 * unit.members;
     may_be_swarm(head, field, units, families)
+        && units.headed_by(head).is_some_and(is_of_unit)
         && is_swarm(head, field)
         && narrowed(head, field, families) == head
 }
