@@ -58,6 +58,7 @@ fn it_is_drawn_for_a_desk_and_for_a_telephone() {
     let page = report("leak");
     for (name, size) in [("incident.png", "1000,1250"), ("telephone.png", "390,1800")] {
         let picture = made(name);
+        // There is none before the first run.
         std::fs::remove_file(&picture).ok();
         chromium(&page, &[&format!("--screenshot={}", picture.display()), &format!("--window-size={size}")]);
         let bytes = std::fs::read(&picture).expect("it was drawn");

@@ -108,8 +108,9 @@ impl<'a> Chooser<'a> {
         let mut going = self.going(chosen.iter(), maker);
         let mut room = need.room;
         let too_many = going.iter().position(|(ranked, going)| {
-            let is_too_many = !maker.is_part(ranked, going) && room == 0;
-            room = room.saturating_sub(usize::from(!maker.is_part(ranked, going)));
+            let counts = !maker.is_part(ranked, going);
+            let is_too_many = counts && room == 0;
+            room = room.saturating_sub(usize::from(counts));
             is_too_many
         });
         match too_many {

@@ -90,7 +90,8 @@ pub(crate) fn exhaustion_ms(snapshot: &Snapshot, end: End<'_>) -> Option<u64> {
         let Some(available) = known_u64(host.memory_available_bytes) else { return Some(ms) };
         let usable = available.saturating_sub(end.of(host.memory_total_bytes));
         let left = u128::from(ms) * u128::from(usable) / u128::from(available.max(1));
-        return u64::try_from(left).ok();
+        // At most `ms`, of which it is a part.
+        return Some(u64::try_from(left).unwrap_or(ms));
     };
     let growth = growth_bytes_per_s(snapshot, row)?;
     let (limit, left) = gate::headroom(&snapshot.memcgs, row)?;

@@ -118,25 +118,28 @@ fn is_fresh(snapshot: &Snapshot, fired_at_ms: u64) -> bool {
 /// Whether the request concerns a domain that is at its critical level, which lifts cool-downs.
 #[must_use]
 pub fn is_critical(snapshot: &Snapshot, thresholds: &Thresholds) -> bool {
-    match (snapshot.request.cause, row(snapshot.request.cause_memcg)) {
-        (Cause::Critical, _) => true,
-        (Cause::MemcgLimit, Some(memcg)) => headroom(&snapshot.memcgs, memcg)
-            .is_some_and(|(limit, left)| level(limit, left, thresholds) == Level::Critical),
-        _ => false,
+    match snapshot.request.cause {
+        Cause::Critical => true,
+        Cause::MemcgLimit => domain_level(snapshot, thresholds) == Some(Level::Critical),
+        Cause::Routine | Cause::Warning | Cause::Pressure | Cause::Manual => false,
     }
 }
 
 /// Whether the domain of the request has come to the level at which victims are named. A stall arms above it,
 /// too.
 pub(crate) fn is_at_act(snapshot: &Snapshot, thresholds: &Thresholds) -> bool {
-    let host = &snapshot.host;
-    let of_memcg = row(snapshot.request.cause_memcg).filter(|_| snapshot.request.cause == Cause::MemcgLimit);
-    let (total, available) = match of_memcg.and_then(|memcg| headroom(&snapshot.memcgs, memcg)) {
-        Some(of_limit) => of_limit,
-        None if of_memcg.is_some() => return false,
-        None => (host.memory_total_bytes, host.memory_available_bytes),
+    domain_level(snapshot, thresholds).is_some_and(|level| level >= Level::Act)
+}
+
+/// The level of the request's domain. `None` for a memcg whose limit or usage is not known.
+fn domain_level(snapshot: &Snapshot, thresholds: &Thresholds) -> Option<Level> {
+    let Snapshot { request, host, memcgs, .. } = snapshot;
+    let (total, available) = if request.cause == Cause::MemcgLimit {
+        headroom(memcgs, row(request.cause_memcg)?)?
+    } else {
+        (host.memory_total_bytes, host.memory_available_bytes)
     };
-    matches!(level(total, available, thresholds), Level::Act | Level::Critical)
+    Some(level(total, available, thresholds))
 }
 
 fn has_swap_left(snapshot: &Snapshot, thresholds: &Thresholds) -> bool {

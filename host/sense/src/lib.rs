@@ -37,17 +37,18 @@ pub mod trigger;
 
 pub use host::domain::Memory;
 pub use io::error::SenseError;
+pub use io::kept::KeptError;
 pub use io::root::Root;
 pub use memcg::attribution::{Attribution, Container, Pod, PodUid, Qos, Runtime, attribution};
 pub use memcg::hierarchy::Hierarchy;
 pub use memcg::limit_watch::Left;
-pub use memcg::usual::{Usual, UsualError};
+pub use memcg::usual::Usual;
 pub use now::Now;
 #[doc(hidden)]
 pub use parse::every::parse_with_every;
 pub use parse::version::Version;
 pub use sense::Sense;
 pub use sensor::Sensor;
-pub use sensor::marks::{EaseError, EaseMarks};
+pub use sensor::marks::EaseMarks;
 pub use survey::Survey;
 pub use trigger::{KernelLog, MemcgEvents, PsiKind, PsiSpec, PsiTrigger, TriggerError, UsageThreshold};

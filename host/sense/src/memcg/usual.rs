@@ -11,13 +11,13 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
 use jettison_model::column::{UNKNOWN_U64, known_u64, refill, row};
 use jettison_model::{Column, Memcgs, TextColumn};
 use serde::{Deserialize, Serialize};
 
+use crate::io::kept::{KeptError, expect_schema};
 use crate::now::Now;
 
 const SCHEMA: &str = "jettison.usual/1";
@@ -62,18 +62,6 @@ struct File {
     schema: String,
     units: BTreeMap<String, Unit>,
 }
-
-/// Why bytes are not what [`Usual::to_bytes`] writes.
-#[derive(Debug)]
-pub struct UsualError(String);
-
-impl fmt::Display for UsualError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for UsualError {}
 
 /// What each unit usually holds.
 #[derive(Debug, Default)]
@@ -141,21 +129,18 @@ impl Usual {
     ///
     /// # Errors
     /// If that is not what [`Usual::to_bytes`] has written, in this version.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, UsualError> {
-        let file: File = serde_json::from_slice(bytes).map_err(|error| UsualError(error.to_string()))?;
-        if file.schema != SCHEMA {
-            let schema: String = file.schema.chars().take(40).collect();
-            return Err(UsualError(format!("has the schema {schema:?}; this version reads {SCHEMA:?}")));
-        }
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeptError> {
+        let file: File = serde_json::from_slice(bytes)?;
+        expect_schema(&file.schema, SCHEMA)?;
         if file.units.len() > UNITS_MAX {
-            return Err(UsualError(format!("has over {UNITS_MAX} units")));
+            return Err(KeptError(format!("has over {UNITS_MAX} units")));
         }
         let odd = |(name, unit): &(&String, &Unit)| {
             unit.bytes > BYTES_MAX || unit.observed_ms > FOLLOW_MS || !is_name(name.as_bytes())
         };
         if let Some((name, _)) = file.units.iter().find(odd) {
             let name: String = name.chars().take(40).collect();
-            return Err(UsualError(format!("unit {name:?}: out of range")));
+            return Err(KeptError(format!("unit {name:?}: out of range")));
         }
         Ok(Self { units: file.units, ..Self::default() })
     }

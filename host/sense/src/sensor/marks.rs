@@ -8,13 +8,12 @@
 //!   "processes": [[812, 1234, 4096, 4096, 0], ...] }  pid, start time; held at the same three, in bytes
 //! ```
 
-use std::fmt;
-
 use jettison_model::ProcessId;
 use jettison_model::limits::PROCESSES_MAX;
 use serde::{Deserialize, Serialize};
 
 use crate::host::ease::{Eased, Marks};
+use crate::io::kept::{KeptError, expect_schema};
 use crate::sensor::Sensor;
 
 const SCHEMA: &str = "jettison.ease/1";
@@ -33,18 +32,6 @@ pub struct EaseMarks {
     processes: Vec<(u32, u64, u64, u64, u64)>,
 }
 
-/// Why bytes are no marks of ease.
-#[derive(Debug)]
-pub struct EaseError(String);
-
-impl fmt::Display for EaseError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for EaseError {}
-
 impl EaseMarks {
     /// The file.
     #[must_use]
@@ -56,17 +43,14 @@ impl EaseMarks {
     ///
     /// # Errors
     /// If that is not what [`EaseMarks::to_bytes`] has written, in this version.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, EaseError> {
-        let marks: Self = serde_json::from_slice(bytes).map_err(|error| EaseError(error.to_string()))?;
-        if marks.schema != SCHEMA {
-            let schema: String = marks.schema.chars().take(40).collect();
-            return Err(EaseError(format!("has the schema {schema:?}; this version reads {SCHEMA:?}")));
-        }
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeptError> {
+        let marks: Self = serde_json::from_slice(bytes)?;
+        expect_schema(&marks.schema, SCHEMA)?;
         if marks.processes.len() > PROCESSES_MAX {
-            return Err(EaseError(format!("has over {PROCESSES_MAX} processes")));
+            return Err(KeptError(format!("has over {PROCESSES_MAX} processes")));
         }
         if !marks.processes.is_sorted_by_key(|&(pid, start_time, ..)| (pid, start_time)) {
-            return Err(EaseError("its processes are not in order".into()));
+            return Err(KeptError("its processes are not in order".into()));
         }
         Ok(marks)
     }
