@@ -41,6 +41,8 @@ pub(crate) struct Need {
     pub(crate) is_critical: bool,
     /// It is at or below `act`, and not only stalled.
     pub(crate) is_at_act: bool,
+    /// Enough is on its way and comes late. What is protected would not be in time either.
+    pub(crate) spares_protected: bool,
 }
 
 /// Walks the tiers and takes units until their predicted relief is enough.
@@ -92,7 +94,8 @@ impl Spared {
 impl<'a> Chooser<'a> {
     pub(crate) fn choose(&self, need: Need) -> Result<Vec<Victim>, Idle> {
         let maker = self.maker();
-        let chosen = self.walk(&need, &maker).chosen?;
+        let chosen = self.walk(&need, &maker).chosen;
+        let chosen = chosen.map_err(|idle| if need.spares_protected { Idle::OnTheWay } else { idle })?;
         let victims = self.allowed(&chosen, &need, &maker)?;
         Ok(victims.iter().filter_map(|(ranked, going)| maker.victim(ranked, going)).collect())
     }
@@ -247,6 +250,7 @@ impl<'a> Chooser<'a> {
                 let is_needed =
                     || strength <= *maker.enough_up_to.get_or_init(|| self.enough_up_to(need, maker));
                 self.settings.reach >= Reach::Protected
+                    && !need.spares_protected
                     && (need.is_critical || need.is_at_act && is_late() && is_needed())
             }
             Tier::Never => false,

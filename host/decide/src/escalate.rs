@@ -378,6 +378,12 @@ impl Escalation {
         !matches!(self.rung, Rung::Graceful { next: 0, .. })
     }
 
+    /// Whether memory is about to run out before its grace period is over.
+    #[must_use]
+    pub fn is_hurried(&self) -> bool {
+        matches!(self.rung, Rung::Graceful { .. }) && self.hurry_ms.is_some()
+    }
+
     /// Whether a member lives 2 s after SIGKILL, so that its relief is not counted on any more.
     #[must_use]
     pub fn is_overdue(&self) -> bool {

@@ -81,14 +81,17 @@ pub(crate) fn need(
     settings: &Settings,
 ) -> Result<Need, Idle> {
     let helps = |victim: &&InFlight| !victim.is_overdue && could_relieve(snapshot, &victim.members);
-    let on_its_way = in_flight
-        .iter()
-        .filter(helps)
-        .fold(0_u64, |sum, victim| sum.saturating_add(victim.predicted_relief_bytes));
+    let relief = |of: &dyn Fn(&InFlight) -> bool| {
+        let counted = in_flight.iter().filter(helps).filter(|victim| of(victim));
+        counted.fold(0_u64, |sum, victim| sum.saturating_add(victim.predicted_relief_bytes))
+    };
+    let (on_its_way, in_time) = (relief(&|_| true), relief(&|victim| !victim.comes_late));
     let needed = snapshot.request.need_bytes.max(1);
-    if on_its_way >= needed {
+    if in_time >= needed {
         return Err(Idle::OnTheWay);
     }
+    let spares_protected = on_its_way >= needed;
+    let on_its_way = if spares_protected { in_time } else { on_its_way };
     let is_critical = gate::is_critical(snapshot, &settings.thresholds);
     let room = (settings.kills_per_minute_max as usize).saturating_sub(state.named_at_ms.len());
     let is_cool = |last_ms| snapshot.now_ms.saturating_sub(last_ms) >= u64::from(settings.cool_down_ms);
@@ -99,5 +102,5 @@ pub(crate) fn need(
     let scale_bytes = snapshot.request.scale_bytes.saturating_sub(on_its_way).max(bytes);
     let is_at_act = gate::is_at_act(snapshot, &settings.thresholds);
     let room = if is_critical { usize::MAX } else { room };
-    Ok(Need { bytes, scale_bytes, room, is_critical, is_at_act })
+    Ok(Need { bytes, scale_bytes, room, is_critical, is_at_act, spares_protected })
 }

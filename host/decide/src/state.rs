@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use jettison_model::column::row as row_of;
-use jettison_model::{Plan, ProcessId, Snapshot, Victim};
+use jettison_model::{Cause, Plan, ProcessId, Snapshot, Victim};
 
 /// A victim under way: named, and not gone yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,9 @@ pub struct InFlight {
     pub predicted_relief_bytes: u64,
     /// It should be gone by now and is not (a task in D state): its relief is no longer counted on.
     pub is_overdue: bool,
+    /// It is protected and shuts down, and memory will be at its end before it is done. What is cheaper may
+    /// go meanwhile.
+    pub comes_late: bool,
 }
 
 /// What one policy last said of one process, as far as it stays in force when the policy faults.
@@ -79,6 +82,8 @@ pub struct State {
     pub named_at_ms: Vec<u64>,
     /// When a part of a service was last named.
     pub part_named_at_ms: Option<u64>,
+    /// When a victim was last named for want of the host's own memory, or the scope's.
+    pub host_named_at_ms: Option<u64>,
     /// Per policy, in the order of the configuration.
     pub last_good: Vec<LastGood>,
     /// Processes that the kernel let us send no signal to.
@@ -108,14 +113,17 @@ impl State {
     /// The path of no memcg: the host, or the scope, as a domain that had no victim.
     pub const HOST: &'static [u8] = b"";
 
-    /// Enters the victims of a plan that is being carried out.
-    pub fn note(&mut self, plan: &Plan, now_ms: u64) {
+    /// Enters the victims of a plan that is being carried out, and was made for this cause.
+    pub fn note(&mut self, plan: &Plan, cause: Cause, now_ms: u64) {
         let is_part = |victim: &&Victim| victim.service.is_some();
         let parts = plan.victims.iter().filter(is_part).count();
         if parts > 0 {
             self.part_named_at_ms = Some(now_ms);
         }
         self.named_at_ms.extend((parts..plan.victims.len()).map(|_| now_ms));
+        if cause != Cause::MemcgLimit && !plan.victims.is_empty() {
+            self.host_named_at_ms = Some(now_ms);
+        }
     }
 
     /// When a victim was last named, within a minute.
@@ -130,6 +138,7 @@ impl State {
         let is_of_late = |at: &u64| now_ms.saturating_sub(*at) < MINUTE_MS;
         self.named_at_ms.retain(is_of_late);
         self.part_named_at_ms = self.part_named_at_ms.filter(is_of_late);
+        self.host_named_at_ms = self.host_named_at_ms.filter(is_of_late);
         self.distrust.retain(|memcg| now_ms.saturating_sub(memcg.since_ms) < DISTRUST_MS);
         self.passed_memcgs.retain(|&(_, at)| now_ms.saturating_sub(at) < PASSED_MS);
     }
@@ -194,6 +203,7 @@ impl State {
         if let Some(at) = self.named_at_ms.iter().rposition(|&at_ms| at_ms == named_at_ms) {
             self.named_at_ms.remove(at);
         }
+        self.host_named_at_ms = self.host_named_at_ms.filter(|&at_ms| at_ms != named_at_ms);
     }
 
     /// Enters processes that the kernel let us send no signal to: they are excluded from now on.

@@ -27,7 +27,7 @@ const NEED_PART: u64 = 4;
 /// What is missing if the host thrashes, from the refaults of ten seconds.
 ///
 /// The memory that the end of a victim gives back takes effect at once, but the sums remember: after one has
-/// been named, the whole span must have passed again.
+/// been named for the host, the whole span must have passed again.
 pub(crate) fn of_host(snapshot: &Snapshot, settings: &Settings, state: &State) -> Option<u64> {
     let (host, trend) = (&snapshot.host, &snapshot.host.trend);
     if settings.scope.is_some() {
@@ -42,7 +42,7 @@ pub(crate) fn of_host(snapshot: &Snapshot, settings: &Settings, state: &State) -
         over.is_some_and(|over| over >= thrash.us_per_s())
             // A stall that has ended is none.
             && stalls_now >= thrash.us_per_s() / 2
-            && !has_named_within(thrash.over.ms(), snapshot, state)
+            && !is_within(thrash.over.ms(), state.host_named_at_ms, snapshot)
     });
     let need_bytes = missing(refaults, host.memory_total_bytes);
     // A process that reads its files again and again on an idle host stalls all tasks, since it is the only
@@ -75,7 +75,8 @@ pub(crate) fn of_memcg(
     state: &State,
 ) -> Option<Stalled> {
     let memcgs = &snapshot.memcgs;
-    let thrash = settings.thrash.iter().filter(|thrash| !has_named_within(thrash.over.ms(), snapshot, state));
+    let last = state.last_named_ms();
+    let thrash = settings.thrash.iter().filter(|thrash| !is_within(thrash.over.ms(), last, snapshot));
     let percent = thrash.map(|thrash| thrash.full_percent).max()?;
     let full_avg10 = *memcgs.pressures_full_avg10.get(row)?;
     if full_avg10 == NONE_U32 || full_avg10 < percent.saturating_mul(100) {
@@ -123,8 +124,8 @@ fn missing(refaults_bytes_per_s: u64, total_bytes: u64) -> u64 {
     refaults_bytes_per_s.saturating_mul(NEED_S).min(total_bytes / NEED_PART)
 }
 
-fn has_named_within(ms: u64, snapshot: &Snapshot, state: &State) -> bool {
-    state.last_named_ms().is_some_and(|at| snapshot.now_ms.saturating_sub(at) < ms)
+fn is_within(ms: u64, at_ms: Option<u64>, snapshot: &Snapshot) -> bool {
+    at_ms.is_some_and(|at| snapshot.now_ms.saturating_sub(at) < ms)
 }
 
 impl Thrash {
@@ -206,10 +207,12 @@ mod tests {
 
     #[test]
     fn after_a_victim_a_whole_span_must_pass() {
-        let state = |ago_ms: u64| State { named_at_ms: vec![100_000 - ago_ms], ..State::default() };
+        let state = |ago_ms: u64| State { host_named_at_ms: Some(100_000 - ago_ms), ..State::default() };
         let snapshot = host(60, 10, 60);
-        let is_cause = |ago_ms| of_host(&snapshot, &Settings::default(), &state(ago_ms)).is_some();
-        assert!(!is_cause(9_999) && is_cause(10_000));
+        let is_cause = |state: &State| of_host(&snapshot, &Settings::default(), state).is_some();
+        assert!(!is_cause(&state(9_999)) && is_cause(&state(10_000)));
+        let of_a_memcg = State { named_at_ms: vec![99_999], ..State::default() };
+        assert!(is_cause(&of_a_memcg), "one that went for a memcg gives the host next to nothing");
     }
 
     #[test]

@@ -153,7 +153,7 @@ fn outside_of_the_limited_memcg_is_said() {
 fn victims_under_way_and_what_waits_for_them_say_so() {
     let machine = missing(machine(&[], &[process(300), process(200)]), 100);
     let members = machine.processes.id(0).into_iter().collect();
-    let going = InFlight { members, predicted_relief_bytes: 300 * MIB, is_overdue: false };
+    let going = InFlight { members, predicted_relief_bytes: 300 * MIB, is_overdue: false, comes_late: false };
     let (_, why) = both(&machine, &[], &[going], &State::default(), &Settings::default());
     assert_eq!(why, [(0, Passed::UnderWay), (1, Passed::Idle(Idle::OnTheWay))]);
 }

@@ -116,7 +116,7 @@ fn one_plan_does_not_exceed_the_kills_of_a_minute_either() {
 fn what_is_named_is_noted_and_counts_for_a_minute() {
     let decided = decide(&missing(three(), 500), &[]);
     let mut state = decided.state.clone();
-    state.note(&decided.plan, 1_000_000);
+    state.note(&decided.plan, Cause::Pressure, 1_000_000);
     assert_eq!(state.named_at_ms, [1_000_000; 2]);
     state.forget_before(1_059_999);
     assert_eq!(state.named_at_ms.len(), 2);
@@ -127,7 +127,7 @@ fn what_is_named_is_noted_and_counts_for_a_minute() {
 /// The row is on its way out and will give back so much.
 fn dying(snapshot: &Snapshot, row: usize, relief_mib: u64) -> InFlight {
     let members = snapshot.processes.id(row).into_iter().collect();
-    InFlight { members, predicted_relief_bytes: relief_mib * MIB, is_overdue: false }
+    InFlight { members, predicted_relief_bytes: relief_mib * MIB, is_overdue: false, comes_late: false }
 }
 
 fn beside(snapshot: &Snapshot, in_flight: &[InFlight]) -> Decided {
@@ -147,6 +147,21 @@ fn a_victim_that_is_overdue_is_not_counted_on_but_not_named_again_either() {
     let machine = missing(three(), 200);
     let overdue = InFlight { is_overdue: true, ..dying(&machine, 0, 300) };
     assert_eq!(beside(&machine, &[overdue]).victims(), [[1]]);
+}
+
+#[test]
+fn while_a_protected_victim_comes_late_what_is_cheaper_goes_and_nothing_else_that_is_protected() {
+    let votes = [vote("p", 1, &[protect(Process(0), 800), protect(Process(1), 800)])];
+    let decide = |machine: &Snapshot, comes_late| {
+        let machine = because(Cause::Critical, machine.clone());
+        let asked = InFlight { comes_late, ..dying(&machine, 0, 400) };
+        decide_beside(&machine, &votes, &[asked], State::default(), &Settings::default())
+    };
+    let machine = missing(three(), 150);
+    assert_eq!(decide(&machine, false).plan.idle, Some(Idle::OnTheWay));
+    assert_eq!(decide(&machine, true).victims(), [[2]]);
+    let too_much = missing(three(), 250);
+    assert_eq!(decide(&too_much, true).plan.idle, Some(Idle::OnTheWay), "what is cheaper gives too little");
 }
 
 #[test]
@@ -301,6 +316,7 @@ fn sums_of_absurd_sizes_do_not_overflow() {
         members: vec![],
         predicted_relief_bytes: u64::MAX,
         is_overdue: false,
+        comes_late: false,
     }));
     assert!(beside(&machine, &in_flight).plan.victims.is_empty());
     let votes = [vote("p", 1, &[sacrifice(Memcg(0), 1)])];

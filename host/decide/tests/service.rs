@@ -114,7 +114,7 @@ fn parts_do_not_count_among_the_kills_of_a_minute_but_the_host_cools_down_after_
     let full = decide_with(&small, &only, named(10, 960_000), &Settings::default());
     assert_eq!(full.plan.idle, Some(Idle::KillsPerMinute));
     let mut state = named(9, 960_000);
-    state.note(&with(named(9, 960_000)).plan, 1_000_000);
+    state.note(&with(named(9, 960_000)).plan, Cause::Pressure, 1_000_000);
     assert_eq!((state.named_at_ms.len(), state.part_named_at_ms), (10, Some(1_000_000)));
     let after_a_part = State { part_named_at_ms: Some(999_001), ..State::default() };
     assert_eq!(with(after_a_part).plan.idle, Some(Idle::CoolingDown));

@@ -120,10 +120,16 @@ fn tick() -> Tick {
     Tick {
         snapshot: snapshot(),
         votes: Arc::new(vec![vote(Ok(Ballot { entries })), vote(Err(fault))]),
-        in_flight: vec![InFlight { members: vec![ID], predicted_relief_bytes: 3, is_overdue: true }],
+        in_flight: vec![InFlight {
+            members: vec![ID],
+            predicted_relief_bytes: 3,
+            is_overdue: true,
+            comes_late: true,
+        }],
         state: State {
             named_at_ms: vec![4],
             part_named_at_ms: Some(5),
+            host_named_at_ms: Some(6),
             last_good: vec![LastGood { policy: "p".into(), kept: vec![kept] }],
             refused: vec![ID],
             unanswered: vec![ID],

@@ -268,7 +268,7 @@ impl<S, P: Consult> Pipeline<S, P> {
 
     /// Counts the victims of a plan that is being carried out: they bound the next ones.
     pub(crate) fn note(&mut self, plan: &Plan) {
-        self.state.note(plan, self.snapshot.now_ms);
+        self.state.note(plan, self.snapshot.request.cause, self.snapshot.now_ms);
     }
 
     /// Excludes a victim that the kernel lets us send no signal to.

@@ -146,7 +146,8 @@ fn advance<K: Kernel>(
     // The members of a victim that this tick has named were just seen. Checking hundreds would delay the
     // first signal.
     let alive = if is_new { victim.members.clone() } else { actuator.alive(&victim.members) };
-    let end = if is_protected(victim, ranking) { End::Late } else { End::Early(thresholds) };
+    victim.is_protected = is_protected(victim, ranking);
+    let end = if victim.is_protected { End::Late } else { End::Early(thresholds) };
     let whole = enclosure(snapshot, &victim.victim, &alive);
     let seen = Observation {
         now_ms: snapshot.now_ms,

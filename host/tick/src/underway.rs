@@ -45,6 +45,8 @@ pub struct Underway {
     available_before_bytes: u64,
     fell_bytes_per_s: u64,
     was_killed: bool,
+    /// As it was ranked last.
+    pub(crate) is_protected: bool,
     /// Where its root lived when it was named; for a memcg, that one.
     place: Place,
     /// The kernel refused every signal.
@@ -77,6 +79,7 @@ impl Underway {
             available_before_bytes: snapshot.host.memory_available_bytes,
             fell_bytes_per_s: fall_bytes_per_s(snapshot),
             was_killed: false,
+            is_protected: false,
             place: place_of(&victim, snapshot),
             is_refused: false,
             steps: Vec::new(),
@@ -134,6 +137,7 @@ impl Underway {
             members: self.members.clone(),
             predicted_relief_bytes: self.victim.predicted_relief_bytes,
             is_overdue: self.escalation.is_overdue(),
+            comes_late: self.is_protected && self.escalation.is_hurried(),
         }
     }
 

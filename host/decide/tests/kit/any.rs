@@ -136,14 +136,15 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> {
 }
 
 pub(crate) fn state_of(processes: usize) -> impl Strategy<Value = (Vec<InFlight>, State)> {
-    let dying = vec((0..processes, 0_u64..5, any::<bool>()), 0..2);
+    let dying = vec((0..processes, 0_u64..5, any::<bool>(), any::<bool>()), 0..2);
     let named = vec(select(vec![930_000_u64, 950_000, 998_000]), 0..2);
     (dying, named).prop_map(|(dying, mut named_at_ms)| {
         named_at_ms.sort_unstable();
-        let victim = |(row, mib, is_overdue)| InFlight {
+        let victim = |(row, mib, is_overdue, comes_late)| InFlight {
             members: vec![id(FIRST_PID + u32::try_from(row).unwrap())],
             predicted_relief_bytes: mib * MIB,
             is_overdue,
+            comes_late,
         };
         let in_flight = dying.into_iter().map(victim).collect();
         (in_flight, State { named_at_ms, ..State::default() })

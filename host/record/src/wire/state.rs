@@ -16,6 +16,8 @@ struct InFlightForm {
     members: Vec<ProcessId>,
     predicted_relief_bytes: u64,
     is_overdue: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    comes_late: bool,
 }
 
 list!(in_flight: InFlight as InFlightForm);
@@ -94,6 +96,8 @@ pub(super) struct StateForm {
     named_at_ms: Vec<u64>,
     #[serde(default)]
     part_named_at_ms: Option<u64>,
+    #[serde(default)]
+    host_named_at_ms: Option<u64>,
     #[serde(with = "last_good")]
     last_good: Vec<LastGood>,
     #[serde(with = "ids")]

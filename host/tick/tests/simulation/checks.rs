@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jettison_decide::Settings;
+use jettison_decide::{InFlight, Settings};
 use jettison_model::signal::{SIGKILL, SIGSTOP};
 use jettison_model::{Cause, ProcessId, Step, Unit};
 use jettison_tick::{Past, Underway};
@@ -54,7 +54,8 @@ impl Checks {
 
     /// What the victims under way will still give back, as the tick begins.
     pub(super) fn before(&mut self, ticker: &Simulated) {
-        let counted = ticker.underway().iter().map(Underway::in_flight).filter(|victim| !victim.is_overdue);
+        let is_counted = |victim: &InFlight| !victim.is_overdue && !victim.comes_late;
+        let counted = ticker.underway().iter().map(Underway::in_flight).filter(is_counted);
         self.on_its_way_bytes = counted.map(|victim| victim.predicted_relief_bytes).sum();
     }
 
