@@ -161,7 +161,9 @@ fn ours(how: Depth) -> Ours {
                 snapshot.now_ms = u64::MAX;
                 sensor.glance(Needs::default(), now, snapshot);
             }
-            Depth::Still => sensor.glance(Needs::default(), now, snapshot),
+            Depth::Still => {
+                sensor.glance(Needs::default(), now, snapshot);
+            }
         }
         assert_eq!(sensor.faults(), [], "it sees everything");
     };

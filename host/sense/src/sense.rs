@@ -13,7 +13,7 @@ pub trait Sense {
     /// As [`Sensor::sense`].
     fn sense(&mut self, needs: Needs, now: Now, into: &mut Snapshot);
     /// As [`Sensor::glance`].
-    fn glance(&mut self, needs: Needs, now: Now, into: &mut Snapshot);
+    fn glance(&mut self, needs: Needs, now: Now, into: &mut Snapshot) -> bool;
     /// As [`Sensor::focus`].
     fn focus(&mut self, needs: Needs, now: Now, on: &[ProcessId], into: &mut Snapshot) -> bool;
     /// As [`Sensor::blame`].
@@ -37,8 +37,8 @@ impl Sense for Sensor {
         Self::sense(self, needs, now, into);
     }
 
-    fn glance(&mut self, needs: Needs, now: Now, into: &mut Snapshot) {
-        Self::glance(self, needs, now, into);
+    fn glance(&mut self, needs: Needs, now: Now, into: &mut Snapshot) -> bool {
+        Self::glance(self, needs, now, into)
     }
 
     fn focus(&mut self, needs: Needs, now: Now, on: &[ProcessId], into: &mut Snapshot) -> bool {

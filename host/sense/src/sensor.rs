@@ -138,8 +138,11 @@ impl Sensor {
     /// - A still look, if no process is new, available memory has changed by at most 0.1 % of the total, and
     ///   `into` is the snapshot that was filled last. Only adjustments are read; processes that have ended
     ///   lose their rows.
-    pub fn glance(&mut self, needs: Needs, now: Now, into: &mut Snapshot) {
-        self.scan(needs, now, into, Wish::Glance);
+    ///
+    /// Returns whether nothing has moved: it was a still look, and no row is lost.
+    pub fn glance(&mut self, needs: Needs, now: Now, into: &mut Snapshot) -> bool {
+        let rows = into.processes.len();
+        self.scan(needs, now, into, Wish::Glance) == Depth::Still && into.processes.len() == rows
     }
 
     /// Takes a snapshot while memory is short. Where `into` is the snapshot that was filled last, only these

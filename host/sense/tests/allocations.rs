@@ -124,7 +124,9 @@ fn live_allocations() -> [u64; 2] {
         let now = Now { boot_ms: scan * 2_000, wall_ms: 0 };
         let before = ALLOCATIONS.load(Ordering::Relaxed);
         match glances {
-            true => sensor.glance(Needs::default(), now, &mut snapshot),
+            true => {
+                sensor.glance(Needs::default(), now, &mut snapshot);
+            }
             false => sensor.sense(Needs::default(), now, &mut snapshot),
         }
         ALLOCATIONS.load(Ordering::Relaxed) - before

@@ -125,7 +125,9 @@ fn a_command_line_is_kept_with_its_process_until_that_has_another_name() {
         let mut snapshot = Snapshot::default();
         match is_scan {
             true => glancing.sensor.sense(needs, glancing.now, &mut snapshot),
-            false => glancing.sensor.glance(needs, glancing.now, &mut snapshot),
+            false => {
+                glancing.sensor.glance(needs, glancing.now, &mut snapshot);
+            }
         }
         assert_eq!(glancing.sensor.faults(), []);
         assert!(snapshot.processes.exes.get(at(&snapshot, pid)).starts_with(b"/"));
@@ -197,8 +199,9 @@ fn where_nothing_changes_only_the_adjustment_is_read() {
         assert!(std::process::Command::new("true").status().unwrap().success());
         // A glance would see it, and a still look does not: it walks no memcgs.
         let made = Memcg::new(&format!("still-{attempt}"), MIB).unwrap();
-        sensor.glance(Needs::default(), now(500), &mut snapshot);
+        let said = sensor.glance(Needs::default(), now(500), &mut snapshot);
         let is_still = snapshot.memcgs.len() == memcgs;
+        assert_eq!(said, is_still);
         drop(made);
         let row = at(&snapshot, pid);
         assert_eq!(u64::try_from(snapshot.processes.oom_score_adjs_now[row]), Ok(value));
@@ -210,11 +213,11 @@ fn where_nothing_changes_only_the_adjustment_is_read() {
     let boot_ms = boot_ms + attempt * 1_000;
     // Processes that have started or ended are noticed.
     let other = Shell::start();
-    sensor.glance(Needs::default(), Now { boot_ms: boot_ms + 1_000, wall_ms: 1 }, &mut snapshot);
+    assert!(!sensor.glance(Needs::default(), Now { boot_ms: boot_ms + 1_000, wall_ms: 1 }, &mut snapshot));
     let other_pid = other.pid();
     assert!(snapshot.processes.pids.binary_search(&other_pid).is_ok());
     drop(other);
-    sensor.glance(Needs::default(), Now { boot_ms: boot_ms + 2_000, wall_ms: 1 }, &mut snapshot);
+    assert!(!sensor.glance(Needs::default(), Now { boot_ms: boot_ms + 2_000, wall_ms: 1 }, &mut snapshot));
     assert!(snapshot.processes.pids.binary_search(&other_pid).is_err());
     assert_eq!(sensor.faults(), []);
 }

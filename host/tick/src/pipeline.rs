@@ -60,6 +60,8 @@ pub struct Pipeline<S, P> {
     state: State,
     usual: Usual,
     whole: Option<Whole>,
+    /// Nothing has moved since the look before.
+    is_still: bool,
     /// Decisions carry what they were made from.
     is_recorded: bool,
 }
@@ -108,23 +110,23 @@ impl<S: Sense, P: Consult> Pipeline<S, P> {
     /// Stage 1 and the gate. Where a glance finds cause for more than a routine tick, a look in focus
     /// follows. In focus the members of `in_flight` are read in any case.
     pub fn look(&mut self, now: Now, depth: Depth, in_flight: &[InFlight], signals: &Signals) -> Request {
-        if depth == Depth::Glance {
-            self.glance(now);
-        }
+        self.is_still = depth == Depth::Glance && self.glance(now);
         if depth == Depth::Focus || self.gate(signals).cause != Cause::Routine {
+            self.is_still = false;
             self.focus(now, in_flight);
         }
         self.watch_limits();
         self.gate(signals)
     }
 
-    fn glance(&mut self, now: Now) {
+    fn glance(&mut self, now: Now) -> bool {
         let stopwatch = Clock.stopwatch();
-        self.sensor.glance(self.needs(), now, &mut self.snapshot);
+        let is_still = self.sensor.glance(self.needs(), now, &mut self.snapshot);
         self.complete();
         // One that finds nothing moved takes next to nothing, and says nothing of what the next one takes.
         let took_us = stopwatch.us().max(self.whole.map_or(0, |whole| whole.took_us));
         self.whole = Some(Whole { at_ms: now.boot_ms, took_us });
+        is_still
     }
 
     fn focus(&mut self, now: Now, in_flight: &[InFlight]) {
@@ -186,6 +188,7 @@ impl<S, P: Consult> Pipeline<S, P> {
             state: State::default(),
             usual: Usual::default(),
             whole: None,
+            is_still: false,
             is_recorded: false,
         }
     }
@@ -200,6 +203,11 @@ impl<S, P: Consult> Pipeline<S, P> {
     pub fn gate(&mut self, signals: &Signals) -> Request {
         self.snapshot.request = gate(&self.snapshot, signals, &self.settings, &self.state);
         self.snapshot.request
+    }
+
+    /// Whether the last look was routine and found nothing moved.
+    pub(crate) fn is_still(&self) -> bool {
+        self.is_still
     }
 
     /// Stages 2 and 3, on the last snapshot and its request. `in_flight` are the victims under way.

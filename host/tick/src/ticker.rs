@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jettison_act::{Actuator, Helpers, Kernel, Ledger};
 use jettison_decide::{InFlight, Signals};
-use jettison_model::{Hold, ProcessId};
+use jettison_model::{Cause, Hold, ProcessId};
 use jettison_sense::{Memory, Now, Usual};
 
 use crate::clock::Clock;
@@ -27,6 +27,9 @@ use crate::tasks::{Moment, Tasks};
 use crate::underway::Underway;
 use jettison_sense::Sense;
 
+/// While nothing moves policies are asked once in so long: they may go by the age of a process.
+const STANDS_MS: u64 = 60_000;
+
 /// What lasts from tick to tick. It is told the time, and owns what it senses, consults and acts through.
 pub struct Ticker<S, P, K: Kernel> {
     schedule: Schedule,
@@ -46,6 +49,8 @@ pub struct Ticker<S, P, K: Kernel> {
     signals: Signals,
     /// About the snapshot that the pipeline has.
     last: Option<Decision>,
+    /// Until then it stands while nothing moves.
+    stands_until_ms: u64,
     kernel_kills: u64,
     ticks: u64,
     tick_us: Samples,
@@ -80,6 +85,7 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
             is_dry,
             signals: Signals::default(),
             last: None,
+            stands_until_ms: 0,
             kernel_kills: 0,
             ticks: 0,
             tick_us: Samples::default(),
@@ -101,6 +107,7 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
             notify_kernel: kernel,
         } = live;
         self.schedule.configure(interval_ms);
+        self.stands_until_ms = 0;
         self.notifier.configure(NotifiedHooks { warn, worthless, ended, kernel });
         self.tasks.helpers_mut().set_hooks(hooks);
         self.shutdowns.configure(&settings);
@@ -136,7 +143,7 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
         let in_flight = self.assume_gone(in_flight);
         // The column of `oom_score_adj` gets the values from before ours.
         self.ledger.originals(self.pipeline.snapshot_mut());
-        let decision = self.pipeline.decide(in_flight);
+        let decision = self.standing(now).unwrap_or_else(|| self.decide(in_flight));
         self.notify(&decision);
         self.name_victims(&decision);
         self.shut_down(&decision);
@@ -151,6 +158,24 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
         self.tick_us.push(stopwatch.us());
         self.rehearsal.restore(self.pipeline.snapshot_mut());
         self.last = Some(decision);
+    }
+
+    fn decide(&mut self, in_flight: Vec<InFlight>) -> Decision {
+        let decision = self.pipeline.decide(in_flight);
+        let snapshot = self.pipeline.snapshot();
+        let stands = snapshot.request.cause == Cause::Routine
+            && decision.in_flight.is_empty()
+            && decision.votes.iter().all(|vote| vote.answer.is_ok());
+        self.stands_until_ms = if stands { snapshot.now_ms.saturating_add(STANDS_MS) } else { 0 };
+        decision
+    }
+
+    /// The last decision, where all that has changed since is the time.
+    fn standing(&mut self, now: Now) -> Option<Decision> {
+        let stands =
+            self.pipeline.is_still() && self.shutdowns.is_empty() && now.boot_ms < self.stands_until_ms;
+        let last = self.last.take().filter(|_| stands)?;
+        Some(Decision { consulted: Vec::new(), consult_us: 0, decide_us: 0, ..last })
     }
 
     fn in_flight(&self) -> Vec<InFlight> {
@@ -272,6 +297,7 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
 
     /// Changes the policies, between two ticks.
     pub fn policies_mut(&mut self) -> &mut P {
+        self.stands_until_ms = 0;
         self.pipeline.policies_mut()
     }
 

@@ -23,8 +23,9 @@ impl Sense for Side {
         self.0.borrow_mut().sense(into);
     }
 
-    fn glance(&mut self, needs: Needs, now: Now, into: &mut Snapshot) {
+    fn glance(&mut self, needs: Needs, now: Now, into: &mut Snapshot) -> bool {
         self.sense(needs, now, into);
+        false
     }
 
     fn focus(&mut self, needs: Needs, now: Now, _: &[ProcessId], into: &mut Snapshot) -> bool {
