@@ -73,8 +73,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => author::bench(&args),
         Command::Schema => config::print_schema(),
         Command::Import(args) => import::import(&args),
-        Command::CompileModule => jettison_policy::compile_module(std::io::stdin(), std::io::stdout())
-            .map_err(|error| Failure::Failed(format!("the compiled module cannot be handed over: {error}"))),
+        Command::CompileModule { limits } => policies::compile_module(&limits),
         Command::CompileBuiltin { directory } => policies::compile_builtin(&directory),
     };
     match result {

@@ -29,8 +29,6 @@ pub const LOG_LINE_BYTES_MAX: usize = 512;
 pub const FUEL_PER_CONSULTATION: u64 = 1_000_000_000;
 /// Linear memory of one consultation: 10,000 rows of 20 columns are 1.6 MB.
 pub const GUEST_MEMORY_BYTES_MAX: usize = 32 << 20;
-/// Bytes of a module file.
-pub const MODULE_BYTES_MAX: u64 = 16 << 20;
 
 /// A unit that gives back less is no victim: its end would not help.
 pub const RELIEF_BYTES_MIN: u64 = 1 << 20;

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 
 use jettison_model::Fault;
-use jettison_model::limits::{GUEST_MEMORY_BYTES_MAX, MODULE_BYTES_MAX};
+use jettison_model::limits::GUEST_MEMORY_BYTES_MAX;
 use rustix::process::{Resource, Rlimit, getrlimit, setpriority_process, setrlimit, setsid};
 use wasmparser::{BinaryReaderError, Instance, Parser, Payload, Validator};
 use wasmtime::component::Component;
@@ -15,10 +15,7 @@ use crate::builtin::{BUILTINS, builtin};
 use crate::cache::Cache;
 use crate::compiler::Compiled;
 use crate::digest::digest;
-use crate::limits::{
-    COMPILE_MEMORY_BYTES_MAX, COMPILE_TIME_MAX, COMPILED_BYTES_MAX, CORE_INSTANCES_MAX, MEMORIES_MAX,
-    TABLE_ELEMENTS_MAX, TABLES_MAX,
-};
+use crate::limits::{CORE_INSTANCES_MAX, CompileLimits, MEMORIES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX};
 use crate::reply::{self, Code};
 use crate::{engine, fault, world};
 
@@ -35,12 +32,12 @@ const WASM_PAGE_BYTES: u64 = 64 << 10;
 ///
 /// # Errors
 /// Only if the reply could not be written; what is wrong with the module is in the reply.
-pub fn compile_module(stdin: impl Read, mut stdout: impl Write) -> io::Result<()> {
-    limit_resources()?;
+pub fn compile_module(limits: CompileLimits, stdin: impl Read, mut stdout: impl Write) -> io::Result<()> {
+    limit_resources(limits)?;
     offer_itself();
     step_back();
     let mut module = Vec::new();
-    stdin.take(MODULE_BYTES_MAX).read_to_end(&mut module)?;
+    stdin.take(limits.module_bytes).read_to_end(&mut module)?;
     stdout.write_all(&reply::encode(&compiled(&module)))?;
     stdout.flush()
 }
@@ -85,12 +82,13 @@ fn step_back() {
     setsid().ok();
 }
 
-fn limit_resources() -> io::Result<()> {
+fn limit_resources(limits: CompileLimits) -> io::Result<()> {
     // One second later the kernel's SIGXCPU becomes SIGKILL.
-    let seconds = COMPILE_TIME_MAX.as_secs();
+    let CompileLimits { seconds, memory_bytes, .. } = limits;
+    let code_bytes = limits.code_bytes();
     let limits = [
-        (Resource::As, COMPILE_MEMORY_BYTES_MAX, COMPILE_MEMORY_BYTES_MAX),
-        (Resource::Fsize, COMPILED_BYTES_MAX, COMPILED_BYTES_MAX),
+        (Resource::As, memory_bytes, memory_bytes),
+        (Resource::Fsize, code_bytes, code_bytes),
         (Resource::Cpu, seconds, seconds + 1),
         // Out of memory it aborts, and a core dump of a gigabyte is of no use.
         (Resource::Core, 0, 0),

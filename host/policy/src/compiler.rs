@@ -10,16 +10,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jettison_model::Fault;
-use jettison_model::limits::MODULE_BYTES_MAX;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 
 use crate::cache::Cache;
 use crate::digest::digest;
-use crate::limits::{
-    COMPILE_MEMORY_BYTES_MAX, COMPILE_TIME_MAX, COMPILE_WAIT_MAX, COMPILED_BYTES_MAX, LAST_WORDS_BYTES_MAX,
-};
+use crate::limits::{CompileLimits, LAST_WORDS_BYTES_MAX};
 use crate::reply::{self, Code};
 use crate::text::one_line;
 
@@ -60,7 +57,7 @@ impl fmt::Debug for Compiled {
 #[derive(Clone, Debug)]
 pub struct Compiler {
     program: PathBuf,
-    time_max: Duration,
+    limits: CompileLimits,
     cache: Arc<Cache>,
 }
 
@@ -69,7 +66,13 @@ impl Compiler {
     /// [`compile_module`](crate::compile_module).
     #[must_use]
     pub fn new(program: PathBuf) -> Self {
-        Self { program, time_max: COMPILE_WAIT_MAX, cache: Arc::default() }
+        Self { program, limits: CompileLimits::default(), cache: Arc::default() }
+    }
+
+    /// What compiling may take.
+    #[must_use]
+    pub fn with_limits(self, limits: CompileLimits) -> Self {
+        Self { limits, ..self }
     }
 
     /// Keeps compiled code in this directory, which is made with mode 0700 if its parent is there, and starts
@@ -101,10 +104,10 @@ impl Compiler {
     /// [`Fault::NotAComponent`] or [`Fault::ForbiddenImport`] for what the module is; [`Fault::Compile`] if
     /// the child cannot be started, fails, or takes more than its time or its memory.
     pub fn compile(&self, module: &[u8]) -> Result<Compiled, Fault> {
-        let length = module.len() as u64;
-        if length > MODULE_BYTES_MAX {
+        let (length, most) = (module.len() as u64, self.limits.module_bytes);
+        if length > most {
             return Err(Fault::Compile {
-                detail: format!("it has {length} bytes, at most {MODULE_BYTES_MAX} are taken"),
+                detail: format!("it has {length} bytes, at most {most} are taken"),
             });
         }
         let digest = digest(module);
@@ -127,21 +130,22 @@ impl Compiler {
         };
         let mut files = Files::new(module).map_err(failed)?;
         let mut child = self.start(&files).map_err(failed)?;
-        let Some(status) = wait(&mut child, self.time_max).map_err(failed)? else {
+        let Some(status) = wait(&mut child, self.limits.wait()).map_err(failed)? else {
             return Err(Fault::Compile {
-                detail: format!("the compiler was stopped after {} ms", self.time_max.as_millis()),
+                detail: format!("the compiler was stopped after {} ms", self.limits.wait().as_millis()),
             });
         };
-        let frame = read(&mut files.reply, COMPILED_BYTES_MAX).map_err(failed)?;
+        let frame = read(&mut files.reply, self.limits.code_bytes()).map_err(failed)?;
         match reply::decode(&frame) {
             Some(reply) => reply,
-            None => Err(Fault::Compile { detail: how_it_ended(status, &files.last_words()) }),
+            None => Err(Fault::Compile { detail: how_it_ended(status, self.limits, &files.last_words()) }),
         }
     }
 
     fn start(&self, files: &Files) -> io::Result<Child> {
         Command::new(&self.program)
             .arg(SUBCOMMAND)
+            .args(self.limits.to_args())
             .stdin(files.module.try_clone()?)
             .stdout(files.reply.try_clone()?)
             .stderr(files.errors.try_clone()?)
@@ -186,8 +190,8 @@ impl Files {
 }
 
 /// Why there is no reply, for people. Where a signal ended it, that was most likely one of its limits.
-fn how_it_ended(status: ExitStatus, last_words: &str) -> String {
-    let (mib, seconds) = (COMPILE_MEMORY_BYTES_MAX >> 20, COMPILE_TIME_MAX.as_secs());
+fn how_it_ended(status: ExitStatus, limits: CompileLimits, last_words: &str) -> String {
+    let (mib, seconds) = (limits.memory_bytes >> 20, limits.seconds);
     let who = match status.signal() {
         None => "the compiler".to_owned(),
         Some(signal) if signal == Signal::XCPU.as_raw() => {
@@ -247,7 +251,8 @@ mod tests {
         let program = dir.path().join("child");
         fs::write(&program, format!("#!/bin/sh\n{script}\n")).expect("a script");
         fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).expect("its mode");
-        Compiler { time_max: Duration::from_millis(500), ..Compiler::new(program) }.compile(b"the module")
+        let limits = CompileLimits { seconds: 1, ..CompileLimits::default() };
+        Compiler::new(program).with_limits(limits).compile(b"the module")
     }
 
     fn detail(script: &str) -> String {
@@ -259,26 +264,26 @@ mod tests {
 
     #[test]
     fn a_child_that_hangs_is_stopped() {
-        assert_eq!(detail("exec sleep 60"), "the compiler was stopped after 500 ms");
+        assert_eq!(detail("exec sleep 60"), "the compiler was stopped after 4000 ms");
     }
 
     #[test]
     fn a_child_that_dies_is_reported_with_its_last_words() {
         assert_eq!(
             detail("printf 'early\nout of \\033[1mmemory\nnote: to you\n\n' >&2; kill -9 $$"),
-            "the compiler, which may take 1024 MiB and 30 s, ended (signal: 9 (SIGKILL)) without a reply: \
+            "the compiler, which may take 1024 MiB and 1 s, ended (signal: 9 (SIGKILL)) without a reply: \
              out of \\u{1b}[1mmemory"
         );
     }
 
     #[test]
     fn a_child_that_used_up_its_processor_time_is_told_from_others() {
-        assert_eq!(detail("kill -XCPU $$"), "the compiler used up its 30 s of processor time");
+        assert_eq!(detail("kill -XCPU $$"), "the compiler used up its 1 s of processor time");
     }
 
     #[test]
     fn a_child_reads_the_module_and_its_reply_is_taken() {
-        let reply = r#"test "$1 $(cat)" = "compile-module the module" || exit 1
+        let reply = r#"test "$* $(cat)" = "compile-module 16777216 1 1073741824 the module" || exit 1
             printf 'jettison-compiled/2\n\0\0\0\0\0\3\0\0\0a.b\2\0\0\0xy'"#;
         let compiled = with_child(reply).expect("a reply");
         assert_eq!((compiled.imports, compiled.code), (vec!["a.b".to_owned()], b"xy".to_vec()));

@@ -49,5 +49,5 @@ pub use compiler::{Compiled, Compiler};
 pub use digest::digest;
 pub use engine::Engine;
 pub use guest::LogLine;
-pub use limits::{LIMITS_MAX, Limits};
+pub use limits::{CompileLimits, LIMITS_MAX, Limits};
 pub use policy::Policy;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jettison_model::limits as shared;
 
-/// What one consultation may use. [`LIMITS_MAX`] bounds each.
+/// What one consultation may use, and what it may take to compile a module. [`LIMITS_MAX`] bounds each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Units of fuel: about one per WebAssembly instruction, one per 8 bytes that the host copies into the
@@ -29,6 +29,64 @@ pub struct Limits {
     pub reason_bytes: usize,
     /// Lines of the log that are kept.
     pub log_lines: usize,
+    /// Of the compiling child.
+    pub compile: CompileLimits,
+}
+
+/// What it may take to compile one module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompileLimits {
+    /// Bytes of the module's file. Of compiled code four times as much is taken.
+    pub module_bytes: u64,
+    /// Seconds of processor time. The child is waited for four times as long: a host that is busy, as at its
+    /// boot, gives little of it, and is not to lose its policies for that.
+    pub seconds: u64,
+    /// Bytes of address space, which holds the module, its code and the compiler's working memory.
+    pub memory_bytes: u64,
+}
+
+impl CompileLimits {
+    /// As arguments of the child.
+    pub(crate) fn to_args(self) -> [String; 3] {
+        [self.module_bytes, self.seconds, self.memory_bytes].map(|limit| limit.to_string())
+    }
+
+    /// From these arguments; without any the default ones. `None` if they are not three numbers.
+    #[must_use]
+    pub fn from_args(args: &[String]) -> Option<Self> {
+        if args.is_empty() {
+            return Some(Self::default());
+        }
+        let [module_bytes, seconds, memory_bytes] = args else { return None };
+        Some(Self {
+            module_bytes: module_bytes.parse().ok()?,
+            seconds: seconds.parse().ok()?,
+            memory_bytes: memory_bytes.parse().ok()?,
+        })
+    }
+
+    /// Bytes of compiled code that are taken from the child: a module grows some fourfold.
+    pub(crate) fn code_bytes(self) -> u64 {
+        self.module_bytes.saturating_mul(4)
+    }
+
+    pub(crate) fn wait(self) -> Duration {
+        Duration::from_secs(self.seconds.saturating_mul(4))
+    }
+
+    fn bounded(self, most: Self) -> Self {
+        Self {
+            module_bytes: self.module_bytes.min(most.module_bytes),
+            seconds: self.seconds.min(most.seconds),
+            memory_bytes: self.memory_bytes.min(most.memory_bytes),
+        }
+    }
+}
+
+impl Default for CompileLimits {
+    fn default() -> Self {
+        Self { module_bytes: 16 << 20, seconds: 30, memory_bytes: 1 << 30 }
+    }
 }
 
 impl Limits {
@@ -46,11 +104,12 @@ impl Limits {
             ballot_entries: self.ballot_entries.min(most.ballot_entries),
             reason_bytes: self.reason_bytes.min(most.reason_bytes),
             log_lines: self.log_lines.min(most.log_lines),
+            compile: self.compile.bounded(most.compile),
         }
     }
 }
 
-/// What cannot be set higher: memory is set aside for it once, or the WIT has it.
+/// What cannot be set higher: memory is set aside for it once, the WIT has it, or no host has more to give.
 pub const LIMITS_MAX: Limits = Limits {
     fuel: 1_000_000_000_000,
     memory_bytes: shared::GUEST_MEMORY_BYTES_MAX,
@@ -62,11 +121,18 @@ pub const LIMITS_MAX: Limits = Limits {
     ballot_entries: shared::BALLOT_ENTRIES_MAX,
     reason_bytes: shared::REASON_BYTES_MAX,
     log_lines: shared::LOG_LINES_MAX,
+    compile: CompileLimits { module_bytes: 64 << 20, seconds: 600, memory_bytes: 8 << 30 },
 };
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { fuel: shared::FUEL_PER_CONSULTATION, epoch_ms: 5_000, stack_bytes: 256 << 10, ..LIMITS_MAX }
+        Self {
+            fuel: shared::FUEL_PER_CONSULTATION,
+            epoch_ms: 5_000,
+            stack_bytes: 256 << 10,
+            compile: CompileLimits::default(),
+            ..LIMITS_MAX
+        }
     }
 }
 
@@ -85,15 +151,6 @@ pub(crate) const TABLES_MAX: u32 = 4;
 /// Elements of one table: functions whose address is taken. `balanced` has some hundreds.
 pub(crate) const TABLE_ELEMENTS_MAX: usize = 16 << 10;
 
-/// The processor time of the compiling child. `balanced` takes well under a second, even unoptimised.
-pub(crate) const COMPILE_TIME_MAX: Duration = Duration::from_secs(30);
-/// How long it is waited for. Processor time is the budget; a host that is busy, as at its boot, gives little
-/// of it, and is not to lose its policies for that. `TimeoutStartSec=` of the unit has room for some.
-pub(crate) const COMPILE_WAIT_MAX: Duration = Duration::from_secs(120);
-/// Address space of the compiling child, which holds the module, its code and the compiler's working memory.
-pub(crate) const COMPILE_MEMORY_BYTES_MAX: u64 = 1 << 30;
-/// Bytes of compiled code that are taken from the child: a module of the largest size grows some fourfold.
-pub(crate) const COMPILED_BYTES_MAX: u64 = 64 << 20;
 /// Bytes kept of the child's last words.
 pub(crate) const LAST_WORDS_BYTES_MAX: usize = 512;
 

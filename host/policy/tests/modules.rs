@@ -151,7 +151,7 @@ fn the_child_itself_may_fail() {
         does not compile: /nonexistent/jettison compile-module could not be run: No such file or directory (os error 2)
         does not compile: the compiler ended (exit status: 1) without a reply: it said nothing
         does not compile: the compiler ended (exit status: 0) without a reply: it said nothing
-        does not compile: the compiler ended (exit status: 2) without a reply: /bin/ls: cannot access 'compile-module': No such file or directory
+        does not compile: the compiler ended (exit status: 2) without a reply: /bin/ls: cannot access '1073741824': No such file or directory
     "#]].assert_eq(&["/nonexistent/jettison", "/bin/false", "/bin/echo", "/bin/ls"].map(with).concat());
 }
 

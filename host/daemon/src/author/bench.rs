@@ -5,10 +5,10 @@ use std::io::Write;
 
 use jettison_machines::{Machine, Memcg, Process};
 use jettison_model::Cause;
-use jettison_policy::Limits;
 use jettison_sense::Root;
 use jettison_tick::clock::Clock;
 
+use super::patient;
 use crate::cli;
 use crate::config::PolicyConfig;
 use crate::failure::{Failure, unwritable};
@@ -22,7 +22,7 @@ pub(crate) fn bench(args: &cli::Bench) -> Result<(), Failure> {
     let modules = std::slice::from_ref(&args.module);
     let configs = PolicyConfig::of_modules(modules, &[], args.policy_config.as_deref());
     let Some(config) = configs.map_err(Failure::Config)?.pop() else { return Ok(()) };
-    let limits = Limits::default();
+    let limits = patient();
     let loader = Loader::new(Root::live().proc.join("self/exe"), limits, Vec::new(), false);
     let failed = |what: String| Failure::Failed(format!("{}: {what}", config.source));
     let policy = loader.load(&config).map_err(|fault| failed(fault.to_string()))?;

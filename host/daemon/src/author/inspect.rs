@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
-use jettison_policy::Limits;
 use jettison_sense::Root;
 
+use super::patient;
 use crate::cli;
 use crate::config::PolicyConfig;
 use crate::failure::{Failure, unwritable};
@@ -16,7 +16,7 @@ const BEFORE_NAMES: usize = 14;
 
 pub(crate) fn inspect(args: &cli::Inspect) -> Result<(), Failure> {
     let config = PolicyConfig::of_module(&args.module);
-    let loader = Loader::new(Root::live().proc.join("self/exe"), Limits::default(), Vec::new(), false);
+    let loader = Loader::new(Root::live().proc.join("self/exe"), patient(), Vec::new(), false);
     let read = loader.module(&config.source);
     let loaded = read.and_then(|module| Ok((module.len(), loader.load_read(&config, &module)?)));
     let (size, policy) = loaded.map_err(|fault| Failure::Failed(format!("{}: {fault}", config.source)))?;

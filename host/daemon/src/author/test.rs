@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use jettison_decide::Signals;
 use jettison_machines::{Case, Expect, Scene};
 use jettison_model::Snapshot;
-use jettison_policy::Limits;
 use jettison_sense::Root;
 use jettison_tick::{Live, Pipeline};
 
 use super::cargo;
 use super::judge::{Names, judged};
 use super::outcome::Outcome;
+use super::patient;
 use crate::cli;
 use crate::config::{PolicyConfig, toml_files};
 use crate::failure::{Failure, unwritable};
@@ -88,7 +88,7 @@ impl Bench {
             _ => {
                 let program = Root::live().proc.join("self/exe");
                 let cache = self.cache.as_deref();
-                Policies::for_a_look(configs.clone(), Limits::default(), Vec::new(), program, cache, false)
+                Policies::for_a_look(configs.clone(), patient(), Vec::new(), program, cache, false)
             }
         };
         let mut pipeline = Pipeline::new((), policies, Live::default().settings).with_snapshot(snapshot);

@@ -71,7 +71,10 @@ pub(crate) enum Command {
     Schema,
     /// Compile the module on standard input (what the daemon runs as a child of its own).
     #[command(hide = true)]
-    CompileModule,
+    CompileModule {
+        /// Limits: bytes of the module, seconds of processor time, bytes of memory.
+        limits: Vec<String>,
+    },
     /// Compile the built-in policies into a directory (what a package brings along).
     #[command(hide = true)]
     CompileBuiltin {

@@ -236,6 +236,16 @@ fn limits(section: Section<'_>, config: &mut Config) {
             section.number(key, least..=most).and_then(|given| usize::try_from(given << unit_bits).ok());
         set(size, given);
     }
+    let compile = [
+        ("module_mib", &mut to.compile.module_bytes, most.compile.module_bytes, 20),
+        ("compile_s", &mut to.compile.seconds, most.compile.seconds, 0),
+        ("compile_mib", &mut to.compile.memory_bytes, most.compile.memory_bytes, 20),
+    ];
+    for (key, limit, most, unit_bits) in compile {
+        let most = i64::try_from(most >> unit_bits).unwrap_or(i64::MAX);
+        let given = section.number(key, 1..=most).and_then(|given| u64::try_from(given << unit_bits).ok());
+        set(limit, given);
+    }
     set(&mut config.quarantine_faults, section.number("quarantine_faults", 1..=1_000_u32));
     section.finish();
 }

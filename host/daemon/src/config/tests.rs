@@ -47,6 +47,9 @@ answer_mib = 8
 ballot_entries = 4096
 reason_bytes = 512
 log_lines = 64
+module_mib = 16
+compile_s = 30
+compile_mib = 1024
 quarantine_faults = 3
 [journal]
 max_mib = 64

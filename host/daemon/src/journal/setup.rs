@@ -60,6 +60,7 @@ fn of_limits(limits: Limits) -> BTreeMap<String, u64> {
         ballot_entries,
         reason_bytes,
         log_lines,
+        compile,
     } = limits;
     let all = [
         ("fuel", fuel),
@@ -72,6 +73,9 @@ fn of_limits(limits: Limits) -> BTreeMap<String, u64> {
         ("ballot_entries", ballot_entries as u64),
         ("reason_bytes", reason_bytes as u64),
         ("log_lines", log_lines as u64),
+        ("module_bytes", compile.module_bytes),
+        ("compile_s", compile.seconds),
+        ("compile_bytes", compile.memory_bytes),
     ];
     all.map(|(name, limit)| (name.to_owned(), limit)).into()
 }
@@ -79,7 +83,6 @@ fn of_limits(limits: Limits) -> BTreeMap<String, u64> {
 /// The limits of a recorded setup. What it does not say is as by default.
 pub(crate) fn limits(recorded: &BTreeMap<String, u64>) -> Limits {
     let mut limits = Limits::default();
-    let size = |name: &str| recorded.get(name).and_then(|&limit| usize::try_from(limit).ok());
     let sizes = [
         ("memory_bytes", &mut limits.memory_bytes),
         ("stack_bytes", &mut limits.stack_bytes),
@@ -91,9 +94,18 @@ pub(crate) fn limits(recorded: &BTreeMap<String, u64>) -> Limits {
         ("log_lines", &mut limits.log_lines),
     ];
     for (name, limit) in sizes {
-        *limit = size(name).unwrap_or(*limit);
+        let size = recorded.get(name).and_then(|&limit| usize::try_from(limit).ok());
+        *limit = size.unwrap_or(*limit);
     }
-    limits.fuel = recorded.get("fuel").copied().unwrap_or(limits.fuel);
-    limits.epoch_ms = recorded.get("consultation_ms").copied().unwrap_or(limits.epoch_ms);
+    let others = [
+        ("fuel", &mut limits.fuel),
+        ("consultation_ms", &mut limits.epoch_ms),
+        ("module_bytes", &mut limits.compile.module_bytes),
+        ("compile_s", &mut limits.compile.seconds),
+        ("compile_bytes", &mut limits.compile.memory_bytes),
+    ];
+    for (name, limit) in others {
+        *limit = recorded.get(name).copied().unwrap_or(*limit);
+    }
     limits
 }

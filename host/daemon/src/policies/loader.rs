@@ -3,9 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use jettison_model::limits::MODULE_BYTES_MAX;
 use jettison_model::{Cause, Fault, Snapshot, column};
-use jettison_policy::{Compiled, Compiler, Engine, Limits, Policy};
+use jettison_policy::{CompileLimits, Compiled, Compiler, Engine, Limits, Policy};
 
 use crate::bounded::{self, Unread};
 use crate::config::{Grants, PolicyConfig, Source};
@@ -29,7 +28,7 @@ impl Loader {
     /// `program` is this very binary, for the compiling child; `hooks` are the names under `[hooks]`. With
     /// `is_wary` a module that others could have written is refused.
     pub(crate) fn new(program: PathBuf, limits: Limits, hooks: Vec<String>, is_wary: bool) -> Self {
-        let compiler = Compiler::new(program).with_shipped(Path::new(SHIPPED));
+        let compiler = Compiler::new(program).with_limits(limits.compile).with_shipped(Path::new(SHIPPED));
         let engine = Engine::new(limits);
         Self { compiler, engine, limits, hooks, is_wary }
     }
@@ -88,7 +87,7 @@ impl Loader {
     }
 
     fn file(&self, path: &Path) -> Result<Vec<u8>, Fault> {
-        bounded::read(path, MODULE_BYTES_MAX, self.is_wary).map_err(|unread| match unread {
+        bounded::read(path, self.limits.compile.module_bytes, self.is_wary).map_err(|unread| match unread {
             Unread::TooLarge(detail) => Fault::Compile { detail },
             Unread::Failed(error) => missing(error.to_string()),
             Unread::Distrusted(why) => Fault::Distrusted { why },
@@ -141,6 +140,14 @@ pub(crate) fn canned() -> Snapshot {
     table.cmdlines = table.comms.clone();
     table.exes = table.comms.clone();
     snapshot
+}
+
+/// Compiles the module on standard input, as a child of the daemon. Without limits it takes the default ones.
+pub(crate) fn compile_module(limits: &[String]) -> Result<(), Failure> {
+    let limits = CompileLimits::from_args(limits);
+    let limits = limits.ok_or_else(|| Failure::Usage("limits are three whole numbers".into()))?;
+    jettison_policy::compile_module(limits, std::io::stdin(), std::io::stdout())
+        .map_err(|error| Failure::Failed(format!("the compiled module cannot be handed over: {error}")))
 }
 
 /// Compiles the built-in policies for a package.

@@ -17,7 +17,7 @@ use jettison_tick::{Consult, Consulted, LogLine};
 
 use crate::config::PolicyConfig;
 
-pub(crate) use loader::{Loader, canned, compile_builtin};
+pub(crate) use loader::{Loader, canned, compile_builtin, compile_module};
 pub(crate) use stats::Stats;
 
 /// One configured policy.

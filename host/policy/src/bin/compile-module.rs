@@ -4,5 +4,8 @@
 use std::io;
 
 fn main() -> io::Result<()> {
-    jettison_policy::compile_module(io::stdin().lock(), io::stdout().lock())
+    let args: Vec<String> = std::env::args().skip(2).collect();
+    let limits = jettison_policy::CompileLimits::from_args(&args)
+        .ok_or_else(|| io::Error::other("limits are three whole numbers"))?;
+    jettison_policy::compile_module(limits, io::stdin().lock(), io::stdout().lock())
 }

@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 
 use self::vault::Vault;
 use crate::engine;
-use crate::limits::{CACHE_BYTES_MAX, CACHE_FILES_MAX, COMPILED_BYTES_MAX};
+use crate::limits::{CACHE_BYTES_MAX, CACHE_FILES_MAX};
 use crate::reply::{self, Code};
 
 /// Bytes of a SHA-256.
@@ -95,7 +95,7 @@ fn name(digest: &str, compatibility: &str) -> String {
 }
 
 fn file_bytes_max() -> u64 {
-    COMPILED_BYTES_MAX + CHECKSUM_BYTES as u64
+    CACHE_BYTES_MAX + CHECKSUM_BYTES as u64
 }
 
 fn sealed(name: &str, code: &Code) -> Vec<u8> {

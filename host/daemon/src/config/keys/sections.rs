@@ -62,7 +62,7 @@ pub(super) const ALL: &[Section] = &[
     Section {
         name: "limits",
         form: Form::Table,
-        about: "What one consultation of a policy may use (docs/policy-border.md).",
+        about: "What one consultation of a policy may use, and what compiling it may take (docs/policy-border.md).",
         keys: LIMITS,
     },
     Section { name: "policy", form: Form::List, about: "Which policies are asked.", keys: POLICY },
@@ -253,6 +253,9 @@ const LIMITS: &[Key] = &[
     key("ballot_entries", Number(1, 4_096), "entries of a ballot").is("4096"),
     key("reason_bytes", Number(16, 512), "a reason").is("512"),
     key("log_lines", Number(0, 64), "lines of the log").is("64"),
+    key("module_mib", Number(1, 64), "a module's file").is("16"),
+    key("compile_s", Number(1, 600), "processor time of the compiling child").is("30"),
+    key("compile_mib", Number(1, 8_192), "memory of the compiling child").is("1024"),
     key("quarantine_faults", Number(1, 1_000), "faults in a row until the module is not asked any more")
         .is("3"),
 ];
