@@ -49,6 +49,8 @@ pub struct Distrust {
     pub memcg: Vec<u8>,
     /// How often in a row.
     pub failures: u32,
+    /// The most that was predicted of any of them. It says nothing of what is far larger.
+    pub predicted_bytes: u64,
     /// When it last happened, by the boot clock.
     pub since_ms: u64,
 }
@@ -108,6 +110,9 @@ const PASSED_MS: u64 = 10_000;
 const PASSED_MAX: usize = 256;
 /// Each failure halves what is trusted, no further than to a sixteenth.
 const HALVINGS_MAX: u32 = 4;
+/// What is larger by more than this is no longer alike: a session that gave nothing back says nothing of the
+/// whole database.
+const ALIKE: u64 = 4;
 
 impl State {
     /// The path of no memcg: the host, or the scope, as a domain that had no victim.
@@ -172,6 +177,7 @@ impl State {
             (Some(at), true) => {
                 let known = &mut self.distrust[at];
                 (known.failures, known.since_ms) = (known.failures.saturating_add(1), now_ms);
+                known.predicted_bytes = known.predicted_bytes.max(relief.predicted_bytes);
             }
             (Some(at), false) => {
                 self.distrust.remove(at);
@@ -180,7 +186,9 @@ impl State {
                 if self.distrust.len() == DISTRUST_MAX {
                     self.distrust.remove(0);
                 }
-                self.distrust.push(Distrust { memcg: memcg.to_vec(), failures: 1, since_ms: now_ms });
+                let Relief { predicted_bytes, .. } = relief;
+                let memcg = memcg.to_vec();
+                self.distrust.push(Distrust { memcg, failures: 1, predicted_bytes, since_ms: now_ms });
             }
             (None, false) => {}
         }
@@ -193,7 +201,8 @@ impl State {
         }
         let memcg = snapshot.processes.memcgs.get(row as usize).copied().and_then(row_of);
         let path = memcg.map_or(&[][..], |memcg| snapshot.memcgs.paths.get(memcg));
-        let known = self.distrust.iter().find(|other| other.memcg == path);
+        let is_alike = |other: &&Distrust| predicted_bytes / ALIKE <= other.predicted_bytes;
+        let known = self.distrust.iter().find(|other| other.memcg == path).filter(is_alike);
         known.map_or(predicted_bytes, |known| predicted_bytes >> known.failures.min(HALVINGS_MAX))
     }
 

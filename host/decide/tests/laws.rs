@@ -263,6 +263,20 @@ fn relief_that_does_not_come_is_not_counted_on_again() {
 }
 
 #[test]
+fn a_session_that_gave_nothing_back_says_nothing_of_the_whole_database() {
+    let machine = missing(machine(&["/", "/a"], &[process(300).inside(1)]), 150);
+    let after = |predicted_bytes: u64| {
+        let mut state = State::default();
+        let relief = Relief { predicted_bytes, measured_bytes: 0, taken_meanwhile_bytes: 0 };
+        (0..4).for_each(|_| state.learn(b"/a", relief, 1_000_000));
+        kit::decide_with(&machine, &[], state, &jettison_decide::Settings::default()).victims()
+    };
+    assert_eq!(after(4 * MIB), [[0]]);
+    assert_eq!(after(75 * MIB - 1), [[0]]);
+    assert!(after(75 * MIB).is_empty(), "a quarter of it is alike");
+}
+
+#[test]
 fn what_may_not_be_signalled_is_excluded() {
     let machine = machine(&[], &[process(300), process(200)]);
     let refused = machine.processes.id(0).into_iter().collect::<Vec<_>>();

@@ -312,12 +312,8 @@ fn sums_of_absurd_sizes_do_not_overflow() {
     let rows = [huge.clone(), huge.clone(), huge.child_of(0).shmem(1)];
     let machine = machine(&["/a"], &rows);
     let mut in_flight = vec![InFlight { is_overdue: true, ..dying(&machine, 2, 0) }];
-    in_flight.extend([1, 2].map(|_| InFlight {
-        members: vec![],
-        predicted_relief_bytes: u64::MAX,
-        is_overdue: false,
-        comes_late: false,
-    }));
+    let endless = InFlight { members: vec![], predicted_relief_bytes: u64::MAX, ..dying(&machine, 2, 0) };
+    in_flight.extend([endless.clone(), endless]);
     assert!(beside(&machine, &in_flight).plan.victims.is_empty());
     let votes = [vote("p", 1, &[sacrifice(Memcg(0), 1)])];
     assert_eq!(decide(&machine, &votes).victim().predicted_relief_bytes, 1000 * MIB, "all there is");

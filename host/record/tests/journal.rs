@@ -133,7 +133,12 @@ fn tick() -> Tick {
             last_good: vec![LastGood { policy: "p".into(), kept: vec![kept] }],
             refused: vec![ID],
             unanswered: vec![ID],
-            distrust: vec![Distrust { memcg: b"/\xff".to_vec(), failures: 2, since_ms: 3 }],
+            distrust: vec![Distrust {
+                memcg: b"/\xff".to_vec(),
+                failures: 2,
+                predicted_bytes: 9,
+                since_ms: 3,
+            }],
             passed_memcgs: vec![(b"/a".to_vec(), 8)],
         },
         plan: Plan {

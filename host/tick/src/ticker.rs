@@ -1,11 +1,12 @@
 //! The tick, on one screen: [`Ticker::tick`].
 
-use std::os::fd::BorrowedFd;
+mod views;
+
 use std::sync::Arc;
 
 use jettison_act::{Actuator, Helpers, Kernel, Ledger};
 use jettison_decide::{InFlight, Signals};
-use jettison_model::{Cause, Hold, ProcessId};
+use jettison_model::Cause;
 use jettison_sense::{Memory, Now, Usual};
 
 use crate::clock::Clock;
@@ -24,7 +25,6 @@ use crate::samples::Samples;
 use crate::schedule::{Observation, Pressing, Schedule};
 use crate::shutdown::{Scene, Shutdowns};
 use crate::tasks::{Moment, Tasks};
-use crate::underway::Underway;
 use jettison_sense::Sense;
 
 /// While nothing moves policies are asked once in so long: they may go by the age of a process.
@@ -237,7 +237,10 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
                 self.pipeline.give_up(gone.members());
             } else {
                 log::gone(&past);
-                self.pipeline.learn(gone.memcg(), gone.fell_bytes_per_s(), &past, now_ms);
+                // Of a session among hundreds that grow nothing can be seen.
+                if gone.victim().service.is_none() {
+                    self.pipeline.learn(gone.memcg(), gone.fell_bytes_per_s(), &past, now_ms);
+                }
             }
             self.remember(past);
         }
@@ -299,6 +302,11 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
     pub fn policies_mut(&mut self) -> &mut P {
         self.stands_until_ms = 0;
         self.pipeline.policies_mut()
+    }
+
+    /// What acts, for a drill.
+    pub fn actuator_mut(&mut self) -> &mut Actuator<K> {
+        &mut self.actuator
     }
 
     /// Forgets what policies said that are no longer configured; their holds go with the next tick.
@@ -365,61 +373,5 @@ impl<S, P, K: Kernel> Ticker<S, P, K> {
     /// The usual footprints, if there is more to store than the last time.
     pub fn take_learned(&mut self) -> Option<&Usual> {
         std::mem::take(&mut self.has_learned).then(|| self.pipeline.usual())
-    }
-
-    /// What decisions are made from.
-    pub fn pipeline(&self) -> &Pipeline<S, P> {
-        &self.pipeline
-    }
-
-    /// The last decision, about the snapshot that the pipeline has. The victims of its plan are under way,
-    /// unless this is a dry run.
-    pub fn last(&self) -> Option<&Decision> {
-        self.last.as_ref()
-    }
-
-    /// Victims that are not gone yet.
-    pub fn underway(&self) -> &[Underway] {
-        self.shutdowns.underway()
-    }
-
-    /// The last victims that are gone, the latest last.
-    pub fn history(&self) -> impl Iterator<Item = &Past> {
-        self.history.iter()
-    }
-
-    /// The values of `oom_score_adj` that are held.
-    pub fn held(&self) -> impl Iterator<Item = Hold> {
-        self.ledger.held()
-    }
-
-    /// Whether nothing is written and no process signalled.
-    pub fn is_dry(&self) -> bool {
-        self.is_dry
-    }
-
-    /// How many processes the kernel's OOM killer took since the start, in our scope.
-    pub fn kernel_kills(&self) -> u64 {
-        self.kernel_kills
-    }
-
-    /// Since the start.
-    pub fn ticks(&self) -> u64 {
-        self.ticks
-    }
-
-    /// What the last ticks took, in microseconds.
-    pub fn tick_us(&self) -> &Samples {
-        &self.tick_us
-    }
-
-    /// Becomes readable when the process ends.
-    pub fn exit_of(&mut self, id: ProcessId) -> Option<BorrowedFd<'_>> {
-        self.actuator.watch(id)
-    }
-
-    /// Becomes readable when a hook has ended, or systemd has answered.
-    pub fn task_ended(&self) -> Option<BorrowedFd<'_>> {
-        self.tasks.wake_up()
     }
 }

@@ -52,7 +52,14 @@ struct DistrustForm {
     #[serde(with = "text")]
     memcg: Vec<u8>,
     failures: u32,
+    #[serde(default = "any_size")]
+    predicted_bytes: u64,
     since_ms: u64,
+}
+
+/// Until it was recorded, distrust was of victims of any size.
+fn any_size() -> u64 {
+    u64::MAX
 }
 
 list!(distrust: Distrust as DistrustForm);
