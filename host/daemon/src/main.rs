@@ -9,6 +9,8 @@
 //!           └── run only: act (hold, victims) ◀─────────────────┘
 //! ```
 
+#![deny(unsafe_code)]
+
 mod author;
 mod bounded;
 mod check;

@@ -15,6 +15,7 @@ use super::kept::Kept;
 use super::log::Log;
 use super::manager::{Manager, Status};
 use super::reloading::Reloading;
+use super::settle::settle;
 use super::triggers::Triggers;
 use super::watchdog::Watchdog;
 use crate::failure::Failure;
@@ -108,6 +109,7 @@ impl<'l> Daemon<'l> {
         self.announce();
         self.record_setup();
         self.ticker.scan(Clock.now());
+        self.drill_problem = settle(&mut self.ticker);
         self.watch_memcgs();
         self.manager.ready(standing(&self.ticker), Clock.now().boot_ms);
         loop {

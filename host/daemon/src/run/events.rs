@@ -212,6 +212,7 @@ impl Events {
 }
 
 /// Awaits a duplicate, which keeps the trigger or the process's handle alive by itself.
+#[expect(unsafe_code, reason = "what tokio offers to await a descriptor is")]
 fn register(fd: BorrowedFd<'_>, interest: Interest) -> Result<AsyncFd<OwnedFd>> {
     let fd = fd.try_clone_to_owned()?;
     // SAFETY: an `OwnedFd` refers to the same open file, and no other, for as long as it lives.

@@ -9,6 +9,7 @@ mod manager;
 mod measures;
 mod protect;
 mod reloading;
+mod settle;
 mod start;
 mod swap;
 mod triggers;

@@ -26,8 +26,16 @@ pub(super) fn raise_limit_of_files() {
     }
 }
 
-/// Locks the daemon's memory as it is touched, so that no tick waits for its own pages, sets its
-/// oom_score_adj to -1000, and raises its priority. Failures are logged, not fatal.
+/// Locks the daemon's memory as it is touched, so that no tick waits for its own pages. A failure is logged,
+/// not fatal.
+pub(super) fn lock_memory() {
+    let flags = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
+    if let Err(error) = mlockall(flags) {
+        info!(%error, "our memory is not locked: that needs CAP_IPC_LOCK or a larger RLIMIT_MEMLOCK");
+    }
+}
+
+/// Sets the daemon's oom_score_adj to -1000, and raises its priority. Failures are logged, not fatal.
 ///
 /// To be called before the threads that act are there: niceness is a thread's, and inherited.
 pub(super) fn protect_ourselves(proc: &Path) {
@@ -37,10 +45,6 @@ pub(super) fn protect_ourselves(proc: &Path) {
             uid = user.as_raw(),
             "not root: processes of other users cannot be shut down or held; run as root, or with CAP_KILL and CAP_SYS_RESOURCE"
         );
-    }
-    let flags = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
-    if let Err(error) = mlockall(flags) {
-        info!(%error, "our memory is not locked: that needs CAP_IPC_LOCK or a larger RLIMIT_MEMLOCK");
     }
     if let Err(error) = std::fs::write(proc.join("self/oom_score_adj"), "-1000") {
         info!(%error, "the kernel may still choose us: oom_score_adj -1000 needs CAP_SYS_RESOURCE");

@@ -2,8 +2,7 @@
 
 use std::fs::File;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
 
 use jettison_act::{Actuator, Ledger, LiveHelpers, LiveKernel, ManagerAddress, Places, Recovered, Stopped};
 use jettison_sense::{Root, Sensor};
@@ -13,7 +12,7 @@ use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use tracing::{info, warn};
 
-use super::daemon::{Daemon, LiveTicker};
+use super::daemon::Daemon;
 use super::events::{Events, block_on};
 use super::kept::Kept;
 use super::log::Log;
@@ -34,14 +33,13 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
     let mut config = Config::read(args.config.as_deref(), is_root()).map_err(Failure::Config)?;
     config.warn();
     let overrides = Overrides { is_dry: args.dry_run, scope: args.scope.clone() };
-    let fixed = config.fixed.overridden(&overrides);
+    let fixed = config.fixed.clone().overridden(&overrides);
     let is_dry = fixed.mode == Mode::DryRun;
     let _lock = lock(&args.state_dir)?;
     let keep_dir = keep_dir(args);
     raise_limit_of_files();
     let root = Root::live();
     let own = Own::live(&root);
-    let program = root.proc.join("self/exe");
     let mut sensor = Sensor::new(root.clone(), fixed.scope.as_deref())
         .map_err(|error| Failure::Usage(error.to_string()))?;
     let memcgs = sensor.hierarchy().map(|hierarchy| hierarchy.mount.clone());
@@ -55,27 +53,14 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
     let ledger = ledger(&args.state_dir, is_dry, &mut kernel);
     let [stopped, stopped_by_watchdog] = ["stopped", "stopped-by-watchdog"]
         .map(|name| stopped(&args.state_dir.join(name), is_dry, &mut kernel));
-    let hooks: Vec<String> = config.live.hooks.keys().cloned().collect();
-    let loader = Loader::new(program, fixed.limits, hooks, true).with_cache(&keep_dir.join("compiled"));
-    let mut policies = Policies::load(std::mem::take(&mut config.policies), loader);
-    if let Some(problem) = policies.loader.cache_problem() {
-        warn!(problem, "compiled policies are not kept: a restart compiles them again");
-    }
-    policies.quarantine_faults = config.quarantine_faults;
+    let policies = policies(&mut config, &fixed, root.proc.join("self/exe"), keep_dir);
     if !is_dry {
         protect_ourselves(&root.proc);
     }
     let live = fixed.applied_to(config.live, own);
     let watchdog = watchdog(root.clone(), &fixed, &live, stopped_by_watchdog);
-    let mut actuator = Actuator::new(kernel, own.pid, is_dry).with_stopped(stopped);
-    let mut waits = Command::new(root.proc.join("self/exe"));
-    let drill_problem = actuator.drill(waits.arg("compile-module")).err().map(|error| error.to_string());
-    if let Some(problem) = &drill_problem {
-        warn!(
-            problem,
-            "the drill on a process of our own failed: what it touches may have to be loaded in the crisis"
-        );
-    }
+    let recorder = recorder(&fixed.evidence, keep_dir);
+    let actuator = Actuator::new(kernel, own.pid, is_dry).with_stopped(stopped);
     block_on(async {
         let events =
             Events::new().map_err(|error| Failure::Failed(format!("signals cannot be awaited: {error}")))?;
@@ -91,15 +76,28 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
         kept.remind(&mut sensor, Clock.now().boot_ms);
         let mut ticker = Ticker::new(sensor, policies, ledger, actuator, Box::new(helpers), live, is_dry);
         ticker.set_usual(kept.read_usual());
-        let recorder = recorder(&mut ticker, &reloading.at_start.fixed.evidence, keep_dir);
-        let mut daemon = Daemon::new(ticker, events, reloading, kept, watchdog, recorder, &log);
-        daemon.drill_problem = drill_problem;
+        if recorder.is_on() {
+            ticker.set_history(recorder.pasts());
+            ticker.be_recorded();
+        }
+        let daemon = Daemon::new(ticker, events, reloading, kept, watchdog, recorder, &log);
         let ended = daemon.run().await;
         // If it cannot be removed, the next daemon removes it.
         std::fs::remove_file(&socket).ok();
         ended
     })
     .map_err(|error| Failure::Failed(format!("the event loop cannot be started: {error}")))?
+}
+
+fn policies(config: &mut Config, fixed: &Fixed, program: PathBuf, keep_dir: &Path) -> Policies {
+    let hooks: Vec<String> = config.live.hooks.keys().cloned().collect();
+    let loader = Loader::new(program, fixed.limits, hooks, true).with_cache(&keep_dir.join("compiled"));
+    let mut policies = Policies::load(std::mem::take(&mut config.policies), loader);
+    if let Some(problem) = policies.loader.cache_problem() {
+        warn!(problem, "compiled policies are not kept: a restart compiles them again");
+    }
+    policies.quarantine_faults = config.quarantine_faults;
+    policies
 }
 
 /// What acts while the loop hangs. In a dry run nothing does.
@@ -110,14 +108,9 @@ fn watchdog(root: Root, fixed: &Fixed, live: &Live, stopped: Stopped) -> Option<
 }
 
 /// Begins the journal, and remembers what daemons before us have recorded.
-fn recorder(ticker: &mut LiveTicker, evidence: &Evidence, keep_dir: &Path) -> Recorder {
+fn recorder(evidence: &Evidence, keep_dir: &Path) -> Recorder {
     let directory = evidence.journal_directory.clone().unwrap_or_else(|| keep_dir.join("journal"));
-    let recorder = Recorder::start(directory, evidence.journal_max_mib);
-    if recorder.is_on() {
-        ticker.set_history(recorder.pasts());
-        ticker.be_recorded();
-    }
-    recorder
+    Recorder::start(directory, evidence.journal_max_mib)
 }
 
 /// Where units are stopped.
