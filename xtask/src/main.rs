@@ -12,6 +12,7 @@ mod debian;
 mod demo;
 mod guest;
 mod image;
+mod javascript;
 mod judge;
 mod kubernetes;
 mod package;
@@ -56,6 +57,8 @@ enum Task {
     Package(package::PackageArgs),
     /// Build a container image of the daemon, without a container daemon, and try it; prints its path
     Image(image::ImageArgs),
+    /// Build the policy in JavaScript, try it on its machines, and print what it takes
+    Javascript,
     /// Judge what Jettison and its peers would take on machines short of memory
     Judge(judge::JudgeArgs),
     /// Run real databases out of memory, with Jettison and with the kernel alone
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Task::Bench => setup::toolchain().and_then(|()| bench::run(&target_dir())),
         Task::Package(args) => setup::toolchain().and_then(|()| package::run(&args)),
         Task::Image(args) => setup::toolchain().and_then(|()| image::run(&args)),
+        Task::Javascript => setup::toolchain().and_then(|()| javascript::run()),
         Task::Judge(args) => setup::toolchain().and_then(|()| judge::run(&args)),
         Task::Services => setup::databases().and_then(|()| services::run()),
         Task::Guest(args) => setup::toolchain().and_then(|()| guest::run(&args)),

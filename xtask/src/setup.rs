@@ -19,6 +19,7 @@ pub(crate) fn all() -> Result<()> {
     databases()?;
     chromium()?;
     promtool()?;
+    clang()?;
     duckdb()?;
     kubernetes::set_up()?;
     vm::set_up()?;
@@ -79,6 +80,18 @@ pub(crate) fn dbus() -> Result<()> {
 /// The browser that opens the page of `jettison report`.
 pub(crate) fn chromium() -> Result<()> {
     program("chromium", "chromium", "which opens the page of an incident")
+}
+
+/// What makes a component of a policy in JavaScript.
+pub(crate) fn npm() -> Result<()> {
+    program("npm", "npm", "which fetches what makes a component of JavaScript")
+}
+
+/// What compiles a policy in C.
+pub(crate) fn clang() -> Result<()> {
+    let packages = ["clang", "lld", "wasi-libc", "libclang-rt-dev-wasm32"];
+    let missing = || ["clang", "wasm-ld"].into_iter().filter(|it| !debian::is_there(it)).collect();
+    debian::provide(missing, &packages, "which compile a policy in C")
 }
 
 /// Prometheus' checker of what `jettison metrics` prints.

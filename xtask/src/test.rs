@@ -27,6 +27,7 @@ pub(crate) fn run() -> Result<()> {
         setup::databases()?;
         setup::chromium()?;
         setup::promtool()?;
+        setup::clang()?;
         setup::systemd_analyze()?;
         cargo(&["nextest", "run", "--workspace", "--run-ignored", "all"])?;
     } else {

@@ -8,7 +8,7 @@ use jettison_model::Cause;
 use jettison_sense::Root;
 use jettison_tick::clock::Clock;
 
-use super::patient;
+use super::patience::patient;
 use crate::cli;
 use crate::config::PolicyConfig;
 use crate::failure::{Failure, unwritable};

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use jettison_sense::Root;
 
-use super::patient;
+use super::patience::patient;
 use crate::cli;
 use crate::config::PolicyConfig;
 use crate::failure::{Failure, unwritable};

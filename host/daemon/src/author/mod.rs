@@ -15,9 +15,8 @@ mod inspect;
 mod judge;
 mod new;
 mod outcome;
+mod patience;
 mod test;
-
-use jettison_policy::{LIMITS_MAX, Limits};
 
 pub(crate) use bench::bench;
 pub(crate) use cargo::build;
@@ -25,9 +24,3 @@ pub(crate) use dev::dev;
 pub(crate) use inspect::inspect;
 pub(crate) use new::new;
 pub(crate) use test::test;
-
-/// Those of a daemon, but an author's machine may take as long as it likes to compile. `check` compiles within
-/// the configured limits.
-fn patient() -> Limits {
-    Limits { compile: LIMITS_MAX.compile, ..Limits::default() }
-}

@@ -12,7 +12,7 @@ use jettison_tick::{Live, Pipeline};
 use super::cargo;
 use super::judge::{Names, judged};
 use super::outcome::Outcome;
-use super::patient;
+use super::patience::patient;
 use crate::cli;
 use crate::config::{PolicyConfig, toml_files};
 use crate::failure::{Failure, unwritable};
