@@ -195,7 +195,13 @@ fn how_it_ended(status: ExitStatus, limits: CompileLimits, last_words: &str) -> 
     let who = match status.signal() {
         None => "the compiler".to_owned(),
         Some(signal) if signal == Signal::XCPU.as_raw() => {
-            return format!("the compiler used up its {seconds} s of processor time");
+            return format!(
+                "the compiler used up its {seconds} s of processor time: it needs more `limits.compile_s`"
+            );
+        }
+        Some(signal) if signal == Signal::XFSZ.as_raw() => {
+            let mib = limits.code_bytes() >> 20;
+            return format!("its code has more than {mib} MiB: it needs more `limits.module_mib`");
         }
         Some(_) => format!("the compiler, which may take {mib} MiB and {seconds} s,"),
     };
@@ -278,7 +284,14 @@ mod tests {
 
     #[test]
     fn a_child_that_used_up_its_processor_time_is_told_from_others() {
-        assert_eq!(detail("kill -XCPU $$"), "the compiler used up its 1 s of processor time");
+        assert_eq!(
+            detail("kill -XCPU $$"),
+            "the compiler used up its 1 s of processor time: it needs more `limits.compile_s`"
+        );
+        assert_eq!(
+            detail("kill -XFSZ $$"),
+            "its code has more than 64 MiB: it needs more `limits.module_mib`"
+        );
     }
 
     #[test]

@@ -107,7 +107,10 @@ fn a_module_that_keeps_the_compiler_busy() {
     assert!(message.ends_with("ended (signal: 9 (SIGKILL)) without a reply: it said nothing"), "{message}");
     let (_dir, compiler) = with_limit("-S -t 1");
     let message = self::message(&compiler, &long_function());
-    assert_eq!(message, "does not compile: the compiler used up its 30 s of processor time");
+    assert_eq!(
+        message,
+        "does not compile: the compiler used up its 30 s of processor time: it needs more `limits.compile_s`"
+    );
 }
 
 #[test]
