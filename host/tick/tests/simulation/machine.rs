@@ -49,6 +49,8 @@ pub(super) struct Machine {
     pub(super) named: BTreeSet<ProcessId>,
     /// Faults happen: calls fail, processes leak and fork, policies fail.
     pub(super) is_faulty: bool,
+    /// A glance says that nothing has moved.
+    pub(super) is_still: bool,
     pub(super) crashes: bool,
     /// Something failed or changed since the last scan, so that what is held may differ from the plan.
     pub(super) is_disturbed: bool,
@@ -78,6 +80,7 @@ impl Machine {
             units_stopped: 0,
             named: BTreeSet::new(),
             is_faulty: true,
+            is_still: false,
             crashes: false,
             is_disturbed: false,
             sensed_available_bytes: TOTAL_BYTES,

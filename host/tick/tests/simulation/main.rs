@@ -18,6 +18,7 @@ mod parts;
 mod process;
 mod scan;
 mod script;
+mod standing;
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

@@ -25,7 +25,7 @@ impl Sense for Side {
 
     fn glance(&mut self, needs: Needs, now: Now, into: &mut Snapshot) -> bool {
         self.sense(needs, now, into);
-        false
+        self.0.borrow().is_still
     }
 
     fn focus(&mut self, needs: Needs, now: Now, _: &[ProcessId], into: &mut Snapshot) -> bool {
