@@ -106,10 +106,10 @@ impl<'l> Daemon<'l> {
     /// # Errors
     /// A tick that has panicked; the values are put back then, too.
     pub(super) async fn run(mut self) -> Result<(), Failure> {
-        self.announce();
         self.record_setup();
         self.ticker.scan(Clock.now());
         self.drill_problem = settle(&mut self.ticker);
+        self.announce();
         self.watch_memcgs();
         self.manager.ready(standing(&self.ticker), Clock.now().boot_ms);
         loop {
