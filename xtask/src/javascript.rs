@@ -1,5 +1,4 @@
-//! `cargo xtask javascript`: the policy of examples/javascript, built from `wit/`, on its machines and on the
-//! clock.
+//! `cargo xtask javascript`: the policy of examples/javascript, built from `wit/`, on its machines.
 
 use std::path::Path;
 
@@ -26,8 +25,7 @@ pub(crate) fn run() -> Result<()> {
     for machine in machines(&root().join(EXAMPLE).join("machines"))? {
         call(text_of(&jettison)?, &["test", text_of(&module)?, "--machine", &machine])?;
     }
-    call(text_of(&jettison)?, &["inspect", text_of(&module)?])?;
-    call(text_of(&jettison)?, &["bench", text_of(&module)?])
+    Ok(())
 }
 
 fn machines(folder: &Path) -> Result<Vec<String>> {

@@ -57,7 +57,7 @@ enum Task {
     Package(package::PackageArgs),
     /// Build a container image of the daemon, without a container daemon, and try it; prints its path
     Image(image::ImageArgs),
-    /// Build the policy in JavaScript, try it on its machines, and print what it takes
+    /// Build the policy in JavaScript, and try it on its machines
     Javascript,
     /// Judge what Jettison and its peers would take on machines short of memory
     Judge(judge::JudgeArgs),
