@@ -1,4 +1,6 @@
 //! A policy in C, from `wit/` alone: examples/c, built as docs/guide/other-languages.md says.
+//!
+//! As root `cargo xtask test` installs clang and runs these; else it says that they did not run.
 
 use std::fs;
 use std::path::{Path, PathBuf};

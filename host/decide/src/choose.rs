@@ -94,8 +94,7 @@ impl Spared {
 impl<'a> Chooser<'a> {
     pub(crate) fn choose(&self, need: Need) -> Result<Vec<Victim>, Idle> {
         let maker = self.maker();
-        let chosen = self.walk(&need, &maker).chosen;
-        let chosen = chosen.map_err(|idle| if need.spares_protected { Idle::OnTheWay } else { idle })?;
+        let chosen = self.walk(&need, &maker).chosen?;
         let victims = self.allowed(&chosen, &need, &maker)?;
         Ok(victims.iter().filter_map(|(ranked, going)| maker.victim(ranked, going)).collect())
     }
@@ -144,9 +143,12 @@ impl<'a> Chooser<'a> {
                 return Found { worthwhile, left_alone, chosen: Ok(chosen) };
             }
         }
-        let protected_bytes = self.protected_bytes(need, maker);
-        let needed_bytes = need.scale_bytes;
-        let idle = Idle::NotWorthIt { reachable_bytes: reachable, needed_bytes, protected_bytes };
+        let idle = if need.spares_protected {
+            Idle::OnTheWay
+        } else {
+            let protected_bytes = self.protected_bytes(need, maker);
+            Idle::NotWorthIt { reachable_bytes: reachable, needed_bytes: need.scale_bytes, protected_bytes }
+        };
         Found { worthwhile, left_alone: 0, chosen: Err(idle) }
     }
 

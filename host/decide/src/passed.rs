@@ -230,6 +230,9 @@ impl<'a> Stays<'a> {
 impl<'a> Planned<'a> {
     fn of(chooser: &'a Chooser<'a>, maker: &Maker<'_>, need: Need) -> Result<Self, Idle> {
         let found = chooser.walk(&need, maker);
+        if let Err(Idle::OnTheWay) = found.chosen {
+            return Err(Idle::OnTheWay);
+        }
         let rows = chooser.snapshot.processes.len();
         let (mut is_going, mut unit_of, mut spared) = (vec![false; rows], vec![None; rows], chooser.spared());
         let chosen = found.chosen.as_deref().unwrap_or_default();

@@ -81,11 +81,12 @@ pub(crate) fn need(
     settings: &Settings,
 ) -> Result<Need, Idle> {
     let helps = |victim: &&InFlight| !victim.is_overdue && could_relieve(snapshot, &victim.members);
-    let relief = |of: &dyn Fn(&InFlight) -> bool| {
-        let counted = in_flight.iter().filter(helps).filter(|victim| of(victim));
-        counted.fold(0_u64, |sum, victim| sum.saturating_add(victim.predicted_relief_bytes))
-    };
-    let (on_its_way, in_time) = (relief(&|_| true), relief(&|victim| !victim.comes_late));
+    let (mut in_time, mut late) = (0_u64, 0_u64);
+    for victim in in_flight.iter().filter(helps) {
+        let sum = if victim.comes_late { &mut late } else { &mut in_time };
+        *sum = sum.saturating_add(victim.predicted_relief_bytes);
+    }
+    let on_its_way = in_time.saturating_add(late);
     let needed = snapshot.request.need_bytes.max(1);
     if in_time >= needed {
         return Err(Idle::OnTheWay);

@@ -61,7 +61,7 @@ pub fn compile_builtins(directory: &Path) -> Result<(), Fault> {
     let cache = Cache::default().keeping_in(directory);
     for module in BUILTINS.iter().filter_map(|name| builtin(name)) {
         cache.put(&digest(module), &compiled(module)?);
-        if cache.get(&digest(module)).is_none() {
+        if cache.get(&digest(module), CompileLimits::default()).is_none() {
             let why = cache.problem().unwrap_or_else(|| "what was written cannot be read".into());
             return Err(Fault::Host { detail: why });
         }

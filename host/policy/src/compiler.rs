@@ -116,7 +116,7 @@ impl Compiler {
     }
 
     fn kept_or_run(&self, digest: &str, module: &[u8]) -> Result<Code, Fault> {
-        if let Some(kept) = self.cache.get(digest) {
+        if let Some(kept) = self.cache.get(digest, self.limits) {
             return Ok(kept);
         }
         let code = self.run(module)?;

@@ -172,9 +172,8 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
 
     /// The last decision, where all that has changed since is the time.
     fn standing(&mut self, now: Now) -> Option<Decision> {
-        let stands =
-            self.pipeline.is_still() && self.shutdowns.is_empty() && now.boot_ms < self.stands_until_ms;
-        let last = self.last.take().filter(|_| stands)?;
+        let stands = self.pipeline.is_still() && now.boot_ms < self.stands_until_ms;
+        let last = self.last.take_if(|_| stands)?;
         Some(Decision { consulted: Vec::new(), consult_us: 0, decide_us: 0, ..last })
     }
 

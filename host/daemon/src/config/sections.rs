@@ -216,38 +216,36 @@ fn adjust(section: Section<'_>, config: &mut Config) {
 
 fn limits(section: Section<'_>, config: &mut Config) {
     let (to, most) = (&mut config.fixed.limits, LIMITS_MAX);
-    let fuel = section.number("fuel", 1_000_000..=i64::try_from(most.fuel).unwrap_or(i64::MAX));
-    set(&mut to.fuel, fuel.and_then(|fuel| u64::try_from(fuel).ok()));
-    let epoch_ms = section.number("consultation_ms", 100..=i64::try_from(most.epoch_ms).unwrap_or(i64::MAX));
-    set(&mut to.epoch_ms, epoch_ms.and_then(|ms| u64::try_from(ms).ok()));
-    let sizes = [
-        ("memory_mib", &mut to.memory_bytes, most.memory_bytes, 1, 20),
-        ("stack_kib", &mut to.stack_bytes, most.stack_bytes, 64, 10),
-        ("tables", &mut to.tables, most.tables, 1, 0),
-        ("table_elements", &mut to.table_elements, most.table_elements, 1, 0),
-        ("answer_mib", &mut to.answer_bytes, most.answer_bytes, 1, 20),
-        ("ballot_entries", &mut to.ballot_entries, most.ballot_entries, 1, 0),
-        ("reason_bytes", &mut to.reason_bytes, most.reason_bytes, 16, 0),
-        ("log_lines", &mut to.log_lines, most.log_lines, 0, 0),
-    ];
-    for (key, size, most, least, unit_bits) in sizes {
-        let most = i64::try_from(most >> unit_bits).unwrap_or(i64::MAX);
-        let given =
-            section.number(key, least..=most).and_then(|given| usize::try_from(given << unit_bits).ok());
-        set(size, given);
-    }
-    let compile = [
-        ("module_mib", &mut to.compile.module_bytes, most.compile.module_bytes, 20),
-        ("compile_s", &mut to.compile.seconds, most.compile.seconds, 0),
-        ("compile_mib", &mut to.compile.memory_bytes, most.compile.memory_bytes, 20),
-    ];
-    for (key, limit, most, unit_bits) in compile {
-        let most = i64::try_from(most >> unit_bits).unwrap_or(i64::MAX);
-        let given = section.number(key, 1..=most).and_then(|given| u64::try_from(given << unit_bits).ok());
-        set(limit, given);
-    }
+    limit(&section, "fuel", &mut to.fuel, 1_000_000, most.fuel, 0);
+    limit(&section, "consultation_ms", &mut to.epoch_ms, 100, most.epoch_ms, 0);
+    limit(&section, "memory_mib", &mut to.memory_bytes, 1, most.memory_bytes, 20);
+    limit(&section, "stack_kib", &mut to.stack_bytes, 64, most.stack_bytes, 10);
+    limit(&section, "tables", &mut to.tables, 1, most.tables, 0);
+    limit(&section, "table_elements", &mut to.table_elements, 1, most.table_elements, 0);
+    limit(&section, "answer_mib", &mut to.answer_bytes, 1, most.answer_bytes, 20);
+    limit(&section, "ballot_entries", &mut to.ballot_entries, 1, most.ballot_entries, 0);
+    limit(&section, "reason_bytes", &mut to.reason_bytes, 16, most.reason_bytes, 0);
+    limit(&section, "log_lines", &mut to.log_lines, 0, most.log_lines, 0);
+    let (to, most) = (&mut to.compile, most.compile);
+    limit(&section, "module_mib", &mut to.module_bytes, 1, most.module_bytes, 20);
+    limit(&section, "compile_s", &mut to.seconds, 1, most.seconds, 0);
+    limit(&section, "compile_mib", &mut to.memory_bytes, 1, most.memory_bytes, 20);
     set(&mut config.quarantine_faults, section.number("quarantine_faults", 1..=1_000_u32));
     section.finish();
+}
+
+/// Takes one limit, which the file has in units of so many bits. `least` is in that unit, `most` is not.
+fn limit<N: TryFrom<i64> + TryInto<i64>>(
+    section: &Section<'_>,
+    key: &'static str,
+    to: &mut N,
+    least: i64,
+    most: N,
+    unit_bits: u32,
+) {
+    let most = most.try_into().unwrap_or(i64::MAX) >> unit_bits;
+    let given = section.number(key, least..=most);
+    set(to, given.and_then(|given| N::try_from(given << unit_bits).ok()));
 }
 
 /// A hook that does not say how long it may take.

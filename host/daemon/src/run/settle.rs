@@ -1,7 +1,6 @@
 //! From the start to the loop: what only the start needed is given back, since what is locked stays; memory
 //! is locked; and what the end of a victim needs is touched.
 
-use std::path::Path;
 use std::process::Command;
 
 use jettison_act::LiveKernel;
@@ -15,12 +14,11 @@ use crate::policies::{Policies, canned};
 
 /// To be called when all threads and files are there. Returns what failed of the drill.
 pub(super) fn settle(ticker: &mut Ticker<Sensor, Policies, LiveKernel>) -> Option<String> {
-    let program = ticker.pipeline().sensor().root().proc.join("self/exe");
-    give_back_what_the_start_took();
+    trim_heap();
     if !ticker.is_dry() {
         lock_memory();
     }
-    let problem = drill(ticker, &program)?;
+    let problem = drill(ticker)?;
     warn!(
         problem,
         "the drill on a process of our own failed: what it touches may have to be loaded in the crisis"
@@ -30,18 +28,19 @@ pub(super) fn settle(ticker: &mut Ticker<Sensor, Policies, LiveKernel>) -> Optio
 
 /// Decides about a made-up machine at its end, and walks the way of a victim on a process of our own that
 /// waits. The first tick, which is due at once, does the rest.
-fn drill(ticker: &mut Ticker<Sensor, Policies, LiveKernel>, program: &Path) -> Option<String> {
+fn drill(ticker: &mut Ticker<Sensor, Policies, LiveKernel>) -> Option<String> {
     let settings = ticker.pipeline().settings().clone();
     let mut pipeline = Pipeline::new((), NoPolicies, settings).with_snapshot(canned());
     pipeline.gate(&Signals::default());
     pipeline.decide(Vec::new());
+    let program = ticker.pipeline().sensor().root().proc.join("self/exe");
     let drilled = ticker.actuator_mut().drill(Command::new(program).arg("compile-module"));
     drilled.err().map(|error| error.to_string())
 }
 
-/// The free pages of the heap.
+/// Gives back the free pages of the heap.
 #[expect(unsafe_code, reason = "no library wraps malloc_trim(3)")]
-fn give_back_what_the_start_took() {
+fn trim_heap() {
     // SAFETY: it takes the allocator's own locks, and touches nothing that is allocated.
     unsafe { libc::malloc_trim(0) };
 }

@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 
 use self::vault::Vault;
 use crate::engine;
-use crate::limits::{CACHE_BYTES_MAX, CACHE_FILES_MAX};
+use crate::limits::{CACHE_BYTES_MAX, CACHE_FILES_MAX, CompileLimits};
 use crate::reply::{self, Code};
 
 /// Bytes of a SHA-256.
@@ -53,8 +53,8 @@ impl Cache {
         Some(format!("{}: {error}", dir.display()))
     }
 
-    /// What an earlier compilation of the module with this digest brought.
-    pub(crate) fn get(&self, digest: &str) -> Option<Code> {
+    /// What an earlier compilation of the module with this digest brought, if it is within these limits.
+    pub(crate) fn get(&self, digest: &str, limits: CompileLimits) -> Option<Code> {
         if self.dir.is_none() && self.shipped.is_none() {
             return None;
         }
@@ -63,7 +63,7 @@ impl Cache {
         let kept = self.dir.as_ref().map(|dir| Vault::open(dir));
         let shipped = self.shipped.as_ref().map(|dir| Vault::open_shipped(dir));
         kept.into_iter().chain(shipped).flatten().find_map(|vault| {
-            let file = vault.read(&name, file_bytes_max()).ok()?;
+            let file = vault.read(&name, limits.code_bytes() + CHECKSUM_BYTES as u64).ok()?;
             opened(&name, &file).filter(|code| code.compatibility == compatibility)
         })
     }
@@ -92,10 +92,6 @@ impl Cache {
 
 fn name(digest: &str, compatibility: &str) -> String {
     format!("{digest}-{compatibility}{}", vault::SUFFIX)
-}
-
-fn file_bytes_max() -> u64 {
-    CACHE_BYTES_MAX + CHECKSUM_BYTES as u64
 }
 
 fn sealed(name: &str, code: &Code) -> Vec<u8> {
@@ -153,13 +149,13 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let cache = Cache::default().keeping_in(&dir.path().join("modules"));
         cache.put("digest", &code());
-        assert_eq!(cache.get("digest"), None);
+        assert_eq!(cache.get("digest", CompileLimits::default()), None);
         let files = std::fs::read_dir(dir.path().join("modules")).expect("it was made to look into");
         assert_eq!(files.count(), 0);
         let ours = Code { compatibility: cache.compatibility().expect("a compiler").into(), ..code() };
         cache.put("digest", &ours);
-        assert_eq!(cache.get("digest"), Some(ours));
-        assert_eq!(cache.get("another"), None);
+        assert_eq!(cache.get("digest", CompileLimits::default()), Some(ours));
+        assert_eq!(cache.get("another", CompileLimits::default()), None);
     }
 
     #[test]
@@ -172,11 +168,11 @@ mod tests {
         let mode = |bits| std::fs::set_permissions(&shipped, std::fs::Permissions::from_mode(bits));
         mode(0o755).expect("it is ours");
         let cache = Cache::default().keeping_in(&dir.path().join("modules")).shipped_in(&shipped);
-        assert_eq!(cache.get("digest"), Some(ours.clone()));
-        assert_eq!(cache.get("another"), None);
+        assert_eq!(cache.get("digest", CompileLimits::default()), Some(ours.clone()));
+        assert_eq!(cache.get("another", CompileLimits::default()), None);
         cache.put("another", &ours);
         assert_eq!(std::fs::read_dir(&shipped).expect("it is there").count(), 1);
         mode(0o775).expect("it is ours");
-        assert_eq!(cache.get("digest"), None, "its group could have written it");
+        assert_eq!(cache.get("digest", CompileLimits::default()), None, "its group could have written it");
     }
 }

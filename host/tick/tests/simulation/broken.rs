@@ -1,17 +1,11 @@
 //! A tick that panics: what was held is put back, and what was stopped goes on.
 
-use std::cell::RefCell;
-use std::path::Path;
-use std::rc::Rc;
-
-use jettison_act::{Actuator, Ledger};
-use jettison_decide::Settings;
 use jettison_model::{Ballot, Entry, Needs, Snapshot, Stance, Target, Vote};
 use jettison_sense::Now;
-use jettison_tick::{Consult, Consulted, Live, Ticker};
+use jettison_tick::{Consult, Consulted};
 
-use super::machine::{MIB, Machine, OWN_PID};
-use super::parts::Side;
+use super::machine::MIB;
+use super::parts::{Side, plain};
 
 /// Protects the process 10, and panics when it is asked for the third time.
 #[derive(Default)]
@@ -43,21 +37,13 @@ impl Consult for Defect {
     fn would_differ(&mut self, _: usize) {}
 }
 
-fn ticker(side: &Side, state: &Path) -> Ticker<Side, Defect, Side> {
-    let live = Live { settings: Settings { own_pid: OWN_PID, ..Settings::default() }, ..Live::default() };
-    let ledger = Ledger::recover(state, &mut side.clone()).ledger;
-    let actuator = Actuator::new(side.clone(), OWN_PID, false);
-    Ticker::new(side.clone(), Defect::default(), ledger, actuator, Box::new(side.clone()), live, false)
-}
-
 #[test]
 fn what_is_held_is_put_back_by_a_tick_that_panics() {
     let state = tempfile::tempdir().expect("a state directory");
-    let mut machine = Machine::new(1);
-    machine.is_faulty = false;
-    machine.add(10, 1, b"kept", 100 * MIB);
-    let side = Side(Rc::new(RefCell::new(machine)));
-    let mut ticker = ticker(&side, state.path());
+    let side = Side::faultless(|machine| {
+        machine.add(10, 1, b"kept", 100 * MIB);
+    });
+    let mut ticker = side.ticker(Defect::default(), plain(), Some(state.path()));
     let adj = || side.0.borrow().processes[&10].adj;
     let mut tick = |ms: u64| ticker.tick_or_finish(Now { boot_ms: 2_000_000 + ms, wall_ms: ms });
     assert_eq!((tick(0), tick(10_000), adj()), (Ok(()), Ok(()), -500));

@@ -25,7 +25,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 use std::rc::Rc;
 
-use jettison_act::{Actuator, Ledger};
 use jettison_decide::{Rule, Settings};
 use jettison_sense::Now;
 use jettison_tick::{Live, Ticker};
@@ -277,10 +276,7 @@ impl<'a> Course<'a> {
 }
 
 fn ticker(side: &Side, live: &Live, state: &Path, is_dry: bool) -> Simulated {
-    let ledger = if is_dry { Ledger::in_memory() } else { Ledger::recover(state, &mut side.clone()).ledger };
-    let actuator = Actuator::new(side.clone(), OWN_PID, is_dry);
-    let helpers = Box::new(side.clone());
-    Ticker::new(side.clone(), Scripted(side.clone()), ledger, actuator, helpers, live.clone(), is_dry)
+    side.ticker(Scripted(side.clone()), live.clone(), (!is_dry).then_some(state))
 }
 
 fn live(dice: &mut Dice) -> Live {

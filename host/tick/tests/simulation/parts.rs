@@ -3,20 +3,50 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
+use std::path::Path;
 use std::rc::Rc;
 
-use jettison_act::{Ended, Helpers, HookCommand, Kernel, Task, TaskId};
+use jettison_act::{Actuator, Ended, Helpers, HookCommand, Kernel, Ledger, Task, TaskId};
+use jettison_decide::Settings;
 use jettison_model::{Ballot, Entry, Fault, Memcgs, Needs, ProcessId, Snapshot, Stance, Step, Target, Vote};
 use jettison_sense::survey::Holder;
 use jettison_sense::{Left, Memory, Now, Sense};
-use jettison_tick::{Consult, Consulted};
+use jettison_tick::{Consult, Consulted, Live, Ticker};
 use rustix::io::Errno;
 
-use super::machine::{LIMIT_BYTES, MEMCG, Machine, TOTAL_BYTES};
+use super::machine::{LIMIT_BYTES, MEMCG, Machine, OWN_PID, TOTAL_BYTES};
 
 /// One machine, seen from three sides.
 #[derive(Clone)]
 pub(super) struct Side(pub(super) Rc<RefCell<Machine>>);
+
+impl Side {
+    /// A machine on which nothing fails by chance.
+    pub(super) fn faultless(fill: impl FnOnce(&mut Machine)) -> Self {
+        let mut machine = Machine::new(1);
+        machine.is_faulty = false;
+        fill(&mut machine);
+        Self(Rc::new(RefCell::new(machine)))
+    }
+
+    /// The tick of production on it. Without a state directory it is a dry run.
+    pub(super) fn ticker<P: Consult>(
+        &self,
+        policies: P,
+        live: Live,
+        state: Option<&Path>,
+    ) -> Ticker<Self, P, Self> {
+        let recovered = state.map(|state| Ledger::recover(state, &mut self.clone()).ledger);
+        let (is_dry, ledger) = (state.is_none(), recovered.unwrap_or_else(Ledger::in_memory));
+        let actuator = Actuator::new(self.clone(), OWN_PID, is_dry);
+        Ticker::new(self.clone(), policies, ledger, actuator, Box::new(self.clone()), live, is_dry)
+    }
+}
+
+/// The default configuration.
+pub(super) fn plain() -> Live {
+    Live { settings: Settings { own_pid: OWN_PID, ..Settings::default() }, ..Live::default() }
+}
 
 impl Sense for Side {
     fn sense(&mut self, _: Needs, _: Now, into: &mut Snapshot) {

@@ -1,19 +1,15 @@
 //! Courses without dice: a machine of a few processes, no policies, and what the tick makes of them.
 
-use std::cell::RefCell;
 use std::path::Path;
-use std::rc::Rc;
 
-use jettison_act::{Actuator, Ledger};
-use jettison_decide::Settings;
 use jettison_model::Exclusion;
 use jettison_model::signal::SIGTERM;
 use jettison_sense::Now;
-use jettison_tick::{Live, NoPolicies, Past, Ticker};
+use jettison_tick::{NoPolicies, Past, Ticker};
 use rustix::io::Errno;
 
-use super::machine::{MIB, Machine, OWN_PID};
-use super::parts::Side;
+use super::machine::{MIB, Machine};
+use super::parts::{Side, plain};
 use super::process::{Process, What};
 
 struct Course {
@@ -23,15 +19,8 @@ struct Course {
 
 impl Course {
     fn new(state: &Path, fill: impl FnOnce(&mut Machine)) -> Self {
-        let mut machine = Machine::new(1);
-        machine.is_faulty = false;
-        fill(&mut machine);
-        let side = Side(Rc::new(RefCell::new(machine)));
-        let live = Live { settings: Settings { own_pid: OWN_PID, ..Settings::default() }, ..Live::default() };
-        let ledger = Ledger::recover(state, &mut side.clone()).ledger;
-        let actuator = Actuator::new(side.clone(), OWN_PID, false);
-        let helpers = Box::new(side.clone());
-        let ticker = Ticker::new(side.clone(), NoPolicies, ledger, actuator, helpers, live, false);
+        let side = Side::faultless(fill);
+        let ticker = side.ticker(NoPolicies, plain(), Some(state));
         Self { side, ticker }
     }
 

@@ -1,17 +1,11 @@
 //! A host on which nothing moves: what was decided last stands.
 
-use std::cell::RefCell;
-use std::path::Path;
-use std::rc::Rc;
-
-use jettison_act::{Actuator, Ledger};
-use jettison_decide::Settings;
 use jettison_model::{Ballot, Fault, Needs, Snapshot, Vote};
 use jettison_sense::Now;
-use jettison_tick::{Consult, Consulted, Live, Ticker};
+use jettison_tick::{Consult, Consulted, Live};
 
-use super::machine::{MIB, Machine, OWN_PID};
-use super::parts::Side;
+use super::machine::MIB;
+use super::parts::{Side, plain};
 
 /// Says nothing, counts how often it is asked, and may be at fault.
 #[derive(Default)]
@@ -36,22 +30,14 @@ impl Consult for Counting {
     fn would_differ(&mut self, _: usize) {}
 }
 
-fn ticker(side: &Side, state: &Path) -> Ticker<Side, Counting, Side> {
-    let settings = Settings { own_pid: OWN_PID, ..Settings::default() };
-    let live = Live { settings, interval_ms: 10_000, ..Live::default() };
-    let ledger = Ledger::recover(state, &mut side.clone()).ledger;
-    let actuator = Actuator::new(side.clone(), OWN_PID, false);
-    Ticker::new(side.clone(), Counting::default(), ledger, actuator, Box::new(side.clone()), live, false)
-}
-
 #[test]
 fn policies_are_asked_once_a_minute_while_nothing_moves() {
     let state = tempfile::tempdir().expect("a state directory");
-    let mut machine = Machine::new(1);
-    machine.is_faulty = false;
-    machine.add(10, 1, b"quiet", 100 * MIB);
-    let side = Side(Rc::new(RefCell::new(machine)));
-    let mut ticker = ticker(&side, state.path());
+    let side = Side::faultless(|machine| {
+        machine.add(10, 1, b"quiet", 100 * MIB);
+    });
+    let live = Live { interval_ms: 10_000, ..plain() };
+    let mut ticker = side.ticker(Counting::default(), live, Some(state.path()));
     let mut asked_after = |s: u64, is_still: bool, is_faulty: bool, is_changed: bool| {
         let boot_ms = 2_000_000 + s * 1_000;
         side.0.borrow_mut().is_still = is_still;
