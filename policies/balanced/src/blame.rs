@@ -5,7 +5,7 @@ use jettison_sdk::{Memcg, PerMemcg, PerProcess, Process};
 use crate::config::Config;
 use crate::families::Families;
 use crate::field::{Field, Standing};
-use crate::terms::Terms;
+use crate::terms::{Terms, WARMING_MS};
 use crate::units::{Units, Usual};
 
 /// A process of an open unit is to blame if it has at least this part of all blame.
@@ -20,10 +20,6 @@ const SUSPECT: u64 = 8;
 const HEAD_ITSELF: u64 = 2;
 /// There is blame at all if it explains at least this part of what is missing below the warn level.
 const EXPLAINS: u64 = 16;
-
-/// A process that has run for longer has warmed up: what it takes now is a leak, even if its unit has held as
-/// much before.
-pub(crate) const WARMING_MS: u64 = 24 * 3_600_000;
 
 /// What each process is to blame for.
 pub(crate) struct Blame {

@@ -5,9 +5,10 @@
 
 use jettison_sdk::Process;
 
-use crate::blame::{Blame, WARMING_MS};
+use crate::blame::Blame;
 use crate::essentials::Essentials;
 use crate::field::Field;
+use crate::terms::{WARMING_MS, leaked_bytes};
 use crate::units::Units;
 
 const MIB: i64 = 1 << 20;
@@ -138,7 +139,9 @@ fn is_settled(p: Process<'_>, field: &Field<'_>) -> bool {
         return false;
     }
     let steady = i64::try_from(footprint / 1000 * config.steady_permille_per_s).unwrap_or(i64::MAX);
-    p.growth_bytes_per_s().is_some_and(|growth| growth <= steady.max(MIB)) && !stands_out(p)
+    p.growth_bytes_per_s().is_some_and(|growth| growth <= steady.max(MIB))
+        && leaked_bytes(p) == 0
+        && !stands_out(p)
 }
 
 /// Whether it is several times what its siblings are that do the same: a worker that has leaked, and grows no

@@ -17,10 +17,16 @@ const AGE_PERMILLE_MIN: u64 = 20;
 /// For so long growth is taken to have gone on where the host does not know what a process held when memory
 /// was at ease.
 const UNKNOWN_EASE_S: u64 = 600;
+/// What grows at half to twice its average since it started has leaked since then.
+const STEADY_LEAK: u64 = 2;
 /// In the first snapshot not even growth is known: what came within so long counts.
 const FIRST_LOOK_S: u64 = 60;
 /// What a slow leak takes within so long counts beside what it took.
 const SLOW_S: u64 = 600;
+
+/// A process that has run for longer has warmed up: what it takes now is a leak, even if its unit has held as
+/// much before.
+pub(crate) const WARMING_MS: u64 = 24 * 3_600_000;
 
 /// The terms of one process, or of several together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -122,16 +128,32 @@ pub(crate) fn taken_bytes(p: Process<'_>, known: Option<i64>) -> u64 {
     let age_s = || p.age_ms() / 1000;
     match (known, p.growth_bytes_per_s()) {
         // Most processes of a machine have taken none.
-        (Some(..=0), _) | (None, Some(..=0)) => 0,
+        (Some(..=0), _) => 0,
         (Some(taken), _) => taken.unsigned_abs().min(bytes()),
-        (None, Some(growth)) => {
-            growth.unsigned_abs().saturating_mul(age_s().min(UNKNOWN_EASE_S)).min(bytes())
-        }
+        (None, Some(growth)) => match leaked_bytes(p) {
+            0 if growth <= 0 => 0,
+            0 => growth.unsigned_abs().saturating_mul(age_s().min(UNKNOWN_EASE_S)).min(bytes()),
+            leaked => leaked,
+        },
         (None, None) => match age_s() {
             ..=FIRST_LOOK_S => bytes(),
             age_s => bytes() / age_s * FIRST_LOOK_S,
         },
     }
+}
+
+/// What a process has leaked since it started: it has warmed up long ago, and over the last hour it grew at
+/// the rate that makes, over its age, what it holds. What is old, large and grows as it always did is no
+/// service that holds what it needs. 0 if it is none.
+pub(crate) fn leaked_bytes(p: Process<'_>) -> u64 {
+    let Some(rate @ 1..) = p.growth_1h_bytes_per_s() else { return 0 };
+    if p.age_ms() < WARMING_MS {
+        return 0;
+    }
+    let bytes = p.anon_and_swap_bytes();
+    let leaked = rate.unsigned_abs().saturating_mul(p.age_ms() / 1000);
+    let is_steady = leaked >= bytes / STEADY_LEAK && leaked / STEADY_LEAK <= bytes;
+    if is_steady { leaked.min(bytes) } else { 0 }
 }
 
 /// What a process is about to take: at its present rate within the horizon, or as it did over the last hour.

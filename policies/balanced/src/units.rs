@@ -3,7 +3,7 @@
 
 use jettison_sdk::{Memcg, PerMemcg, PerProcess, Process, Snapshot};
 
-use crate::blame::WARMING_MS;
+use crate::terms::WARMING_MS;
 
 /// A systemd unit or a container: its topmost memcg, and what is in and below it.
 #[derive(Clone, Debug)]

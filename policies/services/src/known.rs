@@ -6,6 +6,7 @@ use std::cell::OnceCell;
 use jettison_sdk::{PerProcess, Process, Snapshot};
 
 use crate::table::{COMPANIONS, Companion, Keeps, Marks, SERVICES, Service, Which};
+use crate::work::{WORKS, Work, is_the_hosts};
 
 /// What a process is.
 #[derive(Clone, Copy)]
@@ -16,6 +17,8 @@ pub(crate) enum Role<'s> {
     Part(&'static Service, Process<'s>),
     /// It goes before the services.
     Companion(&'static Companion),
+    /// It must not be broken off, with all that it has started.
+    Work(&'static Work),
 }
 
 /// The roles of all processes that have one.
@@ -51,7 +54,7 @@ impl<'s> Known<'s> {
         p.ancestors().find_map(|above| match self.0[above]? {
             Role::Head(service) => Some((service, above)),
             Role::Part(service, head) => Some((service, head)),
-            Role::Companion(_) => None,
+            Role::Companion(_) | Role::Work(_) => None,
         })
     }
 
@@ -59,7 +62,7 @@ impl<'s> Known<'s> {
         let above = p.parent().and_then(|parent| match self.0[parent]? {
             Role::Head(service) => Some((service, parent)),
             Role::Part(service, head) => Some((service, head)),
-            Role::Companion(_) => None,
+            Role::Companion(_) | Role::Work(_) => None,
         });
         let program = program_of(p.exe());
         if program.is_empty() {
@@ -76,6 +79,10 @@ impl<'s> Known<'s> {
                 Program::Service(service) if service.marks.fit(cmdline) => return Some(Role::Head(service)),
                 Program::Service(_) => {}
                 Program::Companion(companion) => return Some(Role::Companion(companion)),
+                Program::Work(work) if is_the_hosts(p) && work.marks.fit(cmdline) => {
+                    return Some(Role::Work(work));
+                }
+                Program::Work(_) => {}
             }
         }
         None
@@ -113,7 +120,7 @@ impl Service {
 }
 
 impl Marks {
-    fn fit<'c>(&self, cmdline: impl Fn() -> &'c [u8]) -> bool {
+    pub(crate) fn fit<'c>(&self, cmdline: impl Fn() -> &'c [u8]) -> bool {
         match self {
             Self::None => true,
             Self::Early(words) => {
@@ -165,7 +172,7 @@ fn holds(text: &[u8], part: &[u8]) -> bool {
 }
 
 /// A name with a `*` at its end or its beginning.
-fn fits(pattern: &str, name: &[u8]) -> bool {
+pub(crate) fn fits(pattern: &str, name: &[u8]) -> bool {
     match (pattern.strip_suffix('*'), pattern.strip_prefix('*')) {
         (Some(start), _) => name.starts_with(start.as_bytes()),
         (None, Some(end)) => name.ends_with(end.as_bytes()),
@@ -177,6 +184,7 @@ fn fits(pattern: &str, name: &[u8]) -> bool {
 enum Program {
     Service(&'static Service),
     Companion(&'static Companion),
+    Work(&'static Work),
 }
 
 /// The patterns of the table by their first byte, so that a process is compared with a few of them.
@@ -193,7 +201,9 @@ impl Programs {
         let companions = COMPANIONS
             .iter()
             .flat_map(|it| it.programs.iter().map(move |name| (*name, Program::Companion(it))));
-        for (name, program) in services.chain(companions) {
+        let works =
+            WORKS.iter().flat_map(|it| it.programs.iter().map(move |name| (*name, Program::Work(it))));
+        for (name, program) in services.chain(companions).chain(works) {
             let first = name.bytes().next().filter(|&first| first != b'*');
             match first.and_then(|first| programs.by_first.get_mut(usize::from(first))) {
                 Some(slot) => slot.push((name, program)),

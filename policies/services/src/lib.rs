@@ -4,13 +4,15 @@
 //! It does not judge what took the memory: that is `balanced`'s to say, beside which it is loaded. What it
 //! gives up weighs less than anything that is to blame, and serves to say *how*. What it keeps has a price.
 //!
-//! [`table`] has what is known of each service, with where it is from; [`known`] finds them in a snapshot.
+//! [`table`] has what is known of each service, with where it is from, [`work`] what must not be broken off;
+//! [`known`] finds them in a snapshot.
 #![forbid(unsafe_code)]
 
 mod known;
 mod table;
 #[cfg(test)]
 mod tests;
+mod work;
 
 use jettison_sdk::{Ballot, Description, Memcg, NoConfig, PerMemcg, Policy, Process, Snapshot, Step};
 
@@ -56,7 +58,8 @@ impl Policy for Services {
                 Some(Role::Companion(companion)) if is_worth(p) => {
                     ballot.sacrifice(p, companion.urgency).because(companion.what);
                 }
-                Some(Role::Companion(_)) | None => {}
+                Some(Role::Work(work)) if !is_below_work(p, &known) => work::keep(ballot, work, p),
+                Some(Role::Companion(_) | Role::Work(_)) | None => {}
             }
         }
         for p in snapshot.processes().filter(|&p| is_worth(p) && known.of_process(p).is_none()) {
@@ -73,6 +76,10 @@ impl Policy for Services {
         }
         Ok(())
     }
+}
+
+fn is_below_work<'s>(p: Process<'s>, known: &Known<'s>) -> bool {
+    p.ancestors().any(|above| matches!(known.of_process(above), Some(Role::Work(_))))
 }
 
 fn is_worth(p: Process<'_>) -> bool {

@@ -236,3 +236,57 @@ fn the_table_keeps_within_what_the_host_waits() {
         assert!((1..1000).contains(&service.strength), "{}", service.name);
     }
 }
+
+/// An update that makes a boot image: apt-get, dpkg, a script of it, dracut and what compresses. Returns
+/// their pids.
+fn update(machine: &mut Machine, uid: u32, memcg: &str) -> [u32; 5] {
+    machine.memcg(memcg);
+    let mut process = |parent: u32, comm: &str, exe: &str, cmdline: &str| {
+        let row = machine.process(comm).memcg(memcg).child_of(parent).exe(exe).uid(uid);
+        row.anon_mib(90).age_s(9).cmdline(cmdline).pid()
+    };
+    let front = process(1, "apt-get", "/usr/bin/apt-get", "apt-get\0upgrade\0");
+    let dpkg = process(front, "dpkg", "/usr/bin/dpkg", "/usr/bin/dpkg\0--configure\0-a\0");
+    let script =
+        process(dpkg, "linux-image.pos", "/usr/bin/dash", "/bin/sh\0/var/lib/dpkg/info/x.postinst\0");
+    let dracut = process(script, "dracut", "/usr/bin/bash", "/bin/bash\0/usr/bin/dracut\0-f\0");
+    let zstd = process(dracut, "zstd", "/usr/bin/zstd", "zstd\0-15\0-q\0-T0\0");
+    [front, dpkg, script, dracut, zstd]
+}
+
+#[test]
+fn work_that_would_be_left_half_done_is_kept_with_all_below_it_and_who_waits_for_it() {
+    let mut machine = Machine::new();
+    let all = update(&mut machine, 0, "/user.slice/user-0.slice/session-1.scope");
+    let verdict = consult(&machine);
+    for pid in all {
+        assert_eq!(verdict.strength(pid), Some(850), "{pid}: {verdict}");
+    }
+    // One entry for the tree, none for each step of it.
+    assert_eq!(verdict.entries().len(), 2, "{verdict}");
+    assert!(verdict.entries().any(|(subject, _)| subject == Subject::Tree(all[1])), "{verdict}");
+}
+
+#[test]
+fn of_a_user_or_in_a_container_the_same_is_made_again() {
+    let mut machine = Machine::new();
+    let all = update(&mut machine, 1000, "/user.slice/user-1000.slice/session-1.scope");
+    let verdict = consult(&machine);
+    assert!(all.iter().all(|&pid| verdict.strength(pid).is_none()), "{verdict}");
+    let mut machine = Machine::new();
+    let memcg = "/system.slice/docker-0123.scope";
+    let all = update(&mut machine, 0, memcg);
+    machine.memcg(memcg).container("0123", None);
+    let verdict = consult(&machine);
+    assert!(all.iter().all(|&pid| verdict.strength(pid).is_none()), "{verdict}");
+}
+
+#[test]
+fn a_front_end_that_waits_for_no_such_work_is_not_kept() {
+    let mut machine = Machine::new();
+    let memcg = "/system.slice/dnf-makecache.service";
+    machine.memcg(memcg).unit("dnf-makecache.service");
+    let dnf = machine.process("dnf").memcg(memcg).child_of(1).exe("/usr/bin/python3.12").uid(0);
+    let dnf = dnf.anon_mib(400).age_s(9).cmdline("/usr/bin/python3\0/usr/bin/dnf\0makecache\0").pid();
+    assert_eq!(consult(&machine).strength(dnf), None);
+}

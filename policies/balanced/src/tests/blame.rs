@@ -320,3 +320,41 @@ fn a_worker_that_stands_out_is_not_kept_for_being_large_and_steady() {
     assert!(strength(2_000, 0).is_some_and(|strength| strength >= 200));
     assert!(strength(3_000, 4).is_none_or(|strength| strength < 200), "it has leaked");
 }
+
+/// A daemon that has not seen memory at ease: what each took before is not known. A process of 3,000 MiB.
+fn unwatched(age_s: u64, growth_1h_bytes_per_s: i64) -> (Machine, u32) {
+    let mut machine = Machine::new().memory_mib(16_384).available_mib(900).deficit_mib(1_500).cause(Pressure);
+    for _ in 0..6 {
+        machine.process("apache2").anon_mib(40).age_s(18_000);
+    }
+    let row =
+        machine.process("wget").anon_mib(3_000).age_s(age_s).growth_1h_bytes_per_s(growth_1h_bytes_per_s);
+    let pid = row.pid();
+    (machine, pid)
+}
+
+#[test]
+fn what_grows_as_it_has_on_average_since_it_started_has_leaked_all_of_it() {
+    // 3,000 MiB in three days are 12,136 bytes a second.
+    for rate in [6_100, 12_136, 24_200] {
+        let (machine, leak) = unwatched(259_200, rate);
+        assert_eq!(verdict(&machine).sacrifices(), [Subject::Process(leak)], "{rate}");
+    }
+    // A burst, next to none, none and less are no such leak: it is old, large and steady.
+    for (age_s, rate) in [(259_200, 50_000), (259_200, 600), (259_200, 0), (259_200, -9_000)] {
+        let (machine, leak) = unwatched(age_s, rate);
+        assert_eq!(verdict(&machine).urgency(leak), None, "{age_s} s, {rate} bytes a second");
+    }
+}
+
+#[test]
+fn a_steady_leak_that_is_not_to_blame_is_not_kept_as_settled() {
+    let strength = |rate| {
+        let mut machine = short();
+        let row = machine.process("filebeat").anon_mib(3_000).age_s(259_200).taken_mib(75);
+        let shipper = row.growth_1h_bytes_per_s(rate).pid();
+        machine.process("zstd").anon_mib(1_500).age_s(60).taken_mib(1_500);
+        verdict(&machine).strength(shipper)
+    };
+    assert_eq!((strength(0).is_some(), strength(12_136)), (true, None));
+}
