@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 pub use hog::Hog;
 pub use memcg::Memcg;
-pub use random::Random;
+pub use random::{Random, changed_texts, inputs};
 pub use running::{Running, sleepers};
 
 /// When something is wrong. Nothing that is waited for takes a tenth of it.

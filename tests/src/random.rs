@@ -1,5 +1,32 @@
 //! Chance that can be had again.
 
+/// How many inputs a test of arbitrary ones tries: so many, unless `JETTISON_INPUTS` says otherwise, as
+/// `cargo xtask soak` does.
+///
+/// # Panics
+/// If it is no number.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "a longer run is asked for in the environment")]
+pub fn inputs(usual: usize) -> usize {
+    std::env::var("JETTISON_INPUTS").map_or(usual, |text| text.parse().expect("a whole number"))
+}
+
+/// Tries changed texts, the same ones each time. Returns how many of them were taken.
+///
+/// # Panics
+/// If none was, or all: then the changes prove nothing.
+pub fn changed_texts(usual: usize, texts: &[&str], take: impl Fn(&str) -> bool) -> usize {
+    let mut random = Random::new(0x6a65_7474);
+    let tries = inputs(usual);
+    let mut is_taken = |number: usize| {
+        let changed = random.changed(texts[number % texts.len()].as_bytes());
+        take(&String::from_utf8_lossy(&changed))
+    };
+    let taken = (0..tries).filter(|&number| is_taken(number)).count();
+    assert!(taken > 0 && taken < tries, "{taken} of {tries} changed texts are taken");
+    taken
+}
+
 /// Numbers that look random (splitmix64), the same for each seed.
 #[derive(Clone, Debug)]
 pub struct Random(u64);

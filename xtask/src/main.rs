@@ -22,6 +22,7 @@ mod python;
 mod qemu;
 mod services;
 mod setup;
+mod soak;
 mod test;
 mod tidy;
 mod vm;
@@ -59,6 +60,8 @@ enum Task {
     Image(image::ImageArgs),
     /// Build the policy in JavaScript, and try it on its machines
     Javascript,
+    /// The simulation and the tests of arbitrary bytes, for hours
+    Soak(soak::SoakArgs),
     /// Judge what Jettison and its peers would take on machines short of memory
     Judge(judge::JudgeArgs),
     /// Run real databases out of memory, with Jettison and with the kernel alone
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
         Task::Package(args) => setup::toolchain().and_then(|()| package::run(&args)),
         Task::Image(args) => setup::toolchain().and_then(|()| image::run(&args)),
         Task::Javascript => setup::toolchain().and_then(|()| javascript::run()),
+        Task::Soak(args) => setup::toolchain().and_then(|()| soak::run(&args)),
         Task::Judge(args) => setup::toolchain().and_then(|()| judge::run(&args)),
         Task::Services => setup::databases().and_then(|()| services::run()),
         Task::Guest(args) => setup::toolchain().and_then(|()| guest::run(&args)),

@@ -100,7 +100,7 @@ impl Segment {
     /// Reads it.
     ///
     /// # Errors
-    /// If it cannot be read, is no journal, or one of a later version.
+    /// If it cannot be read, and as [`Segment::of`].
     pub fn read(path: &Path) -> Result<Self, Unreadable> {
         let not = |why: String| Unreadable { path: path.into(), why };
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
@@ -116,6 +116,15 @@ impl Segment {
         if bytes.len() as u64 > FILE_BYTES_MAX {
             return Err(not(format!("is larger than {} MiB: no segment is", FILE_BYTES_MAX >> 20)));
         }
+        Self::of(path, bytes)
+    }
+
+    /// The same from what was read of that path.
+    ///
+    /// # Errors
+    /// If it is no journal, or one of a later version.
+    pub fn of(path: &Path, bytes: Vec<u8>) -> Result<Self, Unreadable> {
+        let not = |why: String| Unreadable { path: path.into(), why };
         match (bytes.starts_with(MAGIC), bytes.starts_with(MAGIC_PREFIX)) {
             (true, _) => Ok(Self { path: path.into(), bytes }),
             (false, _) if MAGIC.starts_with(&bytes) => {

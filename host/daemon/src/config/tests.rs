@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use expect_test::{Expect, expect};
+use jettison_tests::changed_texts;
 
 use super::{Config, Mode, Source};
 
@@ -250,4 +251,18 @@ fn a_journal_and_metrics_have_absolute_paths() {
             "j.toml:6: unknown key `metrics.every`; expected textfile",
         ]
     );
+}
+
+#[test]
+fn arbitrary_bytes_are_a_configuration_or_refused_with_a_reason() {
+    let example = include_str!("../../../../examples/jettison.toml");
+    let sections: Vec<&str> = example.split("\n\n").filter(|section| section.contains(" = ")).collect();
+    assert!(sections.len() > 10, "{} sections", sections.len());
+    changed_texts(1_000, &sections, |text| match Config::parse(Path::new("j.toml"), text) {
+        Ok(_) => true,
+        Err(problems) => {
+            assert!(!problems.is_empty(), "refused without a reason: {text}");
+            false
+        }
+    });
 }

@@ -34,3 +34,23 @@ pub(crate) fn import(args: &cli::Import) -> Result<(), Failure> {
     let toml = imported.to_toml(peer, &file.to_string());
     std::io::stdout().write_all(toml.as_bytes()).map_err(|error| unwritable(&error))
 }
+
+#[cfg(test)]
+mod tests {
+    use jettison_tests::changed_texts;
+
+    use super::*;
+
+    #[test]
+    fn arbitrary_bytes_are_a_peers_configuration_or_refused() {
+        let debians =
+            "EARLYOOM_ARGS=\"-r 3600 -m 4,2 --avoid '(^|/)(init|Xorg|ssh)$' --prefer '^java$' -N /x\"\n";
+        changed_texts(1_000, &[debians], |text| {
+            earlyoom::imported(text).is_ok_and(|imported| imported.to_toml("earlyoom", "x").len() > 1)
+        });
+        let nohangs = "soft_threshold_min_mem = 5 %\n@BADNESS_ADJ_RE_NAME -500 /// ^(sshd|Xorg)$\nwarning_exe = /bin/x 'y'\n";
+        changed_texts(1_000, &[nohangs], |text| {
+            nohang::imported(text).is_ok_and(|imported| imported.to_toml("nohang", "x").len() > 1)
+        });
+    }
+}

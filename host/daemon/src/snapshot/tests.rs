@@ -5,6 +5,7 @@ use expect_test::expect;
 use jettison_model::column::{UNKNOWN_S64, UNKNOWN_U64};
 use jettison_model::{SenseFault, Trend};
 use jettison_sense::Now;
+use jettison_tests::changed_texts;
 use serde_json::{Value, json};
 
 use super::*;
@@ -276,4 +277,10 @@ fn assert_same_memcgs(back: &Snapshot, snapshot: &Snapshot) {
         let above = back.memcgs.paths.get(parent);
         assert!(parent > back.memcgs.len() || back.memcgs.paths.get(row).starts_with(above));
     }
+}
+
+#[test]
+fn arbitrary_bytes_are_a_snapshot_or_refused() {
+    let text = plain().to_string();
+    changed_texts(300, &[&text], |text| read::parse(text.as_bytes()).is_ok());
 }
