@@ -25,7 +25,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
 use self::peers::suite::Suite;
-use crate::qemu::Machine;
+use crate::qemu::{Machine, disk};
 use crate::{root, target_dir};
 
 const SCENARIOS: &str = "tests/guest/scenarios";
@@ -184,12 +184,6 @@ fn start(
         qemu.arg("-serial").arg(format!("file:{}", journal.display()));
         complete(qemu);
     })
-}
-
-fn disk(qemu: &mut Command, path: &Path, id: &str, how: &str) {
-    let path = path.display().to_string().replace(',', ",,");
-    qemu.args(["-drive", &format!("file={path},format=raw,if=none,id={id},{how}")]);
-    qemu.args(["-device", &format!("nvme,drive={id},serial={id}")]);
 }
 
 fn print(outcomes: &[(&String, Outcome)]) {

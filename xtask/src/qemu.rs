@@ -139,6 +139,13 @@ impl Machine {
     }
 }
 
+/// Attaches a file as a disk; the first is `/dev/nvme0n1`.
+pub(crate) fn disk(qemu: &mut Command, path: &Path, id: &str, how: &str) {
+    let path = path.display().to_string().replace(',', ",,");
+    qemu.args(["-drive", &format!("file={path},format=raw,if=none,id={id},{how}")]);
+    qemu.args(["-device", &format!("nvme,drive={id},serial={id}")]);
+}
+
 fn failure(what: &str, last_words: &VecDeque<String>) -> anyhow::Error {
     let said: Vec<&str> = last_words.iter().map(String::as_str).filter(|line| !line.is_empty()).collect();
     match said.as_slice() {

@@ -118,7 +118,12 @@ fn run_one(name: &str, scenario: &Scenario, has_jettison: bool, image: &Image, l
         Ok(said) => {
             println!("{}", said.line);
             let report: Report = serde_json::from_str(&said.line).context("the machine's report")?;
-            let wrong = judge::judge(scenario, &report);
+            let mut wrong = judge::judge(scenario, &report);
+            if report.journal_records_lost.is_some()
+                && let Some(differs) = machine::replay(&machine::recorded(log))?
+            {
+                wrong.push(format!("its journal is decided otherwise here: {differs}"));
+            }
             (report, said.boot_ms, wrong)
         }
         Err(error) => (Report { jettison: has_jettison, ..Report::default() }, 0, vec![format!("{error:#}")]),

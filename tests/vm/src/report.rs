@@ -37,6 +37,8 @@ pub struct Report {
     pub logged: Vec<Text>,
     /// What `jettison doctor` finds, if the scenario asks: `STATUS: FOUND` of each check.
     pub doctor: BTreeMap<String, String>,
+    /// How many records of its journal the daemon dropped; none if it did not run to the end.
+    pub journal_records_lost: Option<u64>,
     /// How long it ran.
     pub took_ms: u64,
 }

@@ -26,8 +26,9 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use self::suite::Suite;
-use super::{Disks, GuestArgs, disk, ensure_known, said, start};
+use super::{Disks, GuestArgs, ensure_known, said, start};
 use crate::page::replace_section;
+use crate::qemu::disk;
 
 /// Their name in a guest, and in the table.
 const CONTENDERS: [(&str, &str); 4] = [

@@ -47,6 +47,9 @@ pub(super) fn judge(scenario: &Scenario, report: &Report) -> Vec<String> {
     for what in expected.says.iter().filter(|what| !report.said.contains(what)) {
         wrong.push(format!("the daemon never said {what:?}"));
     }
+    if let Some(lost) = report.journal_records_lost.filter(|&lost| lost > 0) {
+        wrong.push(format!("{lost} records of the journal were lost"));
+    }
     if let Some(low) = expected.available_falls_to_mib.filter(|&low| report.available_min_mib > low) {
         wrong.push(format!("available memory fell to {} MiB, not to {low}", report.available_min_mib));
     }
@@ -216,11 +219,13 @@ alive = []
     }
 
     #[test]
-    fn a_dead_primary_a_kernel_kill_and_a_walk_in_the_park_are_wrong() {
+    fn a_dead_primary_a_kernel_kill_a_lost_record_and_a_walk_in_the_park_are_wrong() {
         let dead = Report { alive: Vec::new(), ..right() };
         assert_eq!(wrong(&dead), ["primary is not alive"]);
         let killed = Report { kernel_oom_kills: vec!["hog".into()], ..right() };
         assert_eq!(wrong(&killed), ["the kernel's OOM killer took 1 (hog), not 0"]);
+        let forgetful = Report { journal_records_lost: Some(2), ..right() };
+        assert_eq!(wrong(&forgetful), ["2 records of the journal were lost"]);
         let easy = Report { available_min_mib: 41, ..right() };
         assert_eq!(wrong(&easy), ["available memory fell to 41 MiB, not to 40"]);
     }

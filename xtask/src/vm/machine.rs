@@ -1,17 +1,23 @@
 //! One run of a scenario in a machine that boots from its initramfs.
 
-use std::path::Path;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use jettison_vm_guest::Scenario;
 
 use super::image::{BUSYBOX, Image};
 use crate::debian;
-use crate::qemu::{self, Machine};
+use crate::qemu::{self, Machine, disk};
+use crate::{remove, target_dir};
 
 /// Boot, start of the daemon and the end, beyond the scenario's own time.
 const OVERHEAD: Duration = Duration::from_secs(180);
+
+/// Of the disk on which a machine hands over what the daemon recorded; nothing of it is written before.
+const DISK_BYTES: u64 = 256 << 20;
 
 /// What a machine said.
 pub(super) struct Said {
@@ -33,7 +39,7 @@ fn missing() -> Vec<&'static str> {
     missing
 }
 
-/// Runs one scenario to its end.
+/// Runs one scenario to its end. What the daemon recorded is in [`recorded`] then.
 pub(super) fn run(
     name: &str,
     scenario: &Scenario,
@@ -43,11 +49,16 @@ pub(super) fn run(
 ) -> Result<Said> {
     let initrd = image.file(scenario.image)?;
     let append = format!("rdinit=/init scenario={name} jettison={}", u8::from(has_jettison));
+    let archive = log.with_extension("tar");
+    File::create(&archive)
+        .and_then(|file| file.set_len(DISK_BYTES))
+        .with_context(|| archive.display().to_string())?;
     let machine = Machine::start(scenario.memory_mib, &append, |qemu| {
         qemu.arg("-initrd").arg(initrd);
+        disk(qemu, &archive, "journal", "cache=unsafe");
     })?;
     let mut boot_ms = None;
-    machine.listen(Duration::from_secs(scenario.seconds) + OVERHEAD, log, |line, now_ms| {
+    let said = machine.listen(Duration::from_secs(scenario.seconds) + OVERHEAD, log, |line, now_ms| {
         if line.ends_with("UP") {
             boot_ms.get_or_insert(now_ms);
         }
@@ -55,5 +66,38 @@ pub(super) fn run(
             return Some(Ok(Said { line: report.to_owned(), boot_ms: boot_ms.unwrap_or_default() }));
         }
         line.split_once("FAILED ").map(|(_, error)| Err(error.to_owned()))
-    })
+    })?;
+    drop(machine);
+    unpack(&archive, &recorded(log))?;
+    Ok(said)
+}
+
+/// Where the journal of the run with that log is, if the daemon ran to the end.
+pub(super) fn recorded(log: &Path) -> PathBuf {
+    log.with_extension("journal")
+}
+
+fn unpack(archive: &Path, folder: &Path) -> Result<()> {
+    remove(folder)?;
+    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    let mut tar = Command::new("tar");
+    let status = tar.args(["--strip-components=1", "-xf"]).arg(archive).arg("-C").arg(folder).status();
+    let status = status.context("tar cannot be started")?;
+    ensure!(status.success(), "{} cannot be unpacked: {status}", archive.display());
+    fs::remove_file(archive).with_context(|| archive.display().to_string())
+}
+
+/// What differs when this host decides again from a machine's journal, with the program that ran there.
+pub(super) fn replay(journal: &Path) -> Result<Option<String>> {
+    let program = target_dir().join("release/jettison");
+    let output = Command::new(&program)
+        .arg("replay")
+        .arg(journal)
+        .arg("--cache")
+        .arg(target_dir().join("vm/compiled"))
+        .output()
+        .with_context(|| program.display().to_string())?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let error = String::from_utf8_lossy(&output.stderr);
+    Ok((!output.status.success()).then(|| format!("{} {}", said.trim(), error.trim())))
 }

@@ -4,6 +4,8 @@
 
 #[path = "../supervisor/beat.rs"]
 mod beat;
+#[path = "../supervisor/journal.rs"]
+mod journal;
 #[path = "../supervisor/kmsg.rs"]
 mod kmsg;
 #[path = "../supervisor/machine.rs"]

@@ -12,6 +12,7 @@ use jettison_vm_guest::{Cost, Death, Memcg, Process, Report, Scenario};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::beat::{self, BEAT, Gap};
+use crate::journal;
 use crate::kmsg::OomKills;
 use crate::machine::{make_again, meminfo_mib, number_after};
 use crate::process::{Started, logged, print_log, start, start_and_wait};
@@ -20,6 +21,8 @@ use crate::trace::Signals;
 
 /// For the daemon to watch: in an emulated machine it compiles two policies first, which took 15 to 35 s.
 const READY: Duration = Duration::from_secs(120);
+/// Of the daemon.
+pub(crate) const STATE: &str = "/run/jettison";
 /// Between two samples of MemAvailable.
 const SAMPLE: Duration = Duration::from_millis(500);
 
@@ -145,13 +148,18 @@ impl<'s> Stage<'s> {
         self.report.logged = logged(expected.log_has.iter().chain(&expected.log_lacks));
         self.report.beat_gap_ms = self.beat.longest_ms();
         self.report.fork_gap_ms = self.fork.longest_ms();
+        // One that was stopped answers no more.
+        if let Some(daemon) = self.daemon.as_mut().filter(|_| self.scenario.daemon.stop_at_ms.is_none()) {
+            self.report.journal_records_lost = Some(journal::lost()?);
+            journal::keep(daemon)?;
+        }
         Ok(self.report)
     }
 
     /// Starts the daemon and waits until it watches.
     fn start_daemon(&mut self) -> Result<()> {
         let mut command = Command::new("/bin/jettison");
-        command.args(["run", "--state-dir", "/run/jettison"]).stderr(Stdio::piped());
+        command.args(["run", "--state-dir", STATE]).stderr(Stdio::piped());
         if let Some(config) = &self.scenario.daemon.config {
             std::fs::write("/run/jettison.toml", config).context("/run/jettison.toml")?;
             command.args(["--config", "/run/jettison.toml"]);
