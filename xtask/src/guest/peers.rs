@@ -10,12 +10,14 @@
 //! GUEST TOLD LOG: ...            a telling line of the service's log
 //! GUEST TOOK 12.30               seconds until that was over
 //! GUEST STALLED 0.40             seconds in which all tasks stalled on memory
+//! GUEST SAMPLES 12.1:300 12.6:290    MiB available at these seconds since boot
 //! GUEST COST 0 310 8200          major faults, milliseconds of processor time and KiB of PSS of the daemon
 //! GUEST DONE runaway
 //! ```
 //!
 //! One that hangs is booted again for the scenes that are left.
 
+mod plot;
 pub(crate) mod suite;
 
 use std::fs::{self, File};
@@ -59,6 +61,9 @@ struct Seen {
     stalled_s: Option<f64>,
     #[serde(default)]
     cost: Option<Cost>,
+    /// Seconds, and MiB available.
+    #[serde(default)]
+    samples: Vec<(f64, u32)>,
 }
 
 /// What the daemon took in a scene.
@@ -118,6 +123,7 @@ pub(super) fn run(suite: Suite, args: &GuestArgs) -> Result<()> {
             // What was measured is not lost with a run that is broken off.
             fs::write(&file, serde_json::to_string_pretty(&rows)?)?;
             if is_whole {
+                plot::draw(suite, &rows)?;
                 replace_section(suite.page(), suite.heading(), &suite.section(&rows, args.debug)?)?;
             }
         }
@@ -195,6 +201,7 @@ fn boot(append: &str, disks: &Disks, swap: &Path, name: &str, seen: &mut Vec<(St
             ("KILLS", Some(last)) => last.kills = rest.parse().unwrap_or(0),
             ("TOOK", Some(last)) => last.took_s = rest.parse().ok(),
             ("STALLED", Some(last)) => last.stalled_s = rest.parse().ok(),
+            ("SAMPLES", Some(last)) => last.samples = plot::samples(rest),
             ("COST", Some(last)) => last.cost = Cost::parse(rest),
             ("TOLD", Some(last)) => last.told.push(rest.to_owned()),
             ("WRONG", _) => return Some(Err(rest.to_owned())),

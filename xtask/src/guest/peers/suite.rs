@@ -5,8 +5,9 @@ use std::fmt::Write;
 use anyhow::Result;
 use clap::ValueEnum;
 
-use super::{CONTENDERS, MEMORY_MIB, Row, SWAP_BYTES, Seen};
+use super::{CONTENDERS, MEMORY_MIB, Row, SWAP_BYTES, Seen, plot};
 use crate::guest::{all, summary};
+use crate::root;
 use crate::services::{self, telling};
 
 /// What is short of memory.
@@ -82,7 +83,26 @@ alone has its protection from thrashing (`min_ttl_ms` of 1000): without it the g
 {}",
             SWAP_BYTES >> 20,
             self.table(rows)?
-        ))
+        ) + &self.pictures()?)
+    }
+
+    /// Those that have been drawn.
+    fn pictures(self) -> Result<String> {
+        let mut text = String::new();
+        for scene in self.scenes()? {
+            let file = plot::file(self, &scene);
+            if let Some(beside) =
+                file.strip_prefix("docs/benchmarks").ok().filter(|_| root().join(&file).exists())
+            {
+                let summary = summary(&self.folder(), &scene)?;
+                write!(
+                    text,
+                    "\n{summary}:\n\n![MiB available over time: {summary}]({})\n",
+                    beside.display()
+                )?;
+            }
+        }
+        Ok(text)
     }
 
     pub(super) fn table(self, rows: &[Row]) -> Result<String> {

@@ -1,0 +1,43 @@
+# a user with a delegated cgroup makes 4,000 empty memcgs with a limit of 0: a leak is ended all the same
+. ./lib.sh
+
+install_jettison
+enforce < /dev/null
+workload primary --hold-mib 150
+sleep 5
+tick_us() { jettison status --json | sed -n 's/.*"tick_us": *{\([^}]*\)}.*/\1/p' | tr -d '" '; }
+cpu_ms() { awk '{ print ($14 + $15) * 10 }' "/proc/$(property jettison MainPID)/stat"; }
+figure "before: tick_us $(tick_us)"
+cat > /run/tenant.sh <<'TENANT'
+cd "/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)"
+mkdir own
+echo $$ > own/cgroup.procs
+echo +memory > cgroup.subtree_control
+i=0
+while [ "$i" -lt 4000 ]; do
+    mkdir "empty$i"
+    echo 0 > "empty$i/memory.max"
+    i=$((i + 1))
+done
+touch /tmp/tenant-is-done
+sleep infinity
+TENANT
+systemd-run --quiet --unit=tenant --uid=nobody --property=Delegate=yes sh /run/tenant.sh
+expect "the tenant is not done after 120 s" within 120 test -e /tmp/tenant-is-done
+cpu=$(cpu_ms)
+sleep 20
+figure "processor time on a calm host $(($(cpu_ms) - cpu)) ms in 20 s; tick_us $(tick_us)"
+log | grep -i memcg | tail -n 2
+record_signals
+workload leak --hold-mib 16 --leak-mib-per-s 20
+began=$(now)
+expect "the leak goes on after 60 s" within 60 is_inactive leak
+figure "leak ended after $(since "$began") s; tick_us $(tick_us)"
+sleep 3
+
+expect "other signals were sent: $(signals jettison)" test "$(signals jettison)" = "15 workload"
+expect "the primary is gone" is_active primary
+expect "the tenant is gone" is_active tenant
+expect "jettison was restarted" test "$(property jettison NRestarts)" = 0
+expect_no_denial
+expect_services_untouched
