@@ -5,7 +5,7 @@ use jettison_sdk::{Memcg, PerMemcg, PerProcess, Process};
 use crate::config::Config;
 use crate::families::Families;
 use crate::field::{Field, Standing};
-use crate::terms::{Terms, WARMING_MS};
+use crate::terms::{Terms, WARMING_MS, leaked_bytes};
 use crate::units::{Units, Usual};
 
 /// A process of an open unit is to blame if it has at least this part of all blame.
@@ -43,9 +43,20 @@ pub(crate) struct Blame {
 
 impl Blame {
     pub(crate) fn of<'s>(field: &Field<'s>, units: &Units<'s>, families: &Families) -> Self {
+        let blame = Self::by(&field.taken_bytes, field, units, families);
+        if blame.is_known || blame.is_by_no_process {
+            return blame;
+        }
+        // Little was taken since memory was at ease: then what has leaked since it started is to blame.
+        let leaked = |p: Process<'s>| if field.is_open(p) { leaked_bytes(p) } else { 0 };
+        let taken = field.snapshot.per_process(|p| field.taken_bytes[p].max(leaked(p)));
+        Self::by(&taken, field, units, families)
+    }
+
+    /// Where each process took so much.
+    fn by<'s>(taken: &PerProcess<u64>, field: &Field<'s>, units: &Units<'s>, families: &Families) -> Self {
         let snapshot = field.snapshot;
         let is_open = |p: Process<'s>| field.standings[p] == Standing::Open;
-        let taken = &field.taken_bytes;
         let usual = Usual::of(snapshot, units, taken);
         let terms = snapshot.per_process(|p| match is_open(p) {
             true => {

@@ -161,6 +161,34 @@ pub(crate) fn is_session(title: &[u8]) -> bool {
     sender.is_none_or(|sender| client - sender == 3)
 }
 
+/// What is in the title of each process that PostgreSQL has of its own (`PG_PROCTYPE` in
+/// src/include/postmaster/proctypelist.h, and what version 15 had).
+const OWN_TITLES: [&[u8]; 14] = [
+    b"archiver",
+    b"autovacuum launcher",
+    b"background writer",
+    b"checkpointer",
+    b"io worker",
+    b"logger",
+    b"logical replication launcher",
+    b"parallel worker",
+    b"slotsync worker",
+    b"startup",
+    b"stats collector",
+    b"walreceiver",
+    b"walsender",
+    b"wal",
+];
+/// PostgreSQL's own are far smaller by nature, what they share left out.
+const WORKER_BYTES_MIN: u64 = 64 << 20;
+
+/// Whether it is a worker of an extension that has grown: SIGTERM ends it, and the postmaster starts it again
+/// (<https://www.postgresql.org/docs/current/bgworker.html>).
+pub(crate) fn is_grown_worker(title: &[u8], anon_and_swap_bytes: u64) -> bool {
+    let title = title.strip_prefix(b"postgres: ").filter(|_| anon_and_swap_bytes >= WORKER_BYTES_MIN);
+    title.is_some_and(|title| !OWN_TITLES.iter().any(|own| holds(title, own)))
+}
+
 /// The file name of a path. A package that was updated has left `... (deleted)` (proc_pid_exe(5)).
 fn program_of(path: &[u8]) -> &[u8] {
     let path = path.strip_suffix(b" (deleted)").unwrap_or(path);

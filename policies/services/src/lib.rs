@@ -14,9 +14,9 @@ mod table;
 mod tests;
 mod work;
 
-use jettison_sdk::{Ballot, Description, Memcg, NoConfig, PerMemcg, Policy, Process, Snapshot, Step};
+use jettison_sdk::{Ballot, Description, Memcg, NoConfig, PerMemcg, Policy, Process, Signal, Snapshot, Step};
 
-use crate::known::{Known, Role, is_session};
+use crate::known::{Known, Role, is_grown_worker, is_session};
 use crate::table::{Ask, SIDECAR_URGENCY, Service, Which};
 
 /// What holds less is not worth ending.
@@ -127,6 +127,9 @@ fn part(ballot: &mut Ballot, service: &Service, head: Process<'_>, p: Process<'_
     if may_go {
         let reason = format!("{} of {} (pid {})", child.what, service.name, head.pid());
         ballot.sacrifice(p, child.urgency).because(reason).shutdown(steps(child.how));
+    } else if child.which == Which::Sessions && is_grown_worker(p.cmdline(), p.anon_and_swap_bytes()) {
+        let reason = format!("a worker of an extension of {} (pid {})", service.name, head.pid());
+        ballot.sacrifice(p, 1).because(reason).shutdown([Step::signal(Signal::TERM, 3_000)]);
     }
 }
 

@@ -290,3 +290,22 @@ fn a_front_end_that_waits_for_no_such_work_is_not_kept() {
     let dnf = dnf.anon_mib(400).age_s(9).cmdline("/usr/bin/python3\0/usr/bin/dnf\0makecache\0").pid();
     assert_eq!(consult(&machine).strength(dnf), None);
 }
+
+#[test]
+fn of_postgresql_a_worker_of_an_extension_goes_once_it_is_large() {
+    let is_grown = |title: &str, mib: u64| super::is_grown_worker(title.as_bytes(), mib << 20);
+    for title in ["postgres: 15/main: pg_cron launcher ", "postgres: TimescaleDB Background Worker Scheduler"]
+    {
+        assert!(is_grown(title, 64) && !is_grown(title, 63), "{title}");
+    }
+    for own in
+        ["postgres: checkpointer ", "postgres: main: walwriter ", "postgres: startup recovering 0001", "x"]
+    {
+        assert!(!is_grown(own, 9_000), "{own}");
+    }
+    let mut machine = Machine::new();
+    let [postmaster, _, _] = cluster(&mut machine, UNIT, "");
+    let row = machine.process("postgres").memcg(UNIT).child_of(postmaster).exe(POSTGRES).anon_mib(17_000);
+    let launcher = row.age_s(90).cmdline("postgres: pg_cron launcher \0").pid();
+    assert_steps(&consult(&machine), launcher, &[Step::signal(Signal::TERM, 3_000)]);
+}

@@ -8,7 +8,8 @@ use jettison_sdk::{Ballot, Description, NoConfig, Policy, Snapshot};
 fn balanced_gives_up_first_what_should_go() {
     let all = load_all(&machines()).unwrap();
     let mut wrong = Vec::new();
-    for machine in &all {
+    // Where nothing should go yet that is the gate's to say, and not the policy's.
+    for machine in all.iter().filter(|machine| !machine.right.is_empty()) {
         let (taken, verdict) = judge_policy::<Balanced>(machine);
         if verdict == Verdict::Wrong {
             wrong.push(format!("{}: {:?}\n{}", machine.name, taken.units, taken.note));

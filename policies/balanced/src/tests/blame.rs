@@ -358,3 +358,17 @@ fn a_steady_leak_that_is_not_to_blame_is_not_kept_as_settled() {
     };
     assert_eq!((strength(0).is_some(), strength(12_136)), (true, None));
 }
+
+#[test]
+fn where_what_was_taken_explains_little_what_has_leaked_since_it_started_does() {
+    let taken = |other_mib| {
+        let mut machine = short();
+        machine.process("glusterfsd").anon_mib(1_400).age_s(1_296_000).taken_mib(0);
+        let row = machine.process("glusterd").anon_mib(7_900).age_s(1_296_000).taken_mib(3);
+        let leak = row.growth_1h_bytes_per_s(5_767).pid();
+        machine.process("job").anon_mib(2_000).age_s(300).taken_mib(other_mib);
+        verdict(&machine).sacrifices().contains(&Subject::Process(leak))
+    };
+    assert!(taken(0));
+    assert!(!taken(1_500), "another took it");
+}
