@@ -24,8 +24,11 @@ use crate::memcg::trends::MemcgTrends;
 use crate::parse::cgroup::is_within;
 use crate::parse::version::Version;
 
-/// Links of a directory without subdirectories. A file system that does not count them has 1.
-const LINKS_OF_A_LEAF: u64 = 2;
+/// A directory without subdirectories has two links. A file system that does not count them has 1. The
+/// number's type is the architecture's.
+fn is_leaf(stat: &Stat) -> bool {
+    stat.st_nlink == 2
+}
 
 /// What outlives a scan.
 #[derive(Debug)]
@@ -121,7 +124,7 @@ impl MemcgWalk {
                     };
                     // A list that cannot be read is no fault: its processes have a `cgroup` file each.
                     let mut is_empty = false;
-                    let is_leaf = stat.st_nlink == LINKS_OF_A_LEAF;
+                    let is_leaf = is_leaf(&stat);
                     if (are_listed || are_many && is_leaf)
                         && let Ok(list) = files.buffer.read_list(files.directory, c"cgroup.procs")
                     {
@@ -181,7 +184,7 @@ impl MemcgWalk {
     fn list_below(&mut self, place: &Range<usize>) -> Result<(), Errno> {
         let at = self.directory.as_fd();
         let path = self.found.c_path(place);
-        if call(|| statat(at, path, AtFlags::empty()))?.st_nlink == LINKS_OF_A_LEAF {
+        if is_leaf(&call(|| statat(at, path, AtFlags::empty()))?) {
             return Ok(());
         }
         let directory = open_directory(at, path)?;
