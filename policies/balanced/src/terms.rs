@@ -142,9 +142,9 @@ pub(crate) fn taken_bytes(p: Process<'_>, known: Option<i64>) -> u64 {
     }
 }
 
-/// What a process has leaked since it started: it has warmed up long ago, and over the last hour, or now where
-/// that is not known, it grew at the rate that makes, over its age, what it holds. What is old, large and
-/// grows as it always did is no service that holds what it needs. 0 if it is none.
+/// What a process has leaked since it started: it has warmed up long ago, and over the last hour, or now
+/// where that is not known, it grew at the rate that makes, over its age, what it holds. What is old, large
+/// and grows as it always did is no service that holds what it needs. 0 if it is none.
 pub(crate) fn leaked_bytes(p: Process<'_>) -> u64 {
     let Some(rate @ 1..) = p.growth_1h_bytes_per_s().or_else(|| p.growth_bytes_per_s()) else { return 0 };
     if p.age_ms() < WARMING_MS {
