@@ -27,7 +27,7 @@ pub(crate) struct ImageArgs {
 }
 
 pub(crate) fn run(args: &ImageArgs) -> Result<()> {
-    setup::buildah()?;
+    setup::containers()?;
     let (profile, folder) = package::profile(args.debug);
     cargo(&["build", "--locked", "--profile", profile, "--bin", "jettison"])?;
     let image = target_dir().join("image");
@@ -74,7 +74,8 @@ impl Store {
         call("buildah", &Self::args(&self.options()?, args))
     }
 
-    /// Runs `explain` in it: in a chroot, which needs no runtime, and by podman where that works.
+    /// Runs `explain` in it: in a chroot, which needs no runtime, and by podman where that works. crun, which
+    /// is podman's own choice, runs nothing where cgroup v1 and v2 are mounted both.
     fn is_tried(&self) -> Result<()> {
         let options = self.options()?;
         let output = Command::new("buildah").args(&options).args(["from", TAG]).output()?;
@@ -85,7 +86,10 @@ impl Store {
         self.buildah(&["rm", &container])?;
         ran?;
         let rights = ["--pid", "host", "--network", "none", "--read-only", "--cap-drop", "all"];
-        let args = [&["run", "--rm"][..], &rights, &[TAG, "explain", "--top", "1"]].concat();
+        // Less than any host allows, and more than it takes.
+        let limits = ["--ulimit", "nofile=512:512", "--ulimit", "nproc=512:512"];
+        let run = ["--runtime", "runc", "run", "--rm"];
+        let args = [&run[..], &rights, &limits, &[TAG, "explain", "--top", "1"]].concat();
         let mut podman = Command::new("podman");
         let by_podman = podman.args(Self::args(&options, &args)).stdin(Stdio::null()).output();
         match by_podman {

@@ -111,9 +111,11 @@ pub(crate) fn duckdb() -> Result<()> {
     std::fs::write(DUCKDB.path(DUCKDB.proof), "").context("target/duckdb cannot be written")
 }
 
-/// What builds an image without a daemon.
-pub(crate) fn buildah() -> Result<()> {
-    program("buildah", "buildah", "which builds the image")
+/// What builds an image without a daemon, and what runs it.
+pub(crate) fn containers() -> Result<()> {
+    program("buildah", "buildah", "which builds the image")?;
+    program("runc", "runc", "which runs the image")?;
+    program("podman", "podman", "which runs the image")
 }
 
 /// What measures how exposed the unit is.

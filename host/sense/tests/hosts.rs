@@ -227,3 +227,21 @@ fn a_survey_tells_a_torn_file_from_an_absent_one() {
     "#]]
     .assert_eq(&lines.concat());
 }
+
+#[test]
+fn a_real_container_of_podman_on_v1_is_limited_by_its_own_memcg() {
+    check(
+        "podman-v1",
+        &expect![[r#"
+        host 73980K of 256M, swap 0 of 0, pressure 0.00% 0.00%
+        ->1 busybox [] / uid 0 thr 1 age 3070 anon 64K file 1540K shmem 0 swap 0 pte 40K adj 0
+        1>6 workload [] / uid 0 thr 1 age 3030 anon 61600K file 2572K shmem 0 swap 0 pte 168K adj 0
+        1>7 workload [] / uid 0 thr 1 age 3030 anon 123040K file 2524K shmem 0 swap 0 pte 288K adj 0
+        1>8 busybox [] / uid 0 thr 1 age 3030 anon 56K file 1328K shmem 0 swap 0 pte 36K adj 0
+        0 faults, 0 vanished
+    "#]],
+    );
+    expect![[r#"
+        -<0 / [] 188436K of 256M min ? low ? high ? swap 148K anon 184816K file 276K shmem 0 reclaimable 272K some - full - max-events 0 oom-kills 0 refaults 0+8
+    "#]].assert_eq(&memcgs(&snapshot("podman-v1")));
+}

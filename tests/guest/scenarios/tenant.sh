@@ -5,7 +5,7 @@ install_jettison
 enforce < /dev/null
 workload primary --hold-mib 150
 sleep 5
-tick_us() { jettison status --json | sed -n 's/.*"tick_us": *{\([^}]*\)}.*/\1/p' | tr -d '" '; }
+tick_us() { jettison status --json | tr -d ' "\n' | sed 's/.*tick_us:{\([^}]*\)}.*/\1/'; }
 cpu_ms() { awk '{ print ($14 + $15) * 10 }' "/proc/$(property jettison MainPID)/stat"; }
 figure "before: tick_us $(tick_us)"
 cat > /run/tenant.sh <<'TENANT'
@@ -13,11 +13,9 @@ cd "/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)"
 mkdir own
 echo $$ > own/cgroup.procs
 echo +memory > cgroup.subtree_control
-i=0
-while [ "$i" -lt 4000 ]; do
-    mkdir "empty$i"
-    echo 0 > "empty$i/memory.max"
-    i=$((i + 1))
+seq -f empty%.0f 4000 | xargs mkdir
+for empty in empty*; do
+    echo 0 > "$empty/memory.max"
 done
 touch /tmp/tenant-is-done
 sleep infinity
