@@ -19,6 +19,7 @@ const STAGES: [&str; 8] = [
     "host/decide",
     "host/act",
     "host/record",
+    "host/registry",
     "host/tick",
     "host/daemon",
 ];
