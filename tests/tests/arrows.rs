@@ -23,6 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "jettison-model",
             "jettison-policy",
             "jettison-record",
+            "jettison-registry",
             "jettison-scaffold",
             "jettison-sense",
             "jettison-tick",

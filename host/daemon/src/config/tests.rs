@@ -161,7 +161,7 @@ ballot_entries = 5000
             j.toml:9: `guard.never.user` "4294967295" is no uid: it must be less than 4294967295
             j.toml:9: `guard.never.user` must be a text in quotes or a whole number, not a value of type boolean
             j.toml:9: a rule of `guard.never` has `user` or `uid`, not both
-            j.toml:10: a [[policy]] needs a `source`: "builtin:balanced" or the path of a .wasm file
+            j.toml:10: a [[policy]] needs a `source`: "builtin:balanced", the path of a .wasm file or "oci://..."
             j.toml:12: `policy.weight` must be a whole number from 1 to 100, not 500
             j.toml:13: `grants` knows cmdlines, exes, pss-bytes, not "environment"
             j.toml:15: `limits.ballot_entries` must be a whole number from 1 to 4096, not 5000

@@ -1,6 +1,7 @@
 //! A reload in the loop: begun, prepared on another thread, swapped in between two ticks.
 
 use jettison_decide::Settings;
+use jettison_model::Cause;
 use jettison_tick::clock::Clock;
 use tokio::sync::oneshot::Sender;
 use tracing::{info, warn};
@@ -35,6 +36,17 @@ impl Daemon<'_> {
         let job = Job::new(config_path, pipeline.policies(), pipeline.snapshot().clone());
         if let Err(error) = self.events.prepare(job) {
             self.end_reload(Err(Refusal::of(vec![format!("no thread can be started: {error}")])));
+        }
+    }
+
+    /// Fetches again what could not be fetched, once in a while: the network may have come up, or the
+    /// registry. Not while memory is short.
+    pub(super) fn fetch_what_is_missing(&mut self) {
+        let (pipeline, now_ms) = (self.ticker.pipeline(), Clock.now().boot_ms);
+        let is_calm = pipeline.snapshot().request.cause == Cause::Routine;
+        let is_idle = self.reloading.begun_at_ms.is_none();
+        if is_calm && is_idle && pipeline.policies().is_one_unfetched() && self.reloading.may_fetch(now_ms) {
+            self.begin_reload(None);
         }
     }
 
@@ -94,6 +106,7 @@ impl Daemon<'_> {
         self.ticker.configure(live);
         let running = self.ticker.policies_mut();
         running.quarantine_faults = config.quarantine_faults;
+        running.loader.fetcher.registries = config.registries;
         running.swap(policies, hooks, Clock.now().wall_ms);
         let names: Vec<String> = running.loaded.iter().map(|loaded| loaded.config.name.clone()).collect();
         self.ticker.keep_policies(|name| names.iter().any(|other| other == name));
