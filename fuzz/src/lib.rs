@@ -2,4 +2,5 @@
 //! whatever the bytes are; a panic is the find. How to run them, and how to add one, is in docs/testing.md.
 
 pub mod policy;
+pub mod registry;
 pub mod sense;

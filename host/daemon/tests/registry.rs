@@ -6,6 +6,7 @@ mod server;
 
 use std::fs;
 use std::io::Write;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -298,6 +299,66 @@ fn the_commands_of_the_guide_do_what_it_says() {
     let said: Vec<String> = commands.iter().map(|it| desk.does(&it.split(' ').collect::<Vec<_>>())).collect();
     assert!(said.last().unwrap().contains("\nnewly\n  details     cmdlines exes\n"), "{said:?}");
     assert_eq!(fs::read_dir(desk.path("modules")).unwrap().count(), 1);
+}
+
+/// A registry that takes each request and says this, and then nothing more.
+fn says(answer: &'static [u8]) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    // It ends with the process of the test.
+    std::thread::spawn(move || {
+        let taken: Vec<TcpStream> = listener
+            .incoming()
+            .map_while(Result::ok)
+            // Fails when the other side has gone.
+            .inspect(|mut stream| _ = stream.write_all(answer).ok())
+            .collect();
+        drop(taken);
+    });
+    port
+}
+
+#[test]
+fn the_child_that_fetches_has_bounds_and_no_rights() {
+    let desk = Desk::new();
+    file(desk.0.path(), "slow.toml", "[registries]\nfetch_s = 3\n");
+    let reference = format!("localhost:{}/site:1", says(b"HTTP/1.1 200 OK\r\n"));
+    let mut command = desk.command(&["pull", &reference, "--config", "slow.toml"]);
+    let pull = command.stderr(Stdio::piped()).spawn().unwrap();
+    let tasks = format!("/proc/{0}/task/{0}/children", pull.id());
+    let child = wait_for("the child without rights", || {
+        let child = fs::read_to_string(&tasks).ok()?;
+        let status = fs::read_to_string(format!("/proc/{}/status", child.trim())).ok()?;
+        // One after the other.
+        let has_given_up = ["NoNewPrivs:\t1\n", "CapEff:\t0000000000000000\n", "CapPrm:\t0000000000000000\n"];
+        has_given_up.iter().all(|line| status.contains(line)).then_some(child)
+    });
+    let limits = fs::read_to_string(format!("/proc/{}/limits", child.trim())).unwrap();
+    let limit = |name: &str| {
+        let line = limits.lines().find(|line| line.starts_with(name)).unwrap();
+        line[26..].split_whitespace().next().unwrap().to_owned()
+    };
+    assert_eq!((limit("Max cpu time").as_str(), limit("Max core file size").as_str()), ("3", "0"));
+    assert!(limit("Max address space") != "unlimited" && limit("Max file size") != "unlimited", "{limits}");
+    let said = String::from_utf8(pull.wait_with_output().unwrap().stderr).unwrap();
+    assert!(said.contains("took longer than the 3 s") && said.contains("`registries.fetch_s`"), "{said}");
+}
+
+#[test]
+fn what_is_no_registry_is_said_to_be_none() {
+    let desk = Desk::new();
+    for (answer, expected) in [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>".as_slice(), "the manifest cannot be read"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n", "more than the 65536 bytes"),
+        (
+            b"HTTP/1.1 301 Moved\r\nLocation: http://10.0.0.1/\r\nContent-Length: 0\r\n\r\n",
+            "sends us to http://10.0.0.1/",
+        ),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "does not answer"),
+    ] {
+        let said = desk.fails(&["pull", &format!("localhost:{}/site:1", says(answer))]);
+        assert!(said.contains(expected) && said.lines().count() == 1, "{said}");
+    }
 }
 
 #[test]

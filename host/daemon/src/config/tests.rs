@@ -251,3 +251,23 @@ fn a_journal_and_metrics_have_absolute_paths() {
         ]
     );
 }
+
+#[test]
+fn a_source_is_known_by_how_it_begins_and_a_module_by_its_name() {
+    let digest = format!("@sha256:{}", "0".repeat(64));
+    let pinned = format!("oci://localhost:5000/policies/site:1.0{digest}");
+    for (text, expected, name) in [
+        ("builtin:rules", Source::Builtin("rules".into()), "rules"),
+        ("/etc/jettison/site.wasm", Source::File("/etc/jettison/site.wasm".into()), "site"),
+        ("oci:/site.wasm", Source::File("oci:/site.wasm".into()), "site"),
+        (pinned.as_str(), Source::Registry(pinned.clone()), "site"),
+        ("oci://localhost:5000/site", Source::Registry("oci://localhost:5000/site".into()), "site"),
+    ] {
+        let module = super::PolicyConfig::of_module(text);
+        assert_eq!((module.source, module.name.as_str()), (expected, name), "{text}");
+    }
+    let registry = |text: &str| Source::of(text).problem();
+    assert_eq!(registry(&pinned), None);
+    assert!(registry("oci://localhost:5000/site").is_some_and(|why| why.contains("has no digest")));
+    assert!(registry("oci://LOCALHOST/site").is_some_and(|why| why.contains("a host has")));
+}

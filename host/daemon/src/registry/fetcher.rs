@@ -86,7 +86,7 @@ impl Fetcher {
             // Writing to a string cannot fail.
             write!(
                 said,
-                "; from where there is a network: `jettison pull {pinned} --keep-dir {}`",
+                "; from where there is a network: `jettison pull {pinned} --keep-dir {}`, then `jettison reload`",
                 directory.display()
             )
             .ok();

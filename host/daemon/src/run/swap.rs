@@ -75,7 +75,8 @@ impl Daemon<'_> {
         for what in &needs_restart {
             warn!(what, "has changed, which needs a restart");
         }
-        if problems.is_empty() {
+        // Of what is still missing the ticks and `status` say so.
+        if problems.is_empty() && !self.ticker.pipeline().policies().is_one_unfetched() {
             info!(took_ms, "reloaded: everything is live");
         }
         let status = ReloadStatus { at, took_ms, problems, needs_restart };
