@@ -1,114 +1,22 @@
 //! Policies from a real registry: pushed, pulled, run, replaced, and the registry away.
 
+#[path = "kit/desk.rs"]
+mod desk;
 mod kit;
 #[path = "kit/registry.rs"]
 mod server;
 
 use std::fs;
 use std::io::Write;
-use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use jettison_policy::{builtin, component, digest};
+use desk::{Desk, FIRST, SECOND, source};
+use jettison_policy::{builtin, component};
 use jettison_tests::wait_for;
-use kit::{Daemon, ask, ask_json, file};
+use kit::{Daemon, ask, file};
 use serde_json::Value;
 use server::Registry;
-use tempfile::TempDir;
-
-/// Reads nothing that is private.
-const FIRST: &str = "balanced";
-/// Reads command lines and executables.
-const SECOND: &str = "services";
-
-/// A folder with both modules, in which commands are typed.
-struct Desk(TempDir);
-
-impl Desk {
-    fn new() -> Self {
-        let desk = Self(tempfile::tempdir().unwrap());
-        for name in [FIRST, SECOND] {
-            fs::write(desk.path(&format!("{name}.wasm")), builtin(name).unwrap()).unwrap();
-        }
-        desk
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_jettison"));
-        command.args(args).current_dir(self.0.path()).env("DOCKER_CONFIG", self.path("docker"));
-        command
-    }
-
-    /// What it prints if all is well.
-    #[track_caller]
-    fn does(&self, args: &[&str]) -> String {
-        let output = self.command(args).output().unwrap();
-        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// What it says if not.
-    #[track_caller]
-    fn fails(&self, args: &[&str]) -> String {
-        let output = self.command(args).output().unwrap();
-        assert_eq!(output.status.code(), Some(1), "{args:?}");
-        String::from_utf8(output.stderr).unwrap()
-    }
-
-    /// Pushes a built-in policy, and returns the source that pins it.
-    #[track_caller]
-    fn push(&self, name: &str, reference: &str) -> String {
-        source(&self.does(&["push", &format!("{name}.wasm"), reference]))
-    }
-
-    fn configure(&self, source: &str, grants: &str) {
-        let text = format!(
-            "[adjust]\ninterval_ms = 1000\n[[policy]]\nname = \"site\"\nsource = \"{source}\"\ngrants = [{grants}]\n"
-        );
-        file(self.0.path(), "jettison.toml", &text);
-    }
-
-    fn daemon(&self) -> Daemon {
-        let config = self.path("jettison.toml").display().to_string();
-        let mut daemon = Daemon::start(&self.state(), &["--dry-run", "--config", &config]);
-        daemon.says("is watching");
-        daemon
-    }
-
-    fn state(&self) -> PathBuf {
-        self.path("state")
-    }
-
-    fn status(&self) -> Value {
-        ask_json(&self.state(), &["status"])
-    }
-
-    /// Why the daemon refuses a reload.
-    #[track_caller]
-    fn refuses(&self) -> String {
-        assert_eq!(ask(&self.state(), &["reload"]).0, Some(1));
-        self.status()["last_reload"]["problems"][0].as_str().unwrap().to_owned()
-    }
-
-    /// Waits until this built-in policy runs, as the component that was pushed.
-    #[track_caller]
-    fn is_live(&self, name: &str) {
-        let expected = digest(&component(builtin(name).unwrap()).unwrap());
-        wait_for(name, || (self.status()["policies"][0]["digest"] == expected).then_some(()));
-    }
-}
-
-/// The source of the line that `push` and `pull` print first.
-#[track_caller]
-fn source(said: &str) -> String {
-    let line = said.lines().next().unwrap();
-    line.strip_prefix("source = \"").unwrap().strip_suffix('"').unwrap().to_owned()
-}
 
 #[test]
 #[ignore = "needs root, to install docker-registry"]
@@ -299,79 +207,4 @@ fn the_commands_of_the_guide_do_what_it_says() {
     let said: Vec<String> = commands.iter().map(|it| desk.does(&it.split(' ').collect::<Vec<_>>())).collect();
     assert!(said.last().unwrap().contains("\nnewly\n  details     cmdlines exes\n"), "{said:?}");
     assert_eq!(fs::read_dir(desk.path("modules")).unwrap().count(), 1);
-}
-
-/// A registry that takes each request and says this, and then nothing more.
-fn says(answer: &'static [u8]) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    // It ends with the process of the test.
-    std::thread::spawn(move || {
-        let taken: Vec<TcpStream> = listener
-            .incoming()
-            .map_while(Result::ok)
-            // Fails when the other side has gone.
-            .inspect(|mut stream| _ = stream.write_all(answer).ok())
-            .collect();
-        drop(taken);
-    });
-    port
-}
-
-#[test]
-fn the_child_that_fetches_has_bounds_and_no_rights() {
-    let desk = Desk::new();
-    file(desk.0.path(), "slow.toml", "[registries]\nfetch_s = 3\n");
-    let reference = format!("localhost:{}/site:1", says(b"HTTP/1.1 200 OK\r\n"));
-    let mut command = desk.command(&["pull", &reference, "--config", "slow.toml"]);
-    let pull = command.stderr(Stdio::piped()).spawn().unwrap();
-    let tasks = format!("/proc/{0}/task/{0}/children", pull.id());
-    let child = wait_for("the child without rights", || {
-        let child = fs::read_to_string(&tasks).ok()?;
-        let status = fs::read_to_string(format!("/proc/{}/status", child.trim())).ok()?;
-        // One after the other.
-        let has_given_up = ["NoNewPrivs:\t1\n", "CapEff:\t0000000000000000\n", "CapPrm:\t0000000000000000\n"];
-        has_given_up.iter().all(|line| status.contains(line)).then_some(child)
-    });
-    let limits = fs::read_to_string(format!("/proc/{}/limits", child.trim())).unwrap();
-    let limit = |name: &str| {
-        let line = limits.lines().find(|line| line.starts_with(name)).unwrap();
-        line[26..].split_whitespace().next().unwrap().to_owned()
-    };
-    assert_eq!((limit("Max cpu time").as_str(), limit("Max core file size").as_str()), ("3", "0"));
-    assert!(limit("Max address space") != "unlimited" && limit("Max file size") != "unlimited", "{limits}");
-    let said = String::from_utf8(pull.wait_with_output().unwrap().stderr).unwrap();
-    assert!(said.contains("took longer than the 3 s") && said.contains("`registries.fetch_s`"), "{said}");
-}
-
-#[test]
-fn what_is_no_registry_is_said_to_be_none() {
-    let desk = Desk::new();
-    for (answer, expected) in [
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>".as_slice(), "the manifest cannot be read"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n", "more than the 65536 bytes"),
-        (
-            b"HTTP/1.1 301 Moved\r\nLocation: http://10.0.0.1/\r\nContent-Length: 0\r\n\r\n",
-            "sends us to http://10.0.0.1/",
-        ),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", "does not answer"),
-    ] {
-        let said = desk.fails(&["pull", &format!("localhost:{}/site:1", says(answer))]);
-        assert!(said.contains(expected) && said.lines().count() == 1, "{said}");
-    }
-}
-
-#[test]
-fn a_source_without_a_digest_is_refused_with_the_command_that_finds_it() {
-    let desk = Desk::new();
-    desk.configure("oci://ghcr.io/policies/site:1.0", "");
-    let output = desk.command(&["check", "--config", "jettison.toml"]).output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("jettison.toml:5: ") && said.contains("has no digest"), "{said}");
-    assert!(said.contains("`jettison pull oci://ghcr.io/policies/site:1.0` prints the line"), "{said}");
-    file(desk.0.path(), "jettison.toml", "[registries]\nplain_http = [\"http://a.io\", \"a.io:5000\"]\n");
-    let output = desk.command(&["check", "--config", "jettison.toml"]).output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("jettison.toml:2: `registries.plain_http` must hold hosts"), "{said}");
 }

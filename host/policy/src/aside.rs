@@ -14,7 +14,8 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{
-    Pid, PidfdFlags, Resource, Rlimit, getrlimit, pidfd_open, setpriority_process, setrlimit, setsid,
+    Pid, PidfdFlags, Resource, Rlimit, Signal, getrlimit, pidfd_open, set_parent_process_death_signal,
+    setpriority_process, setrlimit, setsid,
 };
 
 use crate::limits::LAST_WORDS_BYTES_MAX;
@@ -87,10 +88,12 @@ pub struct Bounds {
 
 impl Bounds {
     /// Limits this process, offers it to the kernel's OOM killer and steps back from the daemon's priority.
+    /// It ends with the thread that started it: there is none else to read its reply.
     ///
     /// # Errors
     /// A limit that cannot be set.
     pub fn take_on(self) -> io::Result<()> {
+        set_parent_process_death_signal(Some(Signal::KILL))?;
         self.limit()?;
         offer_itself();
         step_back();
