@@ -3,4 +3,5 @@
 
 pub mod policy;
 pub mod record;
+pub mod registry;
 pub mod sense;

@@ -12,6 +12,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("jettison-decide", &["jettison-model"]),
     ("jettison-act", &["jettison-model"]),
     ("jettison-record", &["jettison-decide", "jettison-model"]),
+    ("jettison-registry", &[]),
     ("jettison-tick", &["jettison-act", "jettison-decide", "jettison-model", "jettison-sense"]),
     (
         "jettison",
@@ -22,6 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "jettison-model",
             "jettison-policy",
             "jettison-record",
+            "jettison-registry",
             "jettison-scaffold",
             "jettison-sense",
             "jettison-tick",
@@ -79,6 +81,17 @@ fn only_the_policy_border_knows_wasmtime() {
         .filter_map(|package| package["name"].as_str())
         .collect();
     assert_eq!(knowing, ["jettison-policy"]);
+}
+
+#[test]
+fn only_the_registry_knows_http() {
+    let packages = packages();
+    let knowing: Vec<&str> = packages
+        .iter()
+        .filter(|package| dependencies(package).iter().any(|it| ["ureq", "rustls"].contains(it)))
+        .filter_map(|package| package["name"].as_str())
+        .collect();
+    assert_eq!(knowing, ["jettison-registry"]);
 }
 
 #[test]

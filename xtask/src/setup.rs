@@ -20,6 +20,7 @@ pub(crate) fn all() -> Result<()> {
     chromium()?;
     promtool()?;
     clang()?;
+    registry()?;
     duckdb()?;
     kubernetes::set_up()?;
     vm::set_up()?;
@@ -92,6 +93,12 @@ pub(crate) fn clang() -> Result<()> {
     let packages = ["clang", "lld", "wasi-libc", "libclang-rt-dev-wasm32"];
     let missing = || ["clang", "wasm-ld"].into_iter().filter(|it| !debian::is_there(it)).collect();
     debian::provide(missing, &packages, "which compile a policy in C")
+}
+
+/// The registry that tests push policies to, and what makes its certificate.
+pub(crate) fn registry() -> Result<()> {
+    program("docker-registry", "docker-registry", "which tests push policies to")?;
+    program("openssl", "openssl", "which makes the certificate of a registry")
 }
 
 /// Prometheus' checker of what `jettison metrics` prints.

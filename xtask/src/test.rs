@@ -28,6 +28,7 @@ pub(crate) fn run() -> Result<()> {
         setup::chromium()?;
         setup::promtool()?;
         setup::clang()?;
+        setup::registry()?;
         setup::systemd_analyze()?;
         cargo(&["nextest", "run", "--workspace", "--run-ignored", "all"])?;
     } else {

@@ -21,7 +21,15 @@ pub(crate) fn check(args: &cli::Check) -> Result<(), Failure> {
     };
     let hooks: Vec<String> = config.live.hooks.into_keys().collect();
     let program = Root::live().proc.join("self/exe");
-    let policies = Policies::for_a_look(configs, config.fixed.limits, hooks, program, None, is_root());
+    let policies = Policies::for_a_look(
+        configs,
+        config.fixed.limits,
+        hooks,
+        program,
+        config.registries,
+        None,
+        is_root(),
+    );
     let mut out = std::io::stdout().lock();
     let mut err = std::io::stderr().lock();
     let mut is_good = true;

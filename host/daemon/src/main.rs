@@ -27,6 +27,7 @@ mod least;
 mod metrics;
 mod policies;
 mod private;
+mod registry;
 mod reload;
 mod run;
 mod snapshot;
@@ -73,9 +74,12 @@ fn main() -> ExitCode {
         Command::Dev(args) => author::dev(&args),
         Command::Inspect(args) => author::inspect(&args),
         Command::Bench(args) => author::bench(&args),
+        Command::Pull(args) => author::pull(&args),
+        Command::Push(args) => author::push(&args),
         Command::Schema => config::print_schema(),
         Command::Import(args) => import::import(&args),
         Command::CompileModule { limits } => policies::compile_module(&limits),
+        Command::FetchModule => registry::fetch_module(),
         Command::CompileBuiltin { directory } => policies::compile_builtin(&directory),
     };
     match result {

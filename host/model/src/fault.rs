@@ -16,6 +16,11 @@ pub enum Fault {
         /// Which file or directory, its owner, and what to do.
         why: String,
     },
+    /// It could not be fetched from its registry.
+    Fetch {
+        /// What was wrong, and what to do.
+        detail: String,
+    },
     /// Neither a component nor a core module that carries a component type.
     NotAComponent {
         /// What the parser found.
@@ -101,6 +106,7 @@ impl Fault {
         match self {
             Self::Missing { .. } => "missing",
             Self::Distrusted { .. } => "distrusted",
+            Self::Fetch { .. } => "fetch",
             Self::NotAComponent { .. } => "not-a-component",
             Self::ForbiddenImport { .. } => "forbidden-import",
             Self::NotGranted { .. } => "not-granted",
@@ -126,6 +132,7 @@ impl fmt::Display for Fault {
                 write!(f, "cannot be read ({error}): put the module there or mend `source`")
             }
             Self::Distrusted { why } => write!(f, "is not trusted: {why}"),
+            Self::Fetch { detail } => write!(f, "is not fetched: {detail}"),
             Self::NotAComponent { detail } => write!(
                 f,
                 "is not a WebAssembly policy ({detail}): build it with `cargo build --release --target wasm32-unknown-unknown` and copy the whole file"

@@ -6,11 +6,11 @@ use std::path::Path;
 
 use jettison_model::Fault;
 use jettison_model::limits::GUEST_MEMORY_BYTES_MAX;
-use rustix::process::{Resource, Rlimit, getrlimit, setpriority_process, setrlimit, setsid};
 use wasmparser::{BinaryReaderError, Instance, Parser, Payload, Validator};
 use wasmtime::component::Component;
 use wit_component::ComponentEncoder;
 
+use crate::aside::Bounds;
 use crate::builtin::{BUILTINS, builtin};
 use crate::cache::Cache;
 use crate::compiler::Compiled;
@@ -33,9 +33,8 @@ const WASM_PAGE_BYTES: u64 = 64 << 10;
 /// # Errors
 /// Only if the reply could not be written; what is wrong with the module is in the reply.
 pub fn compile_module(limits: CompileLimits, stdin: impl Read, mut stdout: impl Write) -> io::Result<()> {
-    limit_resources(limits)?;
-    offer_itself();
-    step_back();
+    let CompileLimits { memory_bytes, seconds, .. } = limits;
+    Bounds { memory_bytes, file_bytes: limits.code_bytes(), seconds }.take_on()?;
     let mut module = Vec::new();
     stdin.take(limits.module_bytes).read_to_end(&mut module)?;
     stdout.write_all(&reply::encode(&compiled(&module)))?;
@@ -52,6 +51,15 @@ pub fn compile_here(module: &[u8]) -> Result<Compiled, Fault> {
     Ok(Compiled { digest: digest(module), imports, code })
 }
 
+/// A module as a component, as it is to be published: a core module is encoded by the component type in it.
+/// Without a child: it is its author's own.
+///
+/// # Errors
+/// What is wrong with the module.
+pub fn component(module: &[u8]) -> Result<Vec<u8>, Fault> {
+    Ok(encoded(module)?.into_owned())
+}
+
 /// Compiles the built-in policies into a directory that a package brings along, without a child: they are our
 /// own.
 ///
@@ -65,40 +73,6 @@ pub fn compile_builtins(directory: &Path) -> Result<(), Fault> {
             let why = cache.problem().unwrap_or_else(|| "what was written cannot be read".into());
             return Err(Fault::Host { detail: why });
         }
-    }
-    Ok(())
-}
-
-/// The daemon's own value, which a child inherits, forbids the kernel to choose it. A compilation can be done
-/// again. To raise the value is always permitted (proc_pid_oom_score_adj(5)); without /proc it stays.
-fn offer_itself() {
-    std::fs::write("/proc/self/oom_score_adj", "1000").ok();
-}
-
-/// The daemon's priority is not for a compilation. A session of its own, since the kernel may schedule
-/// sessions (sched(7)). Neither can fail for a child, and nothing depends on it.
-fn step_back() {
-    setpriority_process(None, 0).ok();
-    setsid().ok();
-}
-
-fn limit_resources(limits: CompileLimits) -> io::Result<()> {
-    // One second later the kernel's SIGXCPU becomes SIGKILL.
-    let CompileLimits { seconds, memory_bytes, .. } = limits;
-    let code_bytes = limits.code_bytes();
-    let limits = [
-        (Resource::As, memory_bytes, memory_bytes),
-        (Resource::Fsize, code_bytes, code_bytes),
-        (Resource::Cpu, seconds, seconds + 1),
-        // Out of memory it aborts, and a core dump of a gigabyte is of no use.
-        (Resource::Core, 0, 0),
-    ];
-    for (resource, current, maximum) in limits {
-        // A limit that is lower already stays.
-        let lower = |limit: u64, already: Option<u64>| Some(already.map_or(limit, |it| it.min(limit)));
-        let already = getrlimit(resource);
-        let (current, maximum) = (lower(current, already.current), lower(maximum, already.maximum));
-        setrlimit(resource, Rlimit { current, maximum })?;
     }
     Ok(())
 }

@@ -1,24 +1,20 @@
 //! Compiling, as the daemon sees it: a child process that may fail, hang or bloat without harm.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus};
+use std::process::ExitStatus;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jettison_model::Fault;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{MemfdFlags, memfd_create};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
+use rustix::process::Signal;
 
+use crate::aside::{Ended, Task};
 use crate::cache::Cache;
 use crate::digest::digest;
-use crate::limits::{CompileLimits, LAST_WORDS_BYTES_MAX};
+use crate::limits::CompileLimits;
 use crate::reply::{self, Code};
-use crate::text::one_line;
 
 /// What the child is started as.
 const SUBCOMMAND: &str = "compile-module";
@@ -128,63 +124,22 @@ impl Compiler {
         let failed = |error: io::Error| Fault::Compile {
             detail: format!("{} {SUBCOMMAND} could not be run: {error}", self.program.display()),
         };
-        let mut files = Files::new(module).map_err(failed)?;
-        let mut child = self.start(&files).map_err(failed)?;
-        let Some(status) = wait(&mut child, self.limits.wait()).map_err(failed)? else {
+        let task = Task {
+            program: &self.program,
+            subcommand: SUBCOMMAND,
+            args: &self.limits.to_args(),
+            input: module,
+            reply_bytes: self.limits.code_bytes(),
+            wait: self.limits.wait(),
+        };
+        let Some(Ended { status, reply, last_words }) = task.run().map_err(failed)? else {
             return Err(Fault::Compile {
                 detail: format!("the compiler was stopped after {} ms", self.limits.wait().as_millis()),
             });
         };
-        let frame = read(&mut files.reply, self.limits.code_bytes()).map_err(failed)?;
-        match reply::decode(&frame) {
+        match reply::decode(&reply) {
             Some(reply) => reply,
-            None => Err(Fault::Compile { detail: how_it_ended(status, self.limits, &files.last_words()) }),
-        }
-    }
-
-    fn start(&self, files: &Files) -> io::Result<Child> {
-        Command::new(&self.program)
-            .arg(SUBCOMMAND)
-            .args(self.limits.to_args())
-            .stdin(files.module.try_clone()?)
-            .stdout(files.reply.try_clone()?)
-            .stderr(files.errors.try_clone()?)
-            // Its last words are to be what happened, not where.
-            .env("RUST_BACKTRACE", "0")
-            .spawn()
-    }
-}
-
-/// The child's three standard files. They are in memory, so that neither side ever waits for the other, and
-/// without a name, so that no other process can reach them.
-struct Files {
-    module: File,
-    reply: File,
-    errors: File,
-}
-
-impl Files {
-    fn new(module: &[u8]) -> io::Result<Self> {
-        let mut files =
-            Self { module: unnamed("module")?, reply: unnamed("reply")?, errors: unnamed("errors")? };
-        files.module.write_all(module)?;
-        files.module.rewind()?;
-        Ok(files)
-    }
-
-    /// The last line of what the child wrote to its standard error, less what is empty and what Rust adds.
-    fn last_words(&mut self) -> String {
-        let end = self.errors.seek(SeekFrom::End(0)).unwrap_or(0);
-        let mut tail = Vec::new();
-        let kept = self
-            .errors
-            .seek(SeekFrom::Start(end.saturating_sub(LAST_WORDS_BYTES_MAX as u64)))
-            .and_then(|_| self.errors.read_to_end(&mut tail));
-        let text = String::from_utf8_lossy(&tail);
-        let last = text.lines().rfind(|line| !line.trim().is_empty() && !line.starts_with("note: "));
-        match (kept, last) {
-            (Ok(_), Some(line)) => one_line(line.trim().to_owned()),
-            _ => "it said nothing".to_owned(),
+            None => Err(Fault::Compile { detail: how_it_ended(status, self.limits, &last_words) }),
         }
     }
 }
@@ -206,42 +161,6 @@ fn how_it_ended(status: ExitStatus, limits: CompileLimits, last_words: &str) -> 
         Some(_) => format!("the compiler, which may take {mib} MiB and {seconds} s,"),
     };
     format!("{who} ended ({status}) without a reply: {last_words}")
-}
-
-fn unnamed(name: &str) -> io::Result<File> {
-    Ok(File::from(memfd_create(name, MemfdFlags::CLOEXEC)?))
-}
-
-fn read(file: &mut File, bytes_max: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    file.rewind()?;
-    file.take(bytes_max).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-/// Waits until the child has ended; one that takes too long is killed. Nothing if it was.
-fn wait(child: &mut Child, time_max: Duration) -> io::Result<Option<ExitStatus>> {
-    let ended = ended_in_time(child, time_max);
-    if !matches!(ended, Ok(true)) {
-        child.kill()?;
-    }
-    let status = child.wait()?;
-    Ok(ended?.then_some(status))
-}
-
-fn ended_in_time(child: &Child, time_max: Duration) -> io::Result<bool> {
-    let pid = Pid::from_child(child);
-    let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
-    let timeout = Timespec::try_from(time_max).map_err(io::Error::other)?;
-    loop {
-        let mut fds = [PollFd::new(&pidfd, PollFlags::IN)];
-        match poll(&mut fds, Some(&timeout)) {
-            Ok(ready) => return Ok(ready > 0),
-            // A signal came in between. Signals are few, so the time may start again.
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
 }
 
 #[cfg(test)]

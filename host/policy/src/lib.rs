@@ -21,6 +21,7 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![warn(missing_docs)]
 
+mod aside;
 mod ballot;
 mod builtin;
 mod cache;
@@ -40,14 +41,18 @@ mod raw;
 mod reply;
 mod settings;
 mod text;
+mod vault;
 mod world;
 
+pub use aside::{Bounds, Ended, Task};
 pub use builtin::{BUILTINS, DEFAULTS, builtin, builtin_grants};
 pub use call::Consultation;
-pub use child::{compile_builtins, compile_here, compile_module};
+pub use child::{compile_builtins, compile_here, compile_module, component};
 pub use compiler::{Compiled, Compiler};
 pub use digest::digest;
 pub use engine::Engine;
 pub use guest::LogLine;
 pub use limits::{CompileLimits, LIMITS_MAX, Limits};
+pub use offer::interface;
 pub use policy::Policy;
+pub use vault::Vault;

@@ -26,6 +26,12 @@ pub(crate) const PACKAGE: &str = "jettison:policy";
 /// The version offered. A policy may ask for any 0.1.x.
 pub(crate) const VERSION: &str = "0.1.0";
 
+/// An interface of the contract by its full name.
+#[must_use]
+pub fn interface(name: &str) -> String {
+    format!("{PACKAGE}/{name}@{VERSION}")
+}
+
 /// A running guest, as a host function sees it.
 pub(crate) type Caller<'a> = StoreContextMut<'a, Guest>;
 
@@ -45,7 +51,7 @@ impl<'a> Offer<'a> {
         rows: fn(&Snapshot) -> usize,
         names: &'a mut Vec<String>,
     ) -> Result<Self> {
-        let instance = linker.instance(&format!("{PACKAGE}/{interface}@{VERSION}"))?;
+        let instance = linker.instance(&self::interface(interface))?;
         Ok(Self { instance, interface, rows, names })
     }
 

@@ -12,13 +12,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 /// Crates whose files must not import each other in a circle: one cannot be read before the other.
-const STAGES: [&str; 8] = [
+const STAGES: [&str; 9] = [
     "host/model",
     "host/sense",
     "host/policy",
     "host/decide",
     "host/act",
     "host/record",
+    "host/registry",
     "host/tick",
     "host/daemon",
 ];

@@ -3,7 +3,8 @@
 //! ```text
 //! new ─▶ a project ─ cargo ─▶ module ─┬─▶ test: on machines and snapshots, with what is expected there
 //!                                     ├─▶ inspect: what it is, what it may see
-//!                                     └─▶ bench: what a consultation takes
+//!                                     ├─▶ bench: what a consultation takes
+//!                                     └─▶ push ─▶ a registry ─▶ pull
 //! ```
 //!
 //! `dev` builds, tests and explains after each change.
@@ -11,6 +12,7 @@
 mod bench;
 mod cargo;
 mod dev;
+mod distribute;
 mod inspect;
 mod judge;
 mod new;
@@ -21,6 +23,7 @@ mod test;
 pub(crate) use bench::bench;
 pub(crate) use cargo::build;
 pub(crate) use dev::dev;
+pub(crate) use distribute::{pull, push};
 pub(crate) use inspect::inspect;
 pub(crate) use new::new;
 pub(crate) use test::test;

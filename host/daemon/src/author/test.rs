@@ -14,7 +14,7 @@ use super::judge::{Names, judged};
 use super::outcome::Outcome;
 use super::patience::patient;
 use crate::cli;
-use crate::config::{PolicyConfig, toml_files};
+use crate::config::{PolicyConfig, Registries, toml_files};
 use crate::failure::{Failure, unwritable};
 use crate::policies::Policies;
 use crate::snapshot;
@@ -88,7 +88,8 @@ impl Bench {
             _ => {
                 let program = Root::live().proc.join("self/exe");
                 let cache = self.cache.as_deref();
-                Policies::for_a_look(configs.clone(), patient(), Vec::new(), program, cache, false)
+                let (hooks, registries) = (Vec::new(), Registries::default());
+                Policies::for_a_look(configs.clone(), patient(), hooks, program, registries, cache, false)
             }
         };
         let mut pipeline = Pipeline::new((), policies, Live::default().settings).with_snapshot(snapshot);

@@ -44,6 +44,9 @@ pub(crate) struct Inspect {
     /// The module.
     #[arg(value_name = "MODULE")]
     pub(crate) module: String,
+    /// One that is to replace it: say what it sees that the other does not.
+    #[arg(value_name = "NEW")]
+    pub(crate) new: Option<String>,
 }
 
 #[derive(Debug, Args)]

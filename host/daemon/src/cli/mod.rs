@@ -2,6 +2,7 @@
 
 pub(crate) mod author;
 mod log;
+pub(crate) mod registry;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use author::{Bench, Build, Dev, Import, Inspect, New, Test};
 pub(crate) use log::{LogLevel, LogTo};
+pub(crate) use registry::{Pull, Push};
 
 /// Keeps a Linux host alive when memory runs out.
 ///
@@ -65,6 +67,10 @@ pub(crate) enum Command {
     Inspect(Inspect),
     /// Measure what a consultation of a module takes.
     Bench(Bench),
+    /// Fetch a policy from an OCI registry, and print the line that pins it to its digest.
+    Pull(Pull),
+    /// Publish a policy in an OCI registry.
+    Push(Push),
     /// Translate a peer's configuration, and say what cannot be translated.
     Import(Import),
     /// Print the JSON schema of the configuration, for editors.
@@ -75,6 +81,9 @@ pub(crate) enum Command {
         /// Limits: bytes of the module, seconds of processor time, bytes of memory.
         limits: Vec<String>,
     },
+    /// Fetch what the request on standard input names (what the daemon runs as a child of its own).
+    #[command(hide = true)]
+    FetchModule,
     /// Compile the built-in policies into a directory (what a package brings along).
     #[command(hide = true)]
     CompileBuiltin {

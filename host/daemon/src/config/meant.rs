@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use jettison_policy::Limits;
+use jettison_registry::Pinned;
 use jettison_sense::Root;
 use jettison_sense::survey::{Capabilities, Capability};
 use jettison_sense::trigger::{PsiKind, PsiSpec};
@@ -10,6 +11,7 @@ use jettison_tick::Live;
 
 use super::places::Places;
 use super::reader::Problem;
+use super::registries::Registries;
 
 /// Whether decisions are carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,9 +26,32 @@ pub(crate) enum Source {
     /// Embedded in the binary, by name.
     Builtin(String),
     File(PathBuf),
+    /// In an OCI registry, by the reference as written. One that is good is pinned to a digest.
+    Registry(String),
 }
 
 impl Source {
+    /// What stands in a configuration or on a command line.
+    pub(crate) fn of(text: &str) -> Self {
+        match text.strip_prefix("builtin:") {
+            Some(name) => Self::Builtin(name.into()),
+            None if text.starts_with("oci://") => Self::Registry(text.into()),
+            None => Self::File(text.into()),
+        }
+    }
+
+    /// What is wrong with it, as far as that is known without looking for it.
+    pub(crate) fn problem(&self) -> Option<String> {
+        match self {
+            Self::Builtin(name) if jettison_policy::builtin(name).is_none() => Some(format!(
+                "there is no built-in policy `{name}`; there are \"builtin:{}\"",
+                jettison_policy::BUILTINS.join("\", \"builtin:")
+            )),
+            Self::Registry(text) => text.parse::<Pinned>().err().map(|bad| bad.to_string()),
+            Self::Builtin(_) | Self::File(_) => None,
+        }
+    }
+
     /// Whether both are the same module.
     fn is(&self, other: &Self) -> bool {
         match (self, other) {
@@ -44,7 +69,7 @@ impl Source {
             Self::Builtin(name) => {
                 jettison_policy::builtin_grants(name).iter().map(|&grant| grant.to_owned()).collect()
             }
-            Self::File(_) => Vec::new(),
+            Self::File(_) | Self::Registry(_) => Vec::new(),
         }
     }
 }
@@ -54,6 +79,7 @@ impl std::fmt::Display for Source {
         match self {
             Self::Builtin(name) => write!(f, "builtin:{name}"),
             Self::File(path) => write!(f, "{}", path.display()),
+            Self::Registry(text) => f.write_str(text),
         }
     }
 }
@@ -129,13 +155,21 @@ impl PolicyConfig {
 
     /// What `--policy MODULE` stands for.
     pub(crate) fn of_module(module: &str) -> Self {
-        let source = match module.strip_prefix("builtin:") {
-            Some(name) => Source::Builtin(name.into()),
-            None => Source::File(module.into()),
-        };
-        let name = Path::new(module).file_stem().map_or_else(|| module.into(), |stem| stem.to_string_lossy());
+        let source = Source::of(module);
+        // A tag or a digest is no part of a name.
+        let named = if matches!(source, Source::Registry(_)) { before_version(module) } else { module };
+        let name = Path::new(named).file_stem().map_or_else(|| module.into(), |stem| stem.to_string_lossy());
         let name = module.strip_prefix("builtin:").unwrap_or(&name);
         Self { grants: Grants::All, ..Self::plain(name, source) }
+    }
+}
+
+/// A reference without its tag and its digest.
+fn before_version(reference: &str) -> &str {
+    let reference = reference.split('@').next().unwrap_or(reference);
+    match reference.rsplit_once(':') {
+        Some((before, tag)) if !tag.contains('/') => before,
+        _ => reference,
     }
 }
 
@@ -147,6 +181,7 @@ pub(crate) struct Config {
     /// `limits.quarantine_faults`: so many faults in a row put a module into quarantine.
     pub(crate) quarantine_faults: u32,
     pub(crate) policies: Vec<PolicyConfig>,
+    pub(crate) registries: Registries,
     /// What can be meant, and hardly is. No reason to refuse it.
     pub(crate) warnings: Vec<Problem>,
 }
@@ -251,6 +286,7 @@ impl Default for Config {
             live: Live::default(),
             quarantine_faults: 3,
             policies: jettison_policy::DEFAULTS.map(PolicyConfig::builtin).into(),
+            registries: Registries::default(),
             warnings: Vec::new(),
         }
     }

@@ -13,6 +13,7 @@ mod keys;
 mod meant;
 mod places;
 mod reader;
+mod registries;
 mod sections;
 #[cfg(test)]
 mod tests;
@@ -21,3 +22,4 @@ pub(crate) use files::{DEFAULT_PATH, toml_files};
 pub(crate) use keys::print_schema;
 pub(crate) use meant::{Config, Evidence, Fixed, Grants, Mode, Overrides, Own, PolicyConfig, Source};
 pub(crate) use reader::Problem;
+pub(crate) use registries::Registries;

@@ -14,7 +14,7 @@ use super::keys::DETAILS;
 use super::meant::{Config, Grants, Mode, PolicyConfig, Source, default_psi};
 use super::places::Places;
 use super::reader::{File, Problem, Section};
-use super::{evidence, guard};
+use super::{evidence, guard, registries};
 
 /// The text of `jettison.toml`.
 pub(super) fn config(path: &Path, text: &str) -> Result<Config, Vec<Problem>> {
@@ -41,6 +41,9 @@ pub(super) fn config(path: &Path, text: &str) -> Result<Config, Vec<Problem>> {
         root.section("reclaim").into_iter().for_each(|section| reclaim(section, &mut config));
         root.section("journal").into_iter().for_each(|section| evidence::journal(section, &mut config));
         root.section("metrics").into_iter().for_each(|section| evidence::metrics(section, &mut config));
+        if let Some(section) = root.section("registries") {
+            config.registries = registries::registries(section);
+        }
         root.section("notify").into_iter().for_each(|section| notify(section, &mut config));
         if let Some(sections) = root.sections("policy") {
             config.policies = policies(sections);
@@ -323,25 +326,13 @@ fn policies(sections: Vec<Section<'_>>) -> Vec<PolicyConfig> {
         if source.is_none() {
             section.wrong(
                 "source",
-                "a [[policy]] needs a `source`: \"builtin:balanced\" or the path of a .wasm file",
+                "a [[policy]] needs a `source`: \"builtin:balanced\", the path of a .wasm file or \"oci://...\"",
             );
         }
-        let source = source.unwrap_or_default();
-        let source = match source.strip_prefix("builtin:") {
-            Some(name) => {
-                if jettison_policy::builtin(name).is_none() {
-                    section.wrong(
-                        "source",
-                        format!(
-                            "there is no built-in policy `{name}`; there are \"builtin:{}\"",
-                            jettison_policy::BUILTINS.join("\", \"builtin:")
-                        ),
-                    );
-                }
-                Source::Builtin(name.into())
-            }
-            None => Source::File(source.into()),
-        };
+        let source = Source::of(&source.unwrap_or_default());
+        if let Some(problem) = source.problem() {
+            section.wrong("source", problem);
+        }
         let grants = section.texts("grants").unwrap_or_else(|| source.grants());
         for grant in grants.iter().filter(|grant| !DETAILS.contains(&grant.as_str())) {
             section.wrong("grants", format!("`grants` knows {}, not {grant:?}", DETAILS.join(", ")));

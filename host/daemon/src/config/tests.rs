@@ -162,7 +162,7 @@ ballot_entries = 5000
             j.toml:9: `guard.never.user` "4294967295" is no uid: it must be less than 4294967295
             j.toml:9: `guard.never.user` must be a text in quotes or a whole number, not a value of type boolean
             j.toml:9: a rule of `guard.never` has `user` or `uid`, not both
-            j.toml:10: a [[policy]] needs a `source`: "builtin:balanced" or the path of a .wasm file
+            j.toml:10: a [[policy]] needs a `source`: "builtin:balanced", the path of a .wasm file or "oci://..."
             j.toml:12: `policy.weight` must be a whole number from 1 to 100, not 500
             j.toml:13: `grants` knows cmdlines, exes, pss-bytes, not "environment"
             j.toml:15: `limits.ballot_entries` must be a whole number from 1 to 4096, not 5000
@@ -265,4 +265,24 @@ fn arbitrary_bytes_are_a_configuration_or_refused_with_a_reason() {
             false
         }
     });
+}
+
+#[test]
+fn a_source_is_known_by_how_it_begins_and_a_module_by_its_name() {
+    let digest = format!("@sha256:{}", "0".repeat(64));
+    let pinned = format!("oci://localhost:5000/policies/site:1.0{digest}");
+    for (text, expected, name) in [
+        ("builtin:rules", Source::Builtin("rules".into()), "rules"),
+        ("/etc/jettison/site.wasm", Source::File("/etc/jettison/site.wasm".into()), "site"),
+        ("oci:/site.wasm", Source::File("oci:/site.wasm".into()), "site"),
+        (pinned.as_str(), Source::Registry(pinned.clone()), "site"),
+        ("oci://localhost:5000/site", Source::Registry("oci://localhost:5000/site".into()), "site"),
+    ] {
+        let module = super::PolicyConfig::of_module(text);
+        assert_eq!((module.source, module.name.as_str()), (expected, name), "{text}");
+    }
+    let registry = |text: &str| Source::of(text).problem();
+    assert_eq!(registry(&pinned), None);
+    assert!(registry("oci://localhost:5000/site").is_some_and(|why| why.contains("has no digest")));
+    assert!(registry("oci://LOCALHOST/site").is_some_and(|why| why.contains("a host has")));
 }

@@ -22,7 +22,7 @@ pub(super) fn trust(config_path: Option<&Path>) -> Check {
 
 fn distrusted(source: &Source) -> Option<String> {
     match source {
-        Source::Builtin(_) => None,
+        Source::Builtin(_) | Source::Registry(_) => None,
         Source::File(path) => distrust_path(path),
     }
 }

@@ -82,5 +82,6 @@ fn policies(look: &cli::Look, config: Config) -> Result<(Policies, Live), Failur
     let hooks: Vec<String> = config.live.hooks.keys().cloned().collect();
     let program = Root::live().proc.join("self/exe");
     let cache = look.cache.as_deref();
-    Ok((Policies::for_a_look(configs, config.fixed.limits, hooks, program, cache, false), config.live))
+    let (limits, registries) = (config.fixed.limits, config.registries);
+    Ok((Policies::for_a_look(configs, limits, hooks, program, registries, cache, false), config.live))
 }

@@ -142,6 +142,7 @@ fn depends_on_more(vote: &Vote) -> bool {
             fault,
             Fault::Missing { .. }
                 | Fault::Distrusted { .. }
+                | Fault::Fetch { .. }
                 | Fault::Compile { .. }
                 | Fault::OutOfTime { .. }
                 | Fault::Quarantined { .. }

@@ -7,8 +7,9 @@ use jettison_model::{Cause, Fault, Snapshot, column};
 use jettison_policy::{CompileLimits, Compiled, Compiler, Engine, Limits, Policy};
 
 use crate::bounded::{self, Unread};
-use crate::config::{Grants, PolicyConfig, Source};
+use crate::config::{Grants, PolicyConfig, Registries, Source};
 use crate::failure::Failure;
+use crate::registry::Fetcher;
 
 /// What a package brings along: the built-in policies, compiled. So its first start compiles nothing, on
 /// whatever processor.
@@ -21,6 +22,7 @@ pub(crate) struct Loader {
     engine: Result<Engine, Fault>,
     limits: Limits,
     pub(crate) hooks: Vec<String>,
+    pub(crate) fetcher: Fetcher,
     is_wary: bool,
 }
 
@@ -28,9 +30,10 @@ impl Loader {
     /// `program` is this very binary, for the compiling child; `hooks` are the names under `[hooks]`. With
     /// `is_wary` a module that others could have written is refused.
     pub(crate) fn new(program: PathBuf, limits: Limits, hooks: Vec<String>, is_wary: bool) -> Self {
+        let fetcher = Fetcher::new(program.clone(), limits.compile.module_bytes);
         let compiler = Compiler::new(program).with_limits(limits.compile).with_shipped(Path::new(SHIPPED));
         let engine = Engine::new(limits);
-        Self { compiler, engine, limits, hooks, is_wary }
+        Self { compiler, engine, limits, hooks, fetcher, is_wary }
     }
 
     /// Loads one.
@@ -62,6 +65,27 @@ impl Loader {
         self.ready(config, &compiled)
     }
 
+    /// Knows the registries of a configuration.
+    pub(crate) fn with_registries(mut self, registries: Registries) -> Self {
+        self.fetcher.registries = registries;
+        self
+    }
+
+    /// Keeps what is fetched below this directory.
+    pub(crate) fn with_store(self, directory: &Path) -> Self {
+        Self { fetcher: self.fetcher.keeping_below(directory), ..self }
+    }
+
+    /// Waits for no registry.
+    pub(crate) fn offline(self) -> Self {
+        Self { fetcher: self.fetcher.offline(), ..self }
+    }
+
+    /// The functions that a module imports.
+    pub(crate) fn imports(&self, module: &[u8]) -> Result<Vec<String>, Fault> {
+        Ok(self.compiler.compile(module)?.imports)
+    }
+
     /// Keeps compiled code in this directory, so that a restart compiles nothing.
     pub(crate) fn with_cache(self, directory: &Path) -> Self {
         Self { compiler: self.compiler.with_cache(directory), ..self }
@@ -83,6 +107,7 @@ impl Loader {
                 ))),
             },
             Source::File(path) => self.file(path),
+            Source::Registry(reference) => self.fetcher.module(reference),
         }
     }
 

@@ -6,6 +6,7 @@
 //! ```
 
 mod loader;
+mod seen;
 mod stats;
 
 use std::path::{Path, PathBuf};
@@ -15,9 +16,10 @@ use jettison_policy::{Limits, Policy};
 use jettison_tick::clock::Clock;
 use jettison_tick::{Consult, Consulted, LogLine};
 
-use crate::config::PolicyConfig;
+use crate::config::{PolicyConfig, Registries};
 
 pub(crate) use loader::{Loader, canned, compile_builtin, compile_module};
+pub(crate) use seen::{Seen, grants};
 pub(crate) use stats::Stats;
 
 /// One configured policy.
@@ -92,10 +94,11 @@ impl Policies {
         limits: Limits,
         hooks: Vec<String>,
         program: PathBuf,
+        registries: Registries,
         cache: Option<&Path>,
         is_wary: bool,
     ) -> Self {
-        let loader = Loader::new(program, limits, hooks, is_wary);
+        let loader = Loader::new(program, limits, hooks, is_wary).with_registries(registries);
         Self::load(
             configs,
             match cache {
@@ -103,6 +106,11 @@ impl Policies {
                 None => loader,
             },
         )
+    }
+
+    /// Whether one could not be fetched from its registry.
+    pub(crate) fn is_one_unfetched(&self) -> bool {
+        self.loaded.iter().any(|loaded| matches!(loaded.policy, Err(Fault::Fetch { .. })))
     }
 
     /// Lets those in quarantine be consulted again. Returns how many there were.

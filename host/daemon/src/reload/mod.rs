@@ -8,14 +8,16 @@
 mod sources;
 mod watch;
 
+use std::fmt::Display;
 use std::path::PathBuf;
 
 use jettison_model::{Fault, Snapshot};
 use jettison_policy::{Policy, digest};
+use tracing::{info, warn};
 
-use crate::config::{Config, PolicyConfig, Problem};
+use crate::config::{Config, Grants, PolicyConfig, Problem, Source};
 use crate::control::QuarantinedModule;
-use crate::policies::{Loaded, Loader, Policies};
+use crate::policies::{Loaded, Loader, Policies, Seen};
 use crate::trust::is_root;
 
 pub(crate) use sources::{Prints, Sources};
@@ -25,7 +27,8 @@ pub(crate) use watch::Watcher;
 struct Running {
     config: PolicyConfig,
     digest: Option<String>,
-    is_good: bool,
+    /// Of one that is good.
+    seen: Option<Seen>,
 }
 
 impl Running {
@@ -34,7 +37,7 @@ impl Running {
         Self {
             config: loaded.config.clone(),
             digest: policy.map(|policy| policy.digest().to_owned()),
-            is_good: policy.is_some(),
+            seen: policy.map(Seen::of),
         }
     }
 
@@ -42,6 +45,10 @@ impl Running {
     fn is_same(&self, other: &PolicyConfig) -> bool {
         let PolicyConfig { source, grants, config, .. } = &self.config;
         (source, grants, config) == (&other.source, &other.grants, &other.config)
+    }
+
+    fn is_good(&self) -> bool {
+        self.seen.is_some()
     }
 }
 
@@ -60,6 +67,8 @@ pub(crate) enum Next {
     Keep(PolicyConfig),
     /// One that has passed its trial.
     New(PolicyConfig, Box<Policy>),
+    /// The one of this name that could not be loaded, and still cannot.
+    Still(PolicyConfig, Fault),
 }
 
 /// What can be swapped in, or why nothing is.
@@ -107,6 +116,7 @@ impl Job {
         config.warn();
         let hooks: Vec<String> = config.live.hooks.keys().cloned().collect();
         self.loader.hooks.clone_from(&hooks);
+        self.loader.fetcher.registries.clone_from(&config.registries);
         let mut refusal = Refusal::default();
         let mut policies = Vec::new();
         for policy in std::mem::take(&mut config.policies) {
@@ -122,27 +132,41 @@ impl Job {
         let running = self.running.iter().find(|running| running.config.name == config.name);
         let is_same = |running: &Running| self.loader.hooks == self.hooks_before && running.is_same(&config);
         let same = running.filter(|running| is_same(running));
-        let failed = |fault| format!("policy {}: {}: {fault}", config.name, config.source);
-        let was_faulted = same.is_some_and(|running| !running.is_good);
+        let failed = |why: &dyn Display| format!("policy {}: {}: {why}", config.name, config.source);
+        // What a digest names is what runs already.
+        if same.is_some_and(Running::is_good) && matches!(config.source, Source::Registry(_)) {
+            return Ok(Next::Keep(config));
+        }
+        let was_faulted = same.is_some_and(|running| !running.is_good());
         let module = match self.loader.module(&config.source) {
             Ok(module) => module,
-            Err(_) if was_faulted => return Ok(Next::Keep(config)),
-            Err(fault) => return Err(failed(fault)),
+            Err(fault) if was_faulted => return Ok(Next::Still(config, fault)),
+            Err(fault) => return Err(failed(&fault)),
         };
         if same.is_some_and(|running| running.digest.as_ref() == Some(&digest(&module))) {
             return Ok(Next::Keep(config));
         }
         match self.loader.load_on_trial(&config, &module, &self.live) {
             Ok(policy) => Ok(Next::New(config, Box::new(policy))),
-            Err(_) if was_faulted => Ok(Next::Keep(config)),
+            Err(fault) if was_faulted => Ok(Next::Still(config, fault)),
             Err(fault) => {
                 if has_misbehaved(&fault) {
                     let (policy, digest) = (config.name.clone(), digest(&module));
                     quarantined.push(QuarantinedModule { policy, digest, why: fault.to_string() });
                 }
-                Err(failed(fault))
+                match running.and_then(|running| self.newly(running, &config, &module, &fault)) {
+                    Some(why) => Err(failed(&why)),
+                    None => Err(failed(&fault)),
+                }
             }
         }
+    }
+
+    /// What a module wants to see that the one that runs does not, if that is what it is refused for.
+    fn newly(&self, running: &Running, next: &PolicyConfig, module: &[u8], fault: &Fault) -> Option<String> {
+        let (Fault::NotGranted { .. }, Grants::Listed(granted)) = (fault, &next.grants) else { return None };
+        let wanted = self.loader.imports(module).ok()?;
+        running.seen.as_ref()?.refusal(&wanted, granted)
     }
 }
 
@@ -170,9 +194,31 @@ impl Policies {
             .into_iter()
             .filter_map(|next| match next {
                 Next::Keep(config) => kept(&config).map(|loaded| Loaded { config, ..loaded }),
-                Next::New(config, policy) => Some(Loaded::new(config, Ok(*policy), now_ms)),
+                Next::New(config, policy) => {
+                    let before = kept(&config);
+                    let before = before.as_ref().and_then(|loaded| loaded.policy.as_ref().ok());
+                    tell_news(&config.name, before, &policy);
+                    Some(Loaded::new(config, Ok(*policy), now_ms))
+                }
+                Next::Still(config, fault) => kept(&config).map(|loaded| {
+                    if loaded.policy.as_ref().err() != Some(&fault) {
+                        warn!(policy = config.name, %fault, "cannot be loaded still");
+                    }
+                    Loaded { config, policy: Err(fault), ..loaded }
+                }),
             })
             .collect();
         self.loader.hooks = hooks;
+    }
+}
+
+/// Says what one that takes another's place sees that the other did not.
+fn tell_news(name: &str, before: Option<&Policy>, now: &Policy) {
+    let Some(before) = before else { return };
+    let seen = Seen::of(before);
+    let newly = seen.newly(now.imports());
+    if !newly.is_empty() {
+        let (sees, version) = (newly.join(", "), now.version());
+        info!(policy = name, version, sees, "sees more than the one whose place it takes");
     }
 }

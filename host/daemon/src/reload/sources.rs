@@ -23,7 +23,8 @@ pub(crate) struct Sources {
 impl Sources {
     pub(crate) fn of(config_path: Option<&Path>, policies: &Policies) -> Self {
         let module = |source: &Source| match source {
-            Source::Builtin(_) => None,
+            // What a digest names does not change.
+            Source::Builtin(_) | Source::Registry(_) => None,
             Source::File(path) => Some(path.clone()),
         };
         Self {

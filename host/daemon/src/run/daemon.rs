@@ -112,6 +112,7 @@ impl<'l> Daemon<'l> {
         self.announce();
         self.watch_memcgs();
         self.manager.ready(standing(&self.ticker), Clock.now().boot_ms);
+        self.fetch_what_is_missing();
         loop {
             let asked_at_ms = Clock.now().boot_ms;
             self.manager.beat(asked_at_ms);
@@ -148,6 +149,7 @@ impl<'l> Daemon<'l> {
                 self.watch_memcgs();
                 self.store_what_is_due(Clock.now().boot_ms);
             }
+            self.fetch_what_is_missing();
             self.record_ends();
             self.write_metrics();
             self.tell_manager();

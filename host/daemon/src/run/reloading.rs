@@ -10,6 +10,9 @@ use crate::control::{Answer, QuarantinedModule, ReloadStatus};
 use crate::policies::Policies;
 use crate::reload::{Prints, Sources, Watcher};
 
+/// Registries are asked again so often for what is missing.
+const FETCH_EVERY_MS: u64 = 60_000;
+
 /// What the daemon was started with.
 pub(super) struct AtStart {
     pub(super) config_path: Option<PathBuf>,
@@ -28,6 +31,8 @@ pub(super) struct Reloading {
     prints: Prints,
     /// When the one under way was begun.
     pub(super) begun_at_ms: Option<u64>,
+    /// When one was last begun to fetch what is missing.
+    fetched_at_ms: Option<u64>,
     /// Another follows: files have changed since it was begun.
     pub(super) is_stale: bool,
     pub(super) waiting: Vec<Sender<Answer>>,
@@ -43,12 +48,22 @@ impl Reloading {
             watcher,
             prints: Vec::new(),
             begun_at_ms: None,
+            fetched_at_ms: None,
             is_stale: false,
             waiting: Vec::new(),
             next_waiting: Vec::new(),
         };
         reloading.have_files_changed(policies);
         reloading
+    }
+
+    /// Whether it is time to ask registries again for what is missing.
+    pub(super) fn may_fetch(&mut self, now_ms: u64) -> bool {
+        let is_due = self.fetched_at_ms.is_none_or(|at| now_ms.saturating_sub(at) >= FETCH_EVERY_MS);
+        if is_due {
+            self.fetched_at_ms = Some(now_ms);
+        }
+        is_due
     }
 
     /// Watches where our files are now. Returns whether one has changed since the last call.

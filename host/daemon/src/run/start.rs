@@ -91,8 +91,13 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
 
 fn policies(config: &mut Config, fixed: &Fixed, program: PathBuf, keep_dir: &Path) -> Policies {
     let hooks: Vec<String> = config.live.hooks.keys().cloned().collect();
-    let loader = Loader::new(program, fixed.limits, hooks, true).with_cache(&keep_dir.join("compiled"));
-    let mut policies = Policies::load(std::mem::take(&mut config.policies), loader);
+    let loader = Loader::new(program, fixed.limits, hooks, true)
+        .with_registries(config.registries.clone())
+        .with_cache(&keep_dir.join("compiled"))
+        .with_store(keep_dir);
+    // No start waits for a network: what is missing is fetched by a reload.
+    let mut policies = Policies::load(std::mem::take(&mut config.policies), loader.clone().offline());
+    policies.loader = loader;
     if let Some(problem) = policies.loader.cache_problem() {
         warn!(problem, "compiled policies are not kept: a restart compiles them again");
     }

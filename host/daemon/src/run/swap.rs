@@ -1,6 +1,7 @@
 //! A reload in the loop: begun, prepared on another thread, swapped in between two ticks.
 
 use jettison_decide::Settings;
+use jettison_model::Cause;
 use jettison_tick::clock::Clock;
 use tokio::sync::oneshot::Sender;
 use tracing::{info, warn};
@@ -38,6 +39,17 @@ impl Daemon<'_> {
         }
     }
 
+    /// Fetches again what could not be fetched, once in a while: the network may have come up, or the
+    /// registry. Not while memory is short.
+    pub(super) fn fetch_what_is_missing(&mut self) {
+        let (pipeline, now_ms) = (self.ticker.pipeline(), Clock.now().boot_ms);
+        let is_calm = pipeline.snapshot().request.cause == Cause::Routine;
+        let is_idle = self.reloading.begun_at_ms.is_none();
+        if is_calm && is_idle && pipeline.policies().is_one_unfetched() && self.reloading.may_fetch(now_ms) {
+            self.begin_reload(None);
+        }
+    }
+
     /// Swaps in what was prepared, or says why nothing has changed.
     pub(super) fn end_reload(&mut self, prepared: Prepared) {
         let begun_at_ms = self.reloading.begun_at_ms.take().unwrap_or_default();
@@ -63,7 +75,8 @@ impl Daemon<'_> {
         for what in &needs_restart {
             warn!(what, "has changed, which needs a restart");
         }
-        if problems.is_empty() {
+        // Of what is still missing the ticks and `status` say so.
+        if problems.is_empty() && !self.ticker.pipeline().policies().is_one_unfetched() {
             info!(took_ms, "reloaded: everything is live");
         }
         let status = ReloadStatus { at, took_ms, problems, needs_restart };
@@ -94,6 +107,7 @@ impl Daemon<'_> {
         self.ticker.configure(live);
         let running = self.ticker.policies_mut();
         running.quarantine_faults = config.quarantine_faults;
+        running.loader.fetcher.registries = config.registries;
         running.swap(policies, hooks, Clock.now().wall_ms);
         let names: Vec<String> = running.loaded.iter().map(|loaded| loaded.config.name.clone()).collect();
         self.ticker.keep_policies(|name| names.iter().any(|other| other == name));

@@ -8,19 +8,19 @@
 //! Nothing here is ever an error: whatever is wrong with a file or with the directory, the module is
 //! compiled.
 
-mod vault;
-
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use sha2::{Digest as _, Sha256};
 
-use self::vault::Vault;
 use crate::engine;
 use crate::limits::{CACHE_BYTES_MAX, CACHE_FILES_MAX, CompileLimits};
 use crate::reply::{self, Code};
+use crate::vault::Vault;
 
+/// What the names of all files end with.
+const SUFFIX: &str = ".code";
 /// Bytes of a SHA-256.
 const CHECKSUM_BYTES: usize = 32;
 
@@ -49,7 +49,7 @@ impl Cache {
     /// Why nothing can be kept, in words. Tries it, so the directory is there afterwards if it can be made.
     pub(crate) fn problem(&self) -> Option<String> {
         let dir = self.dir.as_ref()?;
-        let error = Vault::open(dir).err()?;
+        let error = Vault::open(dir, SUFFIX).err()?;
         Some(format!("{}: {error}", dir.display()))
     }
 
@@ -60,8 +60,8 @@ impl Cache {
         }
         let compatibility = self.compatibility()?;
         let name = name(digest, compatibility);
-        let kept = self.dir.as_ref().map(|dir| Vault::open(dir));
-        let shipped = self.shipped.as_ref().map(|dir| Vault::open_shipped(dir));
+        let kept = self.dir.as_ref().map(|dir| Vault::open(dir, SUFFIX));
+        let shipped = self.shipped.as_ref().map(|dir| Vault::open_shipped(dir, SUFFIX));
         kept.into_iter().chain(shipped).flatten().find_map(|vault| {
             let file = vault.read(&name, limits.code_bytes() + CHECKSUM_BYTES as u64).ok()?;
             opened(&name, &file).filter(|code| code.compatibility == compatibility)
@@ -76,7 +76,7 @@ impl Cache {
             return;
         };
         let name = name(digest, compatibility);
-        let kept: io::Result<()> = Vault::open(dir).and_then(|vault| {
+        let kept: io::Result<()> = Vault::open(dir, SUFFIX).and_then(|vault| {
             vault.write(&name, &sealed(&name, code))?;
             vault.keep_newest(CACHE_FILES_MAX, CACHE_BYTES_MAX)
         });
@@ -91,7 +91,7 @@ impl Cache {
 }
 
 fn name(digest: &str, compatibility: &str) -> String {
-    format!("{digest}-{compatibility}{}", vault::SUFFIX)
+    format!("{digest}-{compatibility}{}", SUFFIX)
 }
 
 fn sealed(name: &str, code: &Code) -> Vec<u8> {

@@ -52,6 +52,7 @@ list!(entries: Entry as EntryForm);
 enum FaultForm {
     Missing { error: String },
     Distrusted { why: String },
+    Fetch { detail: String },
     NotAComponent { detail: String },
     ForbiddenImport { import: String },
     NotGranted { function: String },

@@ -18,7 +18,7 @@ grants = [\"cmdlines\", \"exes\"]   # by which it knows them
 
 [[policy]]
 name = \"balanced\"
-source = \"builtin:balanced\"     # or the path of a .wasm file
+source = \"builtin:balanced\"     # or the path of a .wasm file, or \"oci://HOST/NAME@sha256:...\"
 weight = 1                      # multiplies the urgency of its sacrifices, 1 to 100
 shadow = false                  # consulted and recorded, but without a say
 grants = []                     # of \"cmdlines\", \"exes\", \"pss-bytes\"; of a built-in one what it imports

@@ -60,6 +60,12 @@ pub(super) const ALL: &[Section] = &[
         keys: METRICS,
     },
     Section {
+        name: "registries",
+        form: Form::Table,
+        about: "OCI registries that policies come from.",
+        keys: REGISTRIES,
+    },
+    Section {
         name: "limits",
         form: Form::Table,
         about: "What one consultation of a policy may use, and what compiling it may take (docs/policy-border.md).",
@@ -242,6 +248,13 @@ const METRICS: &[Key] =
         .shown("\"/var/lib/node_exporter/jettison.prom\"")
         .range("an absolute path")];
 
+const REGISTRIES: &[Key] = &[
+    key("plain_http", Texts, "[registries](../guide/distribution.md) that are spoken to without TLS; this very host is in any case")
+        .is("[]")
+        .range("a list of `\"HOST:PORT\"`"),
+    key("fetch_s", Number(1, 120), "time to fetch one policy").is("30"),
+];
+
 const LIMITS: &[Key] = &[
     key("fuel", Number(1_000_000, 1_000_000_000_000), "instructions, about one unit each").is("1000000000"),
     key("memory_mib", Number(1, 32), "linear memory").is("32"),
@@ -265,7 +278,7 @@ const POLICY: &[Key] = &[
         .required()
         .range("a text that no other policy has"),
     key("source", Text, "component or core module ([WIT](wit.md))").required().range(
-        "`\"builtin:services\"`, `\"builtin:balanced\"`, `\"builtin:rules\"`, or the path of a `.wasm` file",
+        "`\"builtin:services\"`, `\"builtin:balanced\"`, `\"builtin:rules\"`, the path of a `.wasm` file, or `\"oci://HOST/NAME@sha256:...\"` ([distribution](../guide/distribution.md))",
     ),
     key("weight", Number(1, 100), "multiplies the urgency of its sacrifices").is("1"),
     key("shadow", Switch, "consulted and recorded, without a say").is("false"),

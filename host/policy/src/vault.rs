@@ -1,6 +1,6 @@
 //! A directory that no other user can reach, or one of a package that no other user can write to, and its
-//! files. What is in them will run as native code, so owner and mode are looked at each time, through the
-//! descriptor that is then used.
+//! files. What is in them will run, as native code or as a policy, so owner and mode are looked at each time,
+//! through the descriptor that is then used.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -11,13 +11,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{
     AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, fstat,
-    futimens, mkdirat, openat, renameat, statat, unlinkat,
+    fsync, futimens, mkdirat, openat, renameat, statat, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
-/// What the names of all files end with. Others are not ours, and stay.
-pub(super) const SUFFIX: &str = ".code";
 /// What the name of a file ends with that is still being written, or whose writer was killed.
 const UNFINISHED: &str = ".new";
 /// Bits of the mode with which another user could read or write.
@@ -27,8 +25,11 @@ const REACHABLE_BY_OTHERS: u32 = 0o077;
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 
 /// The open directory.
-pub(super) struct Vault {
+#[derive(Debug)]
+pub struct Vault {
     directory: OwnedFd,
+    /// What the names of all files end with. Others are not ours, and stay.
+    suffix: &'static str,
     is_ours: bool,
 }
 
@@ -37,7 +38,7 @@ impl Vault {
     ///
     /// # Errors
     /// What the kernel says, or that it is not ours alone.
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
+    pub fn open(path: &Path, suffix: &'static str) -> io::Result<Self> {
         match mkdirat(CWD, path, Mode::RWXU) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(error) => return Err(error.into()),
@@ -45,18 +46,18 @@ impl Vault {
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let directory = openat(CWD, path, flags, Mode::empty())?;
         check_ours_alone(&fstat(&directory)?)?;
-        Ok(Self { directory, is_ours: true })
+        Ok(Self { directory, suffix, is_ours: true })
     }
 
     /// Opens a directory that came with the program, to read from it.
     ///
     /// # Errors
     /// What the kernel says, or that others than root and us could have written it.
-    pub(super) fn open_shipped(path: &Path) -> io::Result<Self> {
+    pub fn open_shipped(path: &Path, suffix: &'static str) -> io::Result<Self> {
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let directory = openat(CWD, path, flags, Mode::empty())?;
         check_trusted(&fstat(&directory)?)?;
-        Ok(Self { directory, is_ours: false })
+        Ok(Self { directory, suffix, is_ours: false })
     }
 
     /// The bytes of a file. The age of one of ours begins anew.
@@ -64,7 +65,7 @@ impl Vault {
     /// # Errors
     /// What the kernel says, or that it is not ours alone, could have been written by others where it is not
     /// ours, is no plain file, or is larger than that.
-    pub(super) fn read(&self, name: &str, bytes_max: u64) -> io::Result<Vec<u8>> {
+    pub fn read(&self, name: &str, bytes_max: u64) -> io::Result<Vec<u8>> {
         // A pipe under that name must not make us wait.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = openat(&self.directory, name, flags, Mode::empty())?;
@@ -84,14 +85,30 @@ impl Vault {
 
     /// Writes a file as a whole, in the place of whatever has that name. It is not flushed to the disk, which
     /// may take long just when there is no time; a torn file has a wrong checksum.
-    pub(super) fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.put(name, bytes, |_| Ok(()))
+    }
+
+    /// The same, and it is on the disk afterwards.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn write_through(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.put(name, bytes, |file| Ok(fsync(file)?))?;
+        Ok(fsync(&self.directory)?)
+    }
+
+    fn put(&self, name: &str, bytes: &[u8], flush: fn(&File) -> io::Result<()>) -> io::Result<()> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let unfinished = format!("{}-{}{UNFINISHED}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         // A process of the same id may have died here before.
         self.remove(&unfinished)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let file = openat(&self.directory, &unfinished, flags, Mode::RUSR | Mode::WUSR)?;
-        let written = File::from(file).write_all(bytes);
+        let mut file = File::from(openat(&self.directory, &unfinished, flags, Mode::RUSR | Mode::WUSR)?);
+        let written = file.write_all(bytes).and_then(|()| flush(&file));
         match written.and_then(|()| Ok(renameat(&self.directory, &unfinished, &self.directory, name)?)) {
             Ok(()) => Ok(()),
             Err(error) => self.remove(&unfinished).and(Err(error)),
@@ -99,11 +116,14 @@ impl Vault {
     }
 
     /// Removes the oldest files until there are at most so many, of so many bytes together.
-    pub(super) fn keep_newest(&self, files_max: usize, bytes_max: u64) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn keep_newest(&self, files_max: usize, bytes_max: u64) -> io::Result<()> {
         let mut files = Vec::new();
         for entry in Dir::read_from(&self.directory)? {
             let name = entry?.file_name().to_string_lossy().into_owned();
-            if !name.ends_with(SUFFIX) && !name.ends_with(UNFINISHED) {
+            if !name.ends_with(self.suffix) && !name.ends_with(UNFINISHED) {
                 continue;
             }
             match statat(&self.directory, &name, AtFlags::SYMLINK_NOFOLLOW) {
@@ -180,7 +200,7 @@ mod tests {
         fn new() -> (Self, Vault) {
             let parent = tempfile::tempdir().expect("a directory");
             let path = parent.path().join("modules");
-            let vault = Vault::open(&path).expect("it can be made");
+            let vault = Vault::open(&path, ".code").expect("it can be made");
             (Self { _parent: parent, path }, vault)
         }
 
@@ -207,7 +227,7 @@ mod tests {
     fn what_is_made_is_ours_alone() {
         let (place, vault) = Place::new();
         vault.write("a.code", b"one").expect("there is room");
-        vault.write("a.code", b"two").expect("there is room");
+        vault.write_through("a.code", b"two").expect("there is room");
         assert_eq!((place.mode("."), place.mode("a.code")), (0o700, 0o600));
         assert_eq!(place.names(), ["a.code"]);
         assert_eq!(vault.read("a.code", 3).expect("it is ours"), b"two");
@@ -227,7 +247,7 @@ mod tests {
         vault.write("a.code", b"two").expect("there is room");
         assert_eq!(vault.read("a.code", 9).expect("it is new"), b"two");
         place.set_mode(".", 0o750);
-        assert!(Vault::open(&place.path).is_err());
+        assert!(Vault::open(&place.path, ".code").is_err());
     }
 
     #[test]
@@ -244,7 +264,7 @@ mod tests {
         }
         let link = place.path.with_file_name("link");
         symlink(&place.path, &link).expect("a link");
-        assert!(Vault::open(&link).is_err());
+        assert!(Vault::open(&link, ".code").is_err());
     }
 
     #[test]
@@ -275,6 +295,6 @@ mod tests {
         let error = vault.read("a.code", 9).expect_err("it is another user's");
         assert_eq!(error.to_string(), "it belongs to user 65534");
         std::os::unix::fs::chown(&place.path, Some(65534), None).expect("root may");
-        assert!(Vault::open(&place.path).is_err());
+        assert!(Vault::open(&place.path, ".code").is_err());
     }
 }

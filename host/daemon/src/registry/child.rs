@@ -1,0 +1,75 @@
+//! The child that speaks with a registry: a request in, an artifact or a refusal out, end. It has bounds, and
+//! none of the daemon's rights.
+
+use std::io::{Read, Write};
+use std::path::PathBuf;
+
+use jettison_policy::Bounds;
+use jettison_registry::{Artifact, Login, Reference, Terms, pull};
+use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_no_new_privs};
+use serde::{Deserialize, Serialize};
+
+use crate::failure::{Failure, unwritable};
+
+/// What the child is started as.
+pub(super) const SUBCOMMAND: &str = "fetch-module";
+/// Begins a reply that is no artifact.
+pub(super) const REFUSED: &[u8] = b"jettison-refused/1\n";
+/// Bytes of a request.
+const REQUEST_BYTES_MAX: u64 = 1 << 20;
+/// Bytes of address space beside the module, which is held up to three times: program, libraries, threads.
+const MEMORY_BYTES: u64 = 1 << 30;
+
+/// What the child is to fetch.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Request {
+    pub(super) reference: String,
+    pub(super) terms: Terms,
+}
+
+/// Fetches what the request on standard input names, as a child of the daemon or of `jettison pull`.
+pub(crate) fn fetch_module() -> Result<(), Failure> {
+    let mut text = Vec::new();
+    let read = std::io::stdin().take(REQUEST_BYTES_MAX).read_to_end(&mut text);
+    let request = read.map_err(|error| error.to_string());
+    let request: Result<Request, String> =
+        request.and_then(|_| serde_json::from_slice(&text).map_err(|error| error.to_string()));
+    let request = request.map_err(|why| Failure::Usage(format!("this is no request: {why}")))?;
+    let bounds = Bounds {
+        memory_bytes: MEMORY_BYTES + 3 * request.terms.module_bytes,
+        file_bytes: Artifact::frame_bytes_max(request.terms.module_bytes),
+        seconds: request.terms.seconds,
+    };
+    bounds.take_on().map_err(|error| Failure::Failed(format!("limits cannot be set: {error}")))?;
+    let reply = match fetched(request) {
+        Ok(artifact) => artifact.encode(),
+        Err(why) => [REFUSED, why.as_bytes()].concat(),
+    };
+    std::io::stdout().write_all(&reply).map_err(|error| unwritable(&error))
+}
+
+fn fetched(request: Request) -> Result<Artifact, String> {
+    let reference: Reference = request.reference.parse().map_err(|bad| format!("{bad}"))?;
+    let login = match request.terms.login {
+        Some(login) => Some(login),
+        None => docker_login(&reference)?,
+    };
+    give_up_rights().map_err(|error| format!("rights cannot be given up: {error}"))?;
+    pull(&reference, &Terms { login, ..request.terms }).map_err(|refusal| refusal.to_string())
+}
+
+/// To speak with a registry takes none. The login may have: it can be root's alone.
+fn give_up_rights() -> rustix::io::Result<()> {
+    set_no_new_privs(true)?;
+    let none = CapabilitySet::empty();
+    set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })
+}
+
+/// The login that `docker login` has left for this registry, if it has.
+pub(crate) fn docker_login(reference: &Reference) -> Result<Option<Login>, String> {
+    // Where Docker and its kin look, too.
+    let folder = std::env::var_os("DOCKER_CONFIG")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".docker")));
+    folder.map_or(Ok(None), |folder| Login::from_docker(&folder, reference))
+}
