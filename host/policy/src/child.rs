@@ -14,6 +14,7 @@ use crate::aside::Bounds;
 use crate::builtin::{BUILTINS, builtin};
 use crate::cache::Cache;
 use crate::compiler::Compiled;
+use crate::confine::{Reach, confine};
 use crate::digest::digest;
 use crate::limits::{CORE_INSTANCES_MAX, CompileLimits, MEMORIES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX};
 use crate::reply::{self, Code};
@@ -27,14 +28,15 @@ const WASM_PAGE_BYTES: u64 = 64 << 10;
 /// The child's whole work: reads a module, compiles it and writes the reply for
 /// [`Compiler`](crate::Compiler).
 ///
-/// The process limits its own processor time, address space and output, and offers itself to the kernel's OOM
-/// killer, so call it in a process of its own.
+/// The process limits its own processor time, address space and output, offers itself to the kernel's OOM
+/// killer and can reach nothing from then on, so call it in a process of its own.
 ///
 /// # Errors
 /// Only if the reply could not be written; what is wrong with the module is in the reply.
 pub fn compile_module(limits: CompileLimits, stdin: impl Read, mut stdout: impl Write) -> io::Result<()> {
     let CompileLimits { memory_bytes, seconds, .. } = limits;
     Bounds { memory_bytes, file_bytes: limits.code_bytes(), seconds }.take_on()?;
+    confine(Reach::Nothing)?;
     let mut module = Vec::new();
     stdin.take(limits.module_bytes).read_to_end(&mut module)?;
     stdout.write_all(&reply::encode(&compiled(&module)))?;

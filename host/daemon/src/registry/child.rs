@@ -4,9 +4,8 @@
 use std::io::{Read, Write};
 use std::path::PathBuf;
 
-use jettison_policy::Bounds;
+use jettison_policy::{Bounds, Reach, confine};
 use jettison_registry::{Artifact, Login, Reference, Terms, pull};
-use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_no_new_privs};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, unwritable};
@@ -54,15 +53,13 @@ fn fetched(request: Request) -> Result<Artifact, String> {
         Some(login) => Some(login),
         None => docker_login(&reference)?,
     };
-    give_up_rights().map_err(|error| format!("rights cannot be given up: {error}"))?;
+    // The login can be root's alone; what follows takes no right.
+    match confine(Reach::Registry) {
+        Ok(confined) if confined.rights => {}
+        Ok(_) => return Err("rights cannot be given up: capset(2) is refused".into()),
+        Err(error) => return Err(format!("rights cannot be given up: {error}")),
+    }
     pull(&reference, &Terms { login, ..request.terms }).map_err(|refusal| refusal.to_string())
-}
-
-/// To speak with a registry takes none. The login may have: it can be root's alone.
-fn give_up_rights() -> rustix::io::Result<()> {
-    set_no_new_privs(true)?;
-    let none = CapabilitySet::empty();
-    set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })
 }
 
 /// The login that `docker login` has left for this registry, if it has.
