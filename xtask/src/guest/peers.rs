@@ -120,9 +120,9 @@ pub(super) fn run(suite: Suite, args: &GuestArgs) -> Result<()> {
                 println!("guest: {scene}: {}; kernel kills {}", seen.kept, seen.kills);
                 add(&mut rows, scene, contender, seen);
             }
-            // What was measured is not lost with a run that is broken off.
-            fs::write(&file, serde_json::to_string_pretty(&rows)?)?;
+            // What was measured is not lost with a run that is broken off, nor by one of a few scenes.
             if is_whole {
+                fs::write(&file, serde_json::to_string_pretty(&rows)?)?;
                 plot::draw(suite, &rows)?;
                 replace_section(suite.page(), suite.heading(), &suite.section(&rows, args.debug)?)?;
             }
