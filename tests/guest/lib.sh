@@ -78,6 +78,20 @@ expect_no_denial() {
     fi
 }
 
+# A leak goes by one SIGTERM. Nothing else does, such as a service `primary`.
+expect_a_leak_goes() {
+    record_signals
+    workload leak --hold-mib 16 --leak-mib-per-s 20
+    began=$(now)
+    expect "the leak goes on after 60 s" within 60 is_inactive leak
+    figure "leak ended after $(since "$began") s"
+    sleep 3
+    figure "signals of jettison: $(signals jettison | tr '\n' ' ')"
+    expect "other signals were sent: $(signals jettison)" test "$(signals jettison)" = "15 workload"
+    expect "the primary is gone" is_active primary
+    expect "jettison was restarted" test "$(property jettison NRestarts)" = 0
+}
+
 # What every rescue has to leave alone.
 expect_services_untouched() {
     for unit in ssh dbus systemd-journald systemd-logind; do

@@ -68,6 +68,7 @@ fn a_registry_that_hangs_delays_neither_the_start_nor_an_answer_nor_the_end() {
     let daemon = desk.daemon();
     let child = wait_for("a fetch under way", || {
         let children = fs::read_dir(format!("/proc/{}/task", daemon.child.id())).ok()?;
+        // A thread that has ended meanwhile has no children.
         let of = |task: fs::DirEntry| fs::read_to_string(task.path().join("children")).ok();
         let children: String = children.map_while(Result::ok).filter_map(of).collect();
         let child = format!("/proc/{}", children.trim());

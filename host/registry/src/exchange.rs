@@ -125,12 +125,15 @@ impl<'t> Exchange<'t> {
         accept: &str,
         sent: Option<Sent<'_>>,
     ) -> Result<Answer, Refusal> {
-        let answer = self.once(method, url, accept, sent, self.authorization.as_deref())?;
-        if answer.status != StatusCode::UNAUTHORIZED || !route::is_same(&self.base, url) {
+        // The authorization is shown to the registry alone, whatever it sends us to.
+        let is_registry = route::is_same(&self.base, url);
+        let known = self.authorization.as_deref().filter(|_| is_registry);
+        let answer = self.told(method, url, accept, sent, known)?;
+        if answer.status != StatusCode::UNAUTHORIZED || !is_registry {
             return Ok(answer);
         }
         let Some(authorization) = self.authorize(&answer)? else { return Err(answer.refused()) };
-        let again = self.once(method, url, accept, sent, Some(&authorization))?;
+        let again = self.told(method, url, accept, sent, Some(&authorization))?;
         self.authorization = Some(authorization);
         Ok(again)
     }
@@ -159,19 +162,6 @@ impl<'t> Exchange<'t> {
             }
             None => Ok(None),
         }
-    }
-
-    /// The authorization is shown to the registry alone, whatever it sends us to.
-    fn once(
-        &self,
-        method: &str,
-        url: &Uri,
-        accept: &str,
-        sent: Option<Sent<'_>>,
-        authorization: Option<&str>,
-    ) -> Result<Answer, Refusal> {
-        let authorization = authorization.filter(|_| route::is_same(&self.base, url));
-        self.told(method, url, accept, sent, authorization)
     }
 
     fn told(

@@ -48,8 +48,11 @@ impl Blame {
             return blame;
         }
         // Little was taken since memory was at ease: then what has leaked since it started is to blame.
-        let leaked = |p: Process<'s>| if field.is_open(p) { leaked_bytes(p) } else { 0 };
-        let taken = field.snapshot.per_process(|p| field.taken_bytes[p].max(leaked(p)));
+        let leaked = field.snapshot.per_process(|p| if field.is_open(p) { leaked_bytes(p) } else { 0 });
+        if field.snapshot.processes().all(|p| leaked[p] <= field.taken_bytes[p]) {
+            return blame;
+        }
+        let taken = field.snapshot.per_process(|p| field.taken_bytes[p].max(leaked[p]));
         Self::by(&taken, field, units, families)
     }
 

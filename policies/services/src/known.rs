@@ -162,8 +162,9 @@ pub(crate) fn is_session(title: &[u8]) -> bool {
 }
 
 /// What is in the title of each process that PostgreSQL has of its own (`PG_PROCTYPE` in
-/// src/include/postmaster/proctypelist.h, and what version 15 had).
-const OWN_TITLES: [&[u8]; 14] = [
+/// src/include/postmaster/proctypelist.h, and what version 15 had). All that has to do with the log begins
+/// with `wal`.
+const OWN_TITLES: [&[u8]; 12] = [
     b"archiver",
     b"autovacuum launcher",
     b"background writer",
@@ -175,8 +176,6 @@ const OWN_TITLES: [&[u8]; 14] = [
     b"slotsync worker",
     b"startup",
     b"stats collector",
-    b"walreceiver",
-    b"walsender",
     b"wal",
 ];
 /// PostgreSQL's own are far smaller by nature, what they share left out.

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use jettison_vm_guest::Scenario;
 
 use super::image::{BUSYBOX, Image};
 use crate::debian;
 use crate::qemu::{self, Machine, disk};
-use crate::{remove, target_dir};
+use crate::{call, remove, target_dir, text_of};
 
 /// Boot, start of the daemon and the end, beyond the scenario's own time.
 const OVERHEAD: Duration = Duration::from_secs(180);
@@ -80,10 +80,7 @@ pub(super) fn recorded(log: &Path) -> PathBuf {
 fn unpack(archive: &Path, folder: &Path) -> Result<()> {
     remove(folder)?;
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    let mut tar = Command::new("tar");
-    let status = tar.args(["--strip-components=1", "-xf"]).arg(archive).arg("-C").arg(folder).status();
-    let status = status.context("tar cannot be started")?;
-    ensure!(status.success(), "{} cannot be unpacked: {status}", archive.display());
+    call("tar", &["--strip-components=1", "-xf", text_of(archive)?, "-C", text_of(folder)?])?;
     fs::remove_file(archive).with_context(|| archive.display().to_string())
 }
 

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 use jettison_policy::LIMITS_MAX;
-use jettison_registry::{About, Login, Reference, Terms};
+use jettison_registry::{About, Login, Reference};
 use jettison_sense::Root;
 
 use super::inspect::{described, loaded};
@@ -13,7 +13,7 @@ use crate::cli;
 use crate::cli::registry::OfRegistry;
 use crate::config::Config;
 use crate::failure::{Failure, printed};
-use crate::registry::{Fetcher, docker_login};
+use crate::registry::{Fetcher, with_login};
 use crate::trust::is_root;
 
 /// Bytes of a password.
@@ -56,7 +56,8 @@ pub(crate) fn push(args: &cli::Push) -> Result<(), Failure> {
         imports: interfaces.into_iter().map(named).collect(),
         exports: vec![named(EXPORTS)],
     };
-    let terms = with_docker(fetcher.terms(), &reference)?;
+    // A push is its author's own, so it asks without a child.
+    let terms = with_login(fetcher.terms(), &reference).map_err(Failure::Failed)?;
     let pushed = jettison_registry::push(&reference, &component, &about, &terms);
     let pinned = pushed.map_err(|refusal| failed(&reference, &refusal))?;
     printed(writeln!(std::io::stdout(), "source = \"{pinned}\""))
@@ -86,13 +87,4 @@ fn login(args: &OfRegistry) -> Result<Option<Login>, Failure> {
     read.map_err(|error| Failure::Usage(format!("the password on standard input cannot be read: {error}")))?;
     let password = password.trim_end_matches(['\r', '\n']).to_owned();
     Ok(Some(Login { username, password }))
-}
-
-/// A push is its author's own, so it asks without a child.
-fn with_docker(terms: Terms, reference: &Reference) -> Result<Terms, Failure> {
-    let login = match terms.login {
-        Some(login) => Some(login),
-        None => docker_login(reference).map_err(Failure::Failed)?,
-    };
-    Ok(Terms { login, ..terms })
 }

@@ -49,21 +49,26 @@ pub(crate) fn fetch_module() -> Result<(), Failure> {
 
 fn fetched(request: Request) -> Result<Artifact, String> {
     let reference: Reference = request.reference.parse().map_err(|bad| format!("{bad}"))?;
-    let login = match request.terms.login {
-        Some(login) => Some(login),
-        None => docker_login(&reference)?,
-    };
+    let terms = with_login(request.terms, &reference)?;
     // The login can be root's alone; what follows takes no right.
     match confine(Reach::Registry) {
         Ok(confined) if confined.rights => {}
         Ok(_) => return Err("rights cannot be given up: capset(2) is refused".into()),
         Err(error) => return Err(format!("rights cannot be given up: {error}")),
     }
-    pull(&reference, &Terms { login, ..request.terms }).map_err(|refusal| refusal.to_string())
+    pull(&reference, &terms).map_err(|refusal| refusal.to_string())
 }
 
-/// The login that `docker login` has left for this registry, if it has.
-pub(crate) fn docker_login(reference: &Reference) -> Result<Option<Login>, String> {
+/// With the login that `docker login` has left for this registry, if it has, and none is given.
+pub(crate) fn with_login(terms: Terms, reference: &Reference) -> Result<Terms, String> {
+    let login = match terms.login {
+        Some(login) => Some(login),
+        None => docker_login(reference)?,
+    };
+    Ok(Terms { login, ..terms })
+}
+
+fn docker_login(reference: &Reference) -> Result<Option<Login>, String> {
     // Where Docker and its kin look, too.
     let folder = std::env::var_os("DOCKER_CONFIG")
         .map(PathBuf::from)

@@ -1,6 +1,5 @@
 //! From a reference to its module: from the store, else from the registry, by a child.
 
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -81,17 +80,12 @@ impl Fetcher {
 
     /// A service without a network is helped by an administrator who has one.
     fn by_hand(&self, pinned: &Pinned) -> String {
-        let mut said = String::new();
-        if let Some(directory) = self.store.keep_dir() {
-            // Writing to a string cannot fail.
-            write!(
-                said,
+        self.store.keep_dir().map_or_else(String::new, |directory| {
+            format!(
                 "; from where there is a network: `jettison pull {pinned} --keep-dir {}`, then `jettison reload`",
                 directory.display()
             )
-            .ok();
-        }
-        said
+        })
     }
 
     /// What a reference names now, proven by its digest if it has one.

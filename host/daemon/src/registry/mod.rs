@@ -10,5 +10,5 @@ mod child;
 mod fetcher;
 mod store;
 
-pub(crate) use child::{docker_login, fetch_module};
+pub(crate) use child::{fetch_module, with_login};
 pub(crate) use fetcher::Fetcher;

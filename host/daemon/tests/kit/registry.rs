@@ -3,9 +3,9 @@
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
-use jettison_tests::wait_for;
+use jettison_tests::{Running, wait_for};
 use tempfile::TempDir;
 
 /// `us` with the password `secret`.
@@ -15,7 +15,7 @@ const PASSWORDS: &str = "us:$2b$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcY
 pub(crate) struct Registry {
     directory: TempDir,
     port: u16,
-    child: Child,
+    child: Running,
 }
 
 impl Registry {
@@ -50,7 +50,7 @@ impl Registry {
         let mut command = Command::new("docker-registry");
         command.arg("serve").arg(directory.path().join("config.yml"));
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let child = child.expect("docker-registry, which `cargo xtask setup` installs");
+        let child = Running(child.expect("docker-registry, which `cargo xtask setup` installs"));
         wait_for("the registry", || TcpStream::connect(("127.0.0.1", port)).ok());
         Self { directory, port, child }
     }
@@ -73,14 +73,6 @@ impl Registry {
     pub(crate) fn stop(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        // Both fail if it was stopped.
-        self.child.kill().ok();
-        self.child.wait().ok();
     }
 }
 

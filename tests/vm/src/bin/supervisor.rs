@@ -4,8 +4,8 @@
 
 #[path = "../supervisor/beat.rs"]
 mod beat;
-#[path = "../supervisor/journal.rs"]
-mod journal;
+#[path = "../supervisor/daemon.rs"]
+mod daemon;
 #[path = "../supervisor/kmsg.rs"]
 mod kmsg;
 #[path = "../supervisor/machine.rs"]

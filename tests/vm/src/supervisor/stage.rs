@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use jettison_vm_guest::{Cost, Death, Memcg, Process, Report, Scenario};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
 use crate::beat::{self, BEAT, Gap};
-use crate::journal;
+use crate::daemon::{self, STATE};
 use crate::kmsg::OomKills;
 use crate::machine::{make_again, meminfo_mib, number_after};
 use crate::process::{Started, logged, print_log, start, start_and_wait};
@@ -21,8 +21,6 @@ use crate::trace::Signals;
 
 /// For the daemon to watch: in an emulated machine it compiles two policies first, which took 15 to 35 s.
 const READY: Duration = Duration::from_secs(120);
-/// Of the daemon.
-pub(crate) const STATE: &str = "/run/jettison";
 /// Between two samples of MemAvailable.
 const SAMPLE: Duration = Duration::from_millis(500);
 
@@ -150,8 +148,8 @@ impl<'s> Stage<'s> {
         self.report.fork_gap_ms = self.fork.longest_ms();
         // One that was stopped answers no more.
         if let Some(daemon) = self.daemon.as_mut().filter(|_| self.scenario.daemon.stop_at_ms.is_none()) {
-            self.report.journal_records_lost = Some(journal::lost()?);
-            journal::keep(daemon)?;
+            self.report.journal_records_lost = Some(daemon::records_lost()?);
+            daemon::keep_journal(daemon)?;
         }
         Ok(self.report)
     }
@@ -191,16 +189,13 @@ impl<'s> Stage<'s> {
     }
 
     fn signal_daemon(&self, signal: Signal) -> Result<()> {
-        let daemon = self.daemon.as_ref().context("no daemon")?;
-        let pid = i32::try_from(daemon.id()).ok().and_then(Pid::from_raw).context("its pid")?;
-        kill_process(pid, signal).context("the daemon cannot be signalled")
+        daemon::send(self.daemon.as_ref().context("no daemon")?, signal)
     }
 }
 
 /// Everything that the doctor finds.
 fn doctor() -> Result<BTreeMap<String, String>> {
-    let output = Command::new("/bin/jettison").args(["doctor", "--json"]).output().context("the doctor")?;
-    let diagnosis: serde_json::Value = serde_json::from_slice(&output.stdout).context("its JSON")?;
+    let diagnosis = daemon::ask("doctor")?;
     let word = |check: &serde_json::Value, key: &str| check[key].as_str().unwrap_or_default().to_owned();
     let checks = diagnosis["checks"].as_array().context("no checks")?;
     Ok(checks
