@@ -1,6 +1,6 @@
 //! The commands that talk to the daemon.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
@@ -59,15 +59,52 @@ pub(crate) fn call(state_dir: &Path, ask: Ask) -> Result<Answer, Failure> {
             path.display()
         ))
     };
-    let mut stream = UnixStream::connect(&path).map_err(|error| failed("no daemon answers", &error))?;
+    let stream = UnixStream::connect(&path).map_err(|error| failed("no daemon answers", &error))?;
     stream.set_read_timeout(Some(PATIENCE)).map_err(|error| failed("no time can be set", &error))?;
-    let mut line = serde_json::to_vec(&Request { version: VERSION, ask })
-        .map_err(|error| failed("cannot be asked", &error))?;
-    line.push(b'\n');
-    stream.write_all(&line).map_err(|error| failed("cannot be asked", &error))?;
-    let mut reply = String::new();
-    BufReader::new(stream).read_line(&mut reply).map_err(|error| failed("gave no answer", &error))?;
-    let response: Response =
-        serde_json::from_str(&reply).map_err(|error| failed("its answer cannot be understood", &error))?;
+    let response =
+        exchange(stream, &Request { version: VERSION, ask }).map_err(|(what, error)| failed(what, &error))?;
     Ok(response.answer)
+}
+
+/// Sends one request and reads its response. A daemon that refuses a user has answered and closed before
+/// the request arrives: the answer counts, and not that it was not heard.
+fn exchange(mut stream: UnixStream, request: &Request) -> Result<Response, (&'static str, io::Error)> {
+    let mut line = serde_json::to_vec(request).map_err(|error| ("cannot be asked", error.into()))?;
+    line.push(b'\n');
+    let sent = stream.write_all(&line);
+    let mut reply = String::new();
+    let got = BufReader::new(stream).read_line(&mut reply);
+    if reply.is_empty() {
+        sent.map_err(|error| ("cannot be asked", error))?;
+    }
+    got.map_err(|error| ("gave no answer", error))?;
+    serde_json::from_str(&reply).map_err(|error| ("its answer cannot be understood", error.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request() -> Request {
+        Request { version: VERSION, ask: Ask::Status }
+    }
+
+    #[test]
+    fn a_refusal_is_read_though_the_request_was_not_heard() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let answer = Answer::Refused { why: "user 7 may not talk to this daemon".to_owned() };
+        serde_json::to_writer(&mut theirs, &Response { version: VERSION, answer }).unwrap();
+        theirs.write_all(b"\n").unwrap();
+        drop(theirs);
+        let response = exchange(ours, &request()).unwrap();
+        assert!(matches!(response.answer, Answer::Refused { why } if why.starts_with("user 7")));
+    }
+
+    #[test]
+    fn one_that_closes_without_a_word_could_not_be_asked() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        drop(theirs);
+        let (what, error) = exchange(ours, &request()).err().unwrap();
+        assert_eq!((what, error.kind()), ("cannot be asked", io::ErrorKind::BrokenPipe));
+    }
 }
