@@ -19,9 +19,9 @@ use crate::writer::Writer;
 
 /// Records that wait: some seconds of armed ticks.
 const RECORDS_MAX: usize = 256;
-/// What they may hold.
+/// What they may hold. One record may hold more if no other waits.
 const HELD_BYTES_MAX: u64 = 16 << 20;
-/// One record may hold more if no other waits.
+/// When nothing has come for so long, what was written is synced.
 const IDLE: Duration = Duration::from_secs(1);
 /// What the end of the daemon waits for the records that are left.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -138,7 +138,7 @@ fn write(
 ) {
     let mut is_synced = true;
     loop {
-        match messages.recv_timeout(IDLE) {
+        match next(messages, is_synced) {
             Ok(Message::Record { mut record, held_bytes }) => {
                 let written = writer.write(&mut record);
                 drop(record);
@@ -161,14 +161,22 @@ fn write(
                 done.send(()).ok();
             }
             // Nothing is decided now: time for the disk.
-            Err(RecvTimeoutError::Timeout) if !is_synced => {
+            Err(RecvTimeoutError::Timeout) => {
                 is_synced = true;
                 // What cannot be synced now may reach the disk later.
                 writer.sync().ok();
             }
-            Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
+    }
+}
+
+/// Where nothing is to be synced there is nothing to wake up for: a host on which nothing happens is left
+/// alone.
+fn next(messages: &Receiver<Message>, is_synced: bool) -> Result<Message, RecvTimeoutError> {
+    match is_synced {
+        true => messages.recv().map_err(Into::into),
+        false => messages.recv_timeout(IDLE),
     }
 }
 
