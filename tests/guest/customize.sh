@@ -8,7 +8,7 @@ units=$tree/etc/systemd/system
 for unit in getty.target serial-getty@ttyS0.service apt-daily.timer apt-daily-upgrade.timer e2scrub_reap.service; do
     ln -sf /dev/null "$units/$unit"
 done
-for unit in postgresql redis-server mariadb earlyoom systemd-oomd; do
+for unit in postgresql redis-server mariadb earlyoom nohang systemd-oomd; do
     rm -f "$units/multi-user.target.wants/$unit.service"
 done
 echo guest > "$tree/etc/hostname"

@@ -63,11 +63,12 @@ record_signals() {
     echo 1 > /sys/kernel/tracing/events/signal/signal_generate/enable
 }
 
-# signals SENDER: `15 redis-server`, each that it sent to another process, once. SENDER is a comm, `any` is all.
-# SIGCHLD is the kernel's, at the end of a process.
+# signals SENDER: `15 redis-server`, each that it sent to another process, once. SENDER is a comm, `any` is all, and
+# `jettison` is the daemon, whose children are `jettison`. SIGCHLD is the kernel's, at the end of a process.
 signals() {
     sed -n 's/^ *\(.*\)-[0-9]* .*signal_generate: sig=\([0-9]*\) .* comm=\(.*\) pid=.*/\1 \2 \3/p' \
-        /sys/kernel/tracing/trace | awk -v from="$1" '($1 == from || from == "any") && $3 != from && $2 != 17 { print $2, $3 }' | sort -u
+        /sys/kernel/tracing/trace | sed 's/\<jettisond\>/jettison/g' |
+        awk -v from="$1" '($1 == from || from == "any") && $3 != from && $2 != 17 { print $2, $3 }' | sort -u
 }
 
 # What the sandbox forbids is EPERM or EACCES to the daemon, which says so.

@@ -54,7 +54,7 @@ pub(crate) struct GuestArgs {
     /// Add to the runs of the last time, with `--peers`
     #[arg(long, requires = "peers")]
     add: bool,
-    /// Only these contenders, with `--peers`: kernel, earlyoom, oomd, jettison
+    /// Only these contenders, with `--peers`: kernel, earlyoom, tuned, nohang, oomd, jettison
     #[arg(long, requires = "peers")]
     contender: Vec<String>,
 }

@@ -10,7 +10,7 @@ use crate::{call, debian, qemu, remove, root, text_of};
 
 /// What the guest has beyond apt's own needs.
 const INCLUDED: &str = "systemd,systemd-sysv,dbus,openssh-server,procps,postgresql,redis-server,mariadb-server,\
-                        earlyoom,systemd-oomd";
+                        earlyoom,nohang,systemd-oomd";
 /// Makes a guest of the tree.
 const CUSTOMIZE: &str = "tests/guest/customize.sh";
 /// In no guest's way, and most of the writing.

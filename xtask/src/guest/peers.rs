@@ -33,9 +33,11 @@ use crate::page::replace_section;
 use crate::qemu::disk;
 
 /// Their name in a guest, and in the table.
-const CONTENDERS: [(&str, &str); 4] = [
+const CONTENDERS: [(&str, &str); 6] = [
     ("kernel", "kernel alone"),
     ("earlyoom", "earlyoom"),
+    ("tuned", "earlyoom, tuned"),
+    ("nohang", "nohang"),
     ("oomd", "systemd-oomd"),
     ("jettison", "Jettison"),
 ];
@@ -110,19 +112,24 @@ pub(super) fn run(suite: Suite, args: &GuestArgs) -> Result<()> {
     let is_meant = |name: &str| args.contender.is_empty() || args.contender.iter().any(|it| it == name);
     let is_whole = args.add || args.scenarios.is_empty() && args.contender.is_empty();
     let disks = Disks::build(args.debug)?;
-    let file = disks.file(&format!("{}.json", suite.name()));
+    let file = suite.runs();
     let mut rows = if args.add { read(&file)? } else { Vec::new() };
     for number in 1..=args.repeat {
         // Jettison first: it is the one that is under test.
         for (contender, name) in CONTENDERS.into_iter().rev().filter(|(contender, _)| is_meant(contender)) {
             println!("guest: {name}, run {number} of {}", args.repeat);
-            for (scene, seen) in watch(suite, contender, scenes, &disks, number)? {
+            let seen = watch(suite, contender, scenes, &disks, number)?;
+            if args.add {
+                // Another call may have added to them meanwhile.
+                rows = read(&file)?;
+            }
+            for (scene, seen) in seen {
                 println!("guest: {scene}: {}; kernel kills {}", seen.kept, seen.kills);
                 add(&mut rows, scene, contender, seen);
             }
             // What was measured is not lost with a run that is broken off, nor by one of a few scenes.
             if is_whole {
-                fs::write(&file, serde_json::to_string_pretty(&rows)?)?;
+                write(&file, &rows)?;
                 plot::draw(suite, &rows)?;
                 replace_section(suite.page(), suite.heading(), &suite.section(&rows, args.debug)?)?;
             }
@@ -138,6 +145,15 @@ pub(super) fn run(suite: Suite, args: &GuestArgs) -> Result<()> {
         disks.directory.display()
     );
     Ok(())
+}
+
+/// Keeps the runs beside the page that is made of them, a line for each row.
+fn write(file: &Path, rows: &[Row]) -> Result<()> {
+    let folder = file.parent().context("a page in a folder")?;
+    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    let lines: Vec<String> = rows.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
+    let text = format!("[\n{}\n]\n", lines.join(",\n"));
+    fs::write(file, text).with_context(|| file.display().to_string())
 }
 
 /// What earlier runs left behind.
@@ -162,7 +178,7 @@ fn watch(
     number: u32,
 ) -> Result<Vec<(String, Seen)>> {
     let mut seen: Vec<(String, Seen)> = Vec::new();
-    let swap = disks.file("swap.img");
+    let swap = disks.file(&format!("swap-{contender}.img"));
     while let Some(left) = scenes.get(seen.len()..).filter(|left| !left.is_empty()) {
         File::create(&swap)?.set_len(SWAP_BYTES)?;
         let name = format!("{}-{contender}-{number}-{}", suite.name(), seen.len());

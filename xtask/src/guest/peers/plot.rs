@@ -16,7 +16,7 @@ const LEFT: f64 = 44.0;
 const BELOW: f64 = 34.0;
 const ABOVE: f64 = 28.0;
 /// Of each contender; they can be told apart without seeing red and green.
-const COLOURS: [&str; 4] = ["#767676", "#d98200", "#8a4fbf", "#0067c0"];
+const COLOURS: [&str; 6] = ["#767676", "#d98200", "#f2b84b", "#00937d", "#8a4fbf", "#0067c0"];
 /// A line at each so many MiB.
 const STEP_MIB: u32 = 100;
 
@@ -33,7 +33,7 @@ pub(super) fn samples(text: &str) -> Vec<(f64, u32)> {
 
 /// Where the picture of a scene is, if there is one: beside the page.
 pub(super) fn file(suite: Suite, scene: &str) -> PathBuf {
-    PathBuf::from(suite.page()).with_extension("").join(format!("{scene}.svg"))
+    suite.folder_beside_page().join(format!("{scene}.svg"))
 }
 
 /// Draws each scene that has samples.
@@ -41,8 +41,6 @@ pub(super) fn draw(suite: Suite, rows: &[Row]) -> Result<()> {
     for scene in suite.scenes()? {
         let Some(picture) = picture(rows, &scene) else { continue };
         let path = root().join(file(suite, &scene));
-        let folder = path.parent().context("a page in a folder")?;
-        fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
         fs::write(&path, picture).with_context(|| path.display().to_string())?;
     }
     Ok(())
@@ -121,7 +119,7 @@ mod tests {
         let rows = [row("jettison", vec![seen("yes"), seen("yes")]), row("kernel", vec![seen("no, x")])];
         let picture = picture(&rows, "leak").unwrap();
         let lines = COLOURS.map(|colour| picture.matches(&format!("stroke=\"{colour}\"")).count());
-        assert_eq!(lines, [1, 0, 0, 2], "{picture}");
+        assert_eq!(lines, [1, 0, 0, 0, 0, 2], "{picture}");
         assert!(picture.contains("kernel alone (wrong)") && picture.contains(">Jettison<"), "{picture}");
         assert!(super::picture(&rows, "calm").is_none());
     }

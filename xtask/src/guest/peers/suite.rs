@@ -1,6 +1,7 @@
 //! Scenes of one kind, and the table that is made of them.
 
 use std::fmt::Write;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -37,6 +38,16 @@ impl Suite {
             Self::Databases => services::PAGE,
             Self::Hosts => "docs/benchmarks/oom.md",
         }
+    }
+
+    /// Relative to the root of the project.
+    pub(super) fn folder_beside_page(self) -> PathBuf {
+        Path::new(self.page()).with_extension("")
+    }
+
+    /// What the page is made of.
+    pub(super) fn runs(self) -> PathBuf {
+        root().join(self.folder_beside_page()).join("runs.json")
     }
 
     pub(super) fn heading(self) -> &'static str {
@@ -76,13 +87,14 @@ runs all scenarios beside one contender. Figures are of each run.",
             "Debian 12 with systemd 252 in a guest of {MEMORY_MIB} MiB, emulated. `cargo xtask {command}` (as root) makes
 this table, here with {build}. Each scenario is a script in [{folder}](../../{folder}/). {what}
 
-earlyoom is as Debian has it, Jettison as installed, set to enforce. systemd-oomd has `ManagedOOMMemoryPressure=kill`
+earlyoom and nohang are as Debian has them, Jettison as installed, set to enforce; earlyoom is there a second time, tuned
+by one who knows the machine: its `--avoid` names what must stay (peers/lib.inc). systemd-oomd has `ManagedOOMMemoryPressure=kill`
 and `ManagedOOMSwap=kill` on that slice, its own limits, and {} MiB of swap, which the others do not have. The kernel
 alone has its protection from thrashing (`min_ttl_ms` of 1000): without it the guest hangs for minutes.
 
 {}",
             SWAP_BYTES >> 20,
-            self.table(rows)?
+            self.table(rows)?,
         ) + &self.pictures()?)
     }
 

@@ -1,0 +1,16 @@
+# a leak beside a bigger primary, among fifteen hundred sleeping processes
+. hosts/lib.inc
+
+starts primary --hold-mib 160
+systemd-run --quiet --unit=crowd --slice="$slice" --property=TasksMax=2000 sh -c '
+    never=$(mktemp -u) && mkfifo "$never" && exec 3<> "$never"
+    i=0
+    while [ $i -lt 1500 ]; do
+        i=$((i + 1))
+        read -r _ <&3 &
+    done
+    wait'
+while [ "$(cat "/sys/fs/cgroup/$slice/crowd.service/pids.current")" -lt 1500 ]; do sleep 1; done
+sleep 10
+starts hog --hold-mib 16 --leak-mib-per-s 20
+over 90 hog primary crowd
