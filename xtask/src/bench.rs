@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::cargo;
+use crate::{cargo, setup};
 
 /// What is set against what, and what it may come to.
 struct Ratio {
@@ -50,6 +50,9 @@ pub(crate) fn run(target_dir: &Path) -> Result<()> {
         for (package, bench) in root_benches {
             cargo(&["bench", "--package", package, "--bench", bench])?;
         }
+        setup::clang()?;
+        let by_bpf = ["--package", "jettison-sense", "--features", "bpf", "--bench", "at_once"];
+        cargo(&[&["bench"][..], &by_bpf].concat())?;
     } else {
         println!(
             "NOT RUN: what process_mrelease gains, a scan of 5,000 processes and an armed tick among 10,000 need \

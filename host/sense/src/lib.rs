@@ -8,6 +8,8 @@
 //! io/root ─▶ memcg/hierarchy ─▶ sensor ─┬─▶ host/      memory, corrected; domain; counters ─▶ trend; ease
 //!                                       ├─▶ memcg/     a row each ─▶ owners, trends, usual; limit_watch
 //!                                       └─▶ process/   a row each (focus: of few) ─▶ shared, growth, blame
+//!                                             ▲
+//!                             bpf/ ───────────┘  all at one look, with the feature `bpf`
 //!
 //! parse/     total functions of bytes    rate/      two points in the past ─▶ a rate
 //! io/        reading, listing, errors    trigger/   wake-ups by the kernel
@@ -20,6 +22,8 @@
     warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+#[cfg(feature = "bpf")]
+mod bpf;
 mod host;
 #[cfg(test)]
 mod injected;

@@ -16,6 +16,10 @@ pub trait Sense {
     fn glance(&mut self, needs: Needs, now: Now, into: &mut Snapshot) -> bool;
     /// As [`Sensor::focus`].
     fn focus(&mut self, needs: Needs, now: Now, on: &[ProcessId], into: &mut Snapshot) -> bool;
+    /// As [`Sensor::whole`].
+    fn whole(&mut self, needs: Needs, now: Now, _on: &[ProcessId], into: &mut Snapshot) {
+        self.sense(needs, now, into);
+    }
     /// As [`Sensor::blame`].
     fn blame(&mut self, warn_bytes: u64, into: &mut Snapshot);
     /// As [`Sensor::probe`].
@@ -43,6 +47,10 @@ impl Sense for Sensor {
 
     fn focus(&mut self, needs: Needs, now: Now, on: &[ProcessId], into: &mut Snapshot) -> bool {
         Self::focus(self, needs, now, on, into)
+    }
+
+    fn whole(&mut self, needs: Needs, now: Now, on: &[ProcessId], into: &mut Snapshot) {
+        Self::whole(self, needs, now, on, into);
     }
 
     fn blame(&mut self, warn_bytes: u64, into: &mut Snapshot) {

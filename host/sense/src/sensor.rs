@@ -1,5 +1,6 @@
 //! The sensor: everything that stays open between two scans.
 
+mod at_once;
 mod between;
 pub(crate) mod marks;
 
@@ -25,6 +26,7 @@ use crate::now::Now;
 use crate::parse::loadavg::Tasks;
 use crate::parse::pressure::Pressure;
 use crate::parse::zoneinfo::Watermarks;
+use crate::process::tasks::TaskTable;
 use crate::process::terms::{Depth, Terms};
 use crate::process::walk::ProcessWalk;
 use crate::survey::{Holder, holders};
@@ -35,6 +37,8 @@ enum Wish<'a> {
     Scan,
     Glance,
     Focus(&'a [ProcessId]),
+    /// The focus has missed something.
+    Whole(&'a [ProcessId]),
 }
 
 /// Senses one machine. Its first scan allocates; later ones use the same memory again.
@@ -57,6 +61,8 @@ pub struct Sensor {
     memcgs: Option<MemcgWalk>,
     limits: Option<LimitWatch>,
     processes: ProcessWalk,
+    /// Another way to look at all of them.
+    tasks: Option<Box<dyn TaskTable>>,
     /// The table of tasks when it was last looked through for newcomers.
     newcomers_at: Option<Tasks>,
     faults: Faults,
@@ -110,6 +116,7 @@ impl Sensor {
             memcgs,
             limits,
             processes,
+            tasks: None,
             newcomers_at: None,
             faults: Faults::default(),
         })
@@ -157,7 +164,7 @@ impl Sensor {
         let available_bytes = (before, self.available_bytes());
         let has_missed = !self.processes.has_seen_enough(total, available_bytes);
         if has_missed {
-            self.scan(needs, now, into, Wish::Scan);
+            self.scan(needs, now, into, Wish::Whole(on));
         }
         has_missed
     }
@@ -176,8 +183,9 @@ impl Sensor {
         let depth = match wish {
             Wish::Glance if self.may_glance(needs, now) => self.depth_of_glance(ours, &into.host),
             Wish::Focus(on) if self.may_focus(needs, ours, on, into) => Depth::Focus,
-            Wish::Scan | Wish::Glance | Wish::Focus(_) => Depth::Scan,
+            Wish::Scan | Wish::Glance | Wish::Focus(_) | Wish::Whole(_) => Depth::Scan,
         };
+        let is_at_once = depth == Depth::Scan && self.look_at_once(wish, &into.processes);
         if depth == Depth::Scan {
             self.processes.list(&mut self.faults);
         }
@@ -207,11 +215,15 @@ impl Sensor {
             memcgs: MemcgPaths(&into.memcgs.paths),
             members: self.memcgs.as_ref().map(MemcgWalk::members),
             scope: self.domain.as_ref().filter(|_| self.is_scoped).map(Scope::path),
+            tasks: self.tasks.as_deref().filter(|_| is_at_once),
         };
         self.processes.walk(terms, &mut self.buffer, &mut self.faults, &mut into.processes);
         if matches!(depth, Depth::Scan | Depth::Glance) {
             let available_bytes = (into.host.memory_available_bytes, self.available_bytes());
             self.processes.open_account(available_bytes);
+        }
+        if let Some(tasks) = self.tasks.as_mut().filter(|_| is_at_once) {
+            tasks.make_ready();
         }
         if self.faults.total() > 0 {
             // The table is not complete, so the next look may not be a still one.

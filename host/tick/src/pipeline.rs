@@ -99,8 +99,12 @@ pub struct MadeFrom {
 impl<S: Sense, P: Consult> Pipeline<S, P> {
     /// Stage 1: reads everything. Returns microseconds.
     pub fn scan(&mut self, now: Now) -> u64 {
-        let stopwatch = Clock.stopwatch();
-        self.sensor.sense(self.needs(), now, &mut self.snapshot);
+        self.look_at_all(now, |sensor, needs, into| sensor.sense(needs, now, into))
+    }
+
+    fn look_at_all(&mut self, now: Now, look: impl FnOnce(&mut S, Needs, &mut Snapshot)) -> u64 {
+        let (stopwatch, needs) = (Clock.stopwatch(), self.needs());
+        look(&mut self.sensor, needs, &mut self.snapshot);
         self.complete();
         let took_us = stopwatch.us();
         self.whole = Some(Whole { at_ms: now.boot_ms, took_us });
@@ -130,12 +134,12 @@ impl<S: Sense, P: Consult> Pipeline<S, P> {
     }
 
     fn focus(&mut self, now: Now, in_flight: &[InFlight]) {
-        if !self.whole.is_some_and(|whole| whole.is_fresh(now)) {
-            self.scan(now);
-            return;
-        }
         let members = in_flight.iter().flat_map(|victim| &victim.members);
         let on: Vec<ProcessId> = members.copied().collect();
+        if !self.whole.is_some_and(|whole| whole.is_fresh(now)) {
+            self.look_at_all(now, |sensor, needs, into| sensor.whole(needs, now, &on, into));
+            return;
+        }
         let stopwatch = Clock.stopwatch();
         let was_scan = self.sensor.focus(self.needs(), now, &on, &mut self.snapshot);
         self.complete();

@@ -18,6 +18,7 @@ use crate::process::known::KnownProcess;
 use crate::process::place::Place;
 use crate::process::reads::{Reads, Skip, age_ms};
 use crate::process::row::Row;
+use crate::process::tasks::Task;
 use crate::process::terms::{Depth, Terms};
 
 /// By how much resident memory that is not anonymous may change before `status`, which tells files from
@@ -82,14 +83,32 @@ impl Reads<'_> {
         Ok(Reread { row, size_bytes })
     }
 
+    /// In a look at all processes at once. Stale if that look is of another process or program.
+    pub(super) fn at_once(
+        &mut self,
+        known: &KnownProcess,
+        task: &Task,
+        terms: Terms<'_>,
+    ) -> Result<Reread, Skip> {
+        let mut row = known.row.with_task(task).ok_or(Skip::Stale)?;
+        row.age_ms = age_ms(row.id.start_time, self.ticks_per_s, terms.now);
+        Ok(Reread { row: self.placed(row, terms)?, size_bytes: task.size_bytes })
+    }
+
     /// Adds the memcg and the adjustment.
-    fn finished(&mut self, mut row: Row, known: &KnownProcess, terms: Terms<'_>) -> Result<Row, Skip> {
+    fn finished(&mut self, row: Row, known: &KnownProcess, terms: Terms<'_>) -> Result<Row, Skip> {
+        let row = self.placed(row, terms)?;
+        self.adjusted(row, known)
+    }
+
+    /// Adds the memcg.
+    pub(super) fn placed(&mut self, mut row: Row, terms: Terms<'_>) -> Result<Row, Skip> {
         let place = match row.flags & flags::KERNEL_THREAD == 0 {
             true => self.known_place(row.id.pid, terms)?,
             false => Place::unknown(terms),
         };
         row.set_place(place);
-        self.adjusted(row, known)
+        Ok(row)
     }
 
     /// Adds the adjustment. That its file can still be read shows that all other files were this process's,

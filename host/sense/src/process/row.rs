@@ -7,6 +7,7 @@ use jettison_model::{ProcessId, Processes};
 use crate::parse::stat::Stat;
 use crate::parse::status::Status;
 use crate::process::place::Place;
+use crate::process::tasks::Task;
 
 /// The kernel's names have 15 bytes, those of its workers up to 63 (`WQ_WORKER_ID_LEN`, `do_task_stat`).
 const COMM_BYTES_MAX: usize = 64;
@@ -100,6 +101,34 @@ impl Row {
         self.rss_shmem_bytes = shmem;
         self.rss_file_bytes = shared_bytes - shmem;
         self.swap_bytes = 0;
+        Some(self)
+    }
+
+    /// From a look at all processes at once. `None` if it is of another process, or if it runs another
+    /// program by now: then its files say more.
+    pub(crate) fn with_task(mut self, task: &Task) -> Option<Self> {
+        let is_kernel_thread = self.flags & flags::KERNEL_THREAD != 0;
+        if (task.pid, task.start_time) != (self.id.pid, self.id.start_time)
+            || task.is_kernel_thread != is_kernel_thread
+        {
+            return None;
+        }
+        // Its name may be longer than the kernel's own column.
+        if is_kernel_thread {
+            return Some(self);
+        }
+        if self.comm.as_bytes() != task.comm() {
+            return None;
+        }
+        self.parent_pid = task.parent_pid;
+        self.threads = task.threads;
+        self.uid = task.uid;
+        self.rss_anon_bytes = task.rss_anon_bytes;
+        self.rss_file_bytes = task.rss_file_bytes;
+        self.rss_shmem_bytes = task.rss_shmem_bytes;
+        self.swap_bytes = task.swap_bytes;
+        self.page_table_bytes = task.page_table_bytes;
+        self.oom_score_adj = task.oom_score_adj;
         Some(self)
     }
 

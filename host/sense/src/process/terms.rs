@@ -6,6 +6,7 @@ use crate::memcg::hierarchy::Hierarchy;
 use crate::memcg::members::Members;
 use crate::memcg::paths::MemcgPaths;
 use crate::now::Now;
+use crate::process::tasks::TaskTable;
 
 /// How much is read again of a process of the last scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,4 +31,6 @@ pub(crate) struct Terms<'a> {
     pub(crate) memcgs: MemcgPaths<'a>,
     pub(crate) members: Option<&'a Members>,
     pub(crate) scope: Option<&'a [u8]>,
+    /// What was found of all processes at once, if that is how they are looked at.
+    pub(crate) tasks: Option<&'a dyn TaskTable>,
 }

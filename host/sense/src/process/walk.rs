@@ -10,6 +10,7 @@
 //! - At a glance likewise, with `statm` in the place of `status`, and of a kernel thread `oom_score_adj`
 //!   alone. All other values are those of the last scan.
 //! - At a still look `oom_score_adj` alone, and of a kernel thread nothing.
+//! - All at once (`tasks.rs`), if so, no file of one that is known, except of those in focus.
 //! - In focus (`focus.rs`) as at a scan, of few processes. The rows of the others are kept unread: one that
 //!   has ended keeps its row until the next scan.
 
@@ -39,6 +40,7 @@ use crate::process::known::{KnownProcess, KnownProcesses};
 use crate::process::reads::{Reads, Skip, age_ms};
 use crate::process::row::{Fill, Row};
 use crate::process::shared::Shared;
+use crate::process::tasks::Task;
 use crate::process::terms::{Depth, Terms};
 use crate::process::texts::Texts;
 
@@ -126,7 +128,7 @@ impl ProcessWalk {
         if now < before || now - before > NEW_PIDS_MAX {
             return false;
         }
-        self.focus.choose(table, on);
+        self.choose(on, table);
         for pid in (before + 1..=now).filter_map(|pid| u32::try_from(pid).ok()) {
             let name = NameBelow::of(pid, c"status");
             let text = buffer.read_file(self.directory.as_fd(), name.as_c_str());
@@ -140,6 +142,11 @@ impl ProcessWalk {
         self.pids.sort_unstable();
         self.pids.dedup();
         self.pids.len() <= PROCESSES_MAX
+    }
+
+    /// Chooses the focus, from the table of the last look.
+    pub(crate) fn choose(&mut self, on: &[ProcessId], table: &Processes) {
+        self.focus.choose(table, on);
     }
 
     /// After a look at all processes: from now on the gains of those that are read are counted.
@@ -188,7 +195,10 @@ impl ProcessWalk {
             let before = known.as_ref().filter(|_| is_focus).map(|known| known.row);
             let read = match known {
                 Some(known) if is_kept => Ok((keep(&mut reads, known, terms), None)),
-                known => row(&mut reads, pid, known, terms),
+                known => {
+                    let tasks = terms.tasks.filter(|_| !self.focus.has(pid));
+                    row(&mut reads, pid, known, tasks.and_then(|tasks| tasks.find(pid)), terms)
+                }
             };
             if is_focus && !is_kept {
                 self.account.note(before.as_ref(), read.as_ref().ok().map(|(row, _)| row), has_memcgs);
@@ -328,10 +338,11 @@ fn row(
     reads: &mut Reads<'_>,
     pid: u32,
     known: Option<KnownProcess>,
+    task: Option<&Task>,
     terms: Terms<'_>,
 ) -> Result<(Row, Option<OwnedFd>), Skip> {
     if let Some(known) = known.filter(|known| known.adj.is_some()) {
-        match again(reads, known, terms) {
+        match again(reads, known, task, terms) {
             Err(Skip::Stale) => {}
             read => return read.map(|row| (row, None)),
         }
@@ -340,7 +351,12 @@ fn row(
 }
 
 /// Reads a process of the last scan, in the shortest way that will do, and keeps it for the next one.
-fn again(reads: &mut Reads<'_>, known: KnownProcess, terms: Terms<'_>) -> Result<Row, Skip> {
+fn again(
+    reads: &mut Reads<'_>,
+    known: KnownProcess,
+    task: Option<&Task>,
+    terms: Terms<'_>,
+) -> Result<Row, Skip> {
     if matches!(terms.depth, Depth::Glance | Depth::Still) {
         match reads.glance(&known, terms) {
             Ok(row) => {
@@ -351,7 +367,12 @@ fn again(reads: &mut Reads<'_>, known: KnownProcess, terms: Terms<'_>) -> Result
             Err(skip) => return Err(skip),
         }
     }
-    let found = reads.known_row(&known, terms)?;
+    let at_once = task.map(|task| reads.at_once(&known, task, terms));
+    let found = match at_once {
+        Some(Ok(found)) => found,
+        Some(Err(Skip::Stale)) | None => reads.known_row(&known, terms)?,
+        Some(Err(skip)) => return Err(skip),
+    };
     let shared_bytes = found.row.file_and_shmem_bytes();
     reads.known.keep(KnownProcess { row: found.row, size_bytes: found.size_bytes, shared_bytes, ..known });
     Ok(found.row)

@@ -1,0 +1,61 @@
+use std::fs;
+
+use super::*;
+
+const UNITS: Units = Units { ns_per_tick: 10_000_000, page_bytes: 4096 };
+
+/// What the kernel is to refuse: a number as a pointer.
+static REFUSED: &Aligned<[u8]> = &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/refused.o")));
+
+#[test]
+fn a_record_is_taken_apart_in_the_order_of_its_fields() {
+    let mut record = [0; RECORD_BYTES];
+    let longs = [70_000_000, 9, 1, 2, u64::MAX, 4, 8192];
+    let words = [7_u32, 1, 1000, KERNEL_THREAD | 1, 3, 1000_i32.wrapping_neg().cast_unsigned()];
+    let longs = longs.iter().flat_map(|long: &u64| long.to_ne_bytes());
+    let name = *b"a-name\0\0\0\0\0\0\0\0\0\0";
+    let all = longs.chain(name).chain(words.into_iter().flat_map(u32::to_ne_bytes));
+    assert_eq!(all.clone().count(), RECORD_BYTES);
+    record.iter_mut().zip(all).for_each(|(slot, byte)| *slot = byte);
+    let task = parse(&record, UNITS);
+    assert_eq!((task.pid, task.parent_pid, task.uid, task.threads), (7, 1, 1000, 3));
+    assert_eq!((task.start_time, task.comm(), task.oom_score_adj), (7, b"a-name".as_slice(), -1000));
+    assert!(task.is_kernel_thread);
+    let sizes = [task.rss_file_bytes, task.rss_anon_bytes, task.swap_bytes, task.rss_shmem_bytes];
+    assert_eq!(sizes, [4096, 2 * 4096, 0, 4 * 4096], "a sum below zero is none");
+    assert_eq!((task.size_bytes, task.page_table_bytes), (9 * 4096, 8192));
+}
+
+#[test]
+#[ignore = "needs root, to load a BPF program"]
+fn a_look_finds_ourselves_as_proc_has_us_and_takes_one_that_was_made_ready() {
+    let mut tasks = BpfTasks::load().unwrap();
+    for is_ready in [false, true, true] {
+        assert_eq!(tasks.ready.is_some(), is_ready);
+        tasks.look().unwrap();
+        let found = *tasks.find(std::process::id()).expect("we live");
+        let stat = fs::read("/proc/self/stat").unwrap();
+        let stat = crate::parse::stat::stat(&stat).unwrap();
+        assert_eq!((found.start_time, found.parent_pid), (stat.start_time, stat.parent_pid));
+        assert_eq!((found.comm(), found.threads), (stat.comm, stat.threads));
+        assert_eq!(found.uid, rustix::process::geteuid().as_raw());
+        let adj = fs::read_to_string("/proc/self/oom_score_adj").unwrap();
+        assert_eq!(found.oom_score_adj.to_string(), adj.trim());
+        assert!(found.rss_anon_bytes + found.rss_file_bytes > 0 && !found.is_kernel_thread);
+        assert!(tasks.tasks.is_sorted_by_key(|task| task.pid));
+        tasks.make_ready();
+    }
+    assert!(tasks.find(0).is_none());
+}
+
+#[test]
+#[ignore = "needs root, to load a BPF program"]
+fn what_the_kernel_refuses_is_said_in_its_words() {
+    let why = BpfTasks::load_object(&REFUSED.0).unwrap_err();
+    assert!(
+        why.starts_with("the kernel refuses the program: ") && why.contains("invalid mem access"),
+        "{why}"
+    );
+    let why = BpfTasks::load_object(b"no object").unwrap_err();
+    assert!(why.starts_with("the program cannot be loaded: "), "{why}");
+}
