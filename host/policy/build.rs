@@ -1,10 +1,12 @@
 //! Builds the built-in policies, so that the program carries them as the very modules that an author
-//! elsewhere would build.
+//! elsewhere would build, and names what their compiled code depends on.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{env, fs};
 
+#[path = "build/compatibility.rs"]
+mod compatibility;
 #[path = "build/guest.rs"]
 mod guest;
 
@@ -34,6 +36,7 @@ fn builtins() -> Result<(), String> {
         let module = guest::build(&root.join("policies").join(name), &out.join("guest"))?;
         copy(&module, &out.join(name).with_extension("wasm"))?;
     }
+    println!("cargo::rustc-env=JETTISON_COMPATIBILITY={}", compatibility::name(&root)?);
     Ok(())
 }
 

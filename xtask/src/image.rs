@@ -1,7 +1,7 @@
 //! `cargo xtask image`: the daemon as a container image, built without a container daemon, and tried.
 //!
 //! ```text
-//! build ─▶ rootfs (the program, its libraries, empty folders) ─▶ buildah ─▶ OCI archive ─▶ trial ─▶ its path
+//! build ─▶ rootfs (programs, their libraries, empty folders) ─▶ buildah ─▶ OCI archive ─▶ trial ─▶ its path
 //! ```
 
 use std::fs;
@@ -29,10 +29,11 @@ pub(crate) struct ImageArgs {
 pub(crate) fn run(args: &ImageArgs) -> Result<()> {
     setup::containers()?;
     let (profile, folder) = package::profile(args.debug);
-    cargo(&["build", "--locked", "--profile", profile, "--bin", "jettison"])?;
+    let folder = target_dir().join(folder);
+    package::programs(&["build", "--locked"], profile, &folder, cargo)?;
     let image = target_dir().join("image");
     let rootfs = image.join("rootfs");
-    lay_out(&target_dir().join(folder).join("jettison"), &rootfs)?;
+    lay_out(&folder, &rootfs)?;
     let archive = image.join("jettison.oci.tar");
     remove(&archive)?;
     let store = Store(image.join("store"));
@@ -43,17 +44,19 @@ pub(crate) fn run(args: &ImageArgs) -> Result<()> {
     Ok(())
 }
 
-/// The program, what the dynamic linker finds for it, each at its own path, and the compiled policies.
-fn lay_out(program: &Path, rootfs: &Path) -> Result<()> {
+/// The programs, what the dynamic linker finds for them, each at its own path, and the compiled policies.
+fn lay_out(programs: &Path, rootfs: &Path) -> Result<()> {
     remove(rootfs)?;
     for folder in FOLDERS {
         fs::create_dir_all(rootfs.join(folder))?;
     }
-    copy(program, &rootfs.join("usr/bin/jettison"))?;
-    copy_libraries(program, rootfs)?;
+    for name in ["jettison", "jettisond"] {
+        copy(&programs.join(name), &rootfs.join("usr/bin").join(name))?;
+        copy_libraries(&programs.join(name), rootfs)?;
+    }
     let compiled = rootfs.join("usr/lib/jettison/compiled");
     fs::create_dir_all(rootfs.join("usr/lib/jettison"))?;
-    call(text_of(program)?, &["compile-builtin", text_of(&compiled)?])
+    call(text_of(&programs.join("jettison"))?, &["compile-builtin", text_of(&compiled)?])
 }
 
 /// Images of our own, so that those of this host's user are left alone.
@@ -89,7 +92,8 @@ impl Store {
         // Less than any host allows, and more than it takes.
         let limits = ["--ulimit", "nofile=512:512", "--ulimit", "nproc=512:512"];
         let run = ["--runtime", "runc", "run", "--rm"];
-        let args = [&run[..], &rights, &limits, &[TAG, "explain", "--top", "1"]].concat();
+        let entry = ["--entrypoint", "/usr/bin/jettison"];
+        let args = [&run[..], &rights, &limits, &entry, &[TAG, "explain", "--top", "1"]].concat();
         let mut podman = Command::new("podman");
         let by_podman = podman.args(Self::args(&options, &args)).stdin(Stdio::null()).output();
         match by_podman {

@@ -16,6 +16,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
+use crate::vm::copy;
 use crate::{call, cargo, cargo_program, remove, root, setup, target_dir, text_of};
 
 use portable::Arch;
@@ -55,12 +56,32 @@ pub(crate) fn profile(is_debug: bool) -> (&'static str, &'static str) {
 pub(crate) fn build(is_debug: bool) -> Result<PathBuf> {
     let (profile, folder) = profile(is_debug);
     setup::cargo_deb()?;
-    cargo(&["build", "--locked", "--profile", profile, "--bin", "jettison"])?;
-    let files = target_dir().join(folder).join("package");
+    let folder = target_dir().join(folder);
+    programs(&["build", "--locked"], profile, &folder, cargo)?;
+    let files = folder.join("package");
     make_files(&files)?;
-    let program = target_dir().join(folder).join("jettison");
+    let program = folder.join("jettison");
     call(text_of(&program)?, &["compile-builtin", text_of(&files.join("compiled"))?])?;
     deb(profile, &[])
+}
+
+/// Builds both programs into the folder of a profile: the daemon without what only the other one has, in a
+/// build of its own, since features are one for all that is built at once; and where it is not for debugging,
+/// with a profile of its own.
+pub(crate) fn programs(
+    build: &[&str],
+    profile: &str,
+    folder: &Path,
+    cargo: impl Fn(&[&str]) -> Result<()>,
+) -> Result<()> {
+    let of = ["--package", "jettison", "--bin"];
+    cargo(&[build, &["--profile", profile], &of, &["jettison"]].concat())?;
+    let small = if profile == "release" { "daemon" } else { profile };
+    cargo(&[build, &["--profile", small], &of, &["jettisond", "--no-default-features"]].concat())?;
+    if small != profile {
+        copy(&folder.with_file_name(small).join("jettisond"), &folder.join("jettisond"))?;
+    }
+    Ok(())
 }
 
 /// The package for another glibc or architecture. What is in it was tried, the package was not.

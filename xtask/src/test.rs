@@ -1,5 +1,6 @@
 //! `cargo xtask test`: what must hold before anything lands.
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -21,6 +22,7 @@ pub(crate) fn run() -> Result<()> {
     cargo(&["fmt", "--all", "--check"])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])?;
     fuzz_targets_compile()?;
+    daemon_alone_compiles()?;
     // Cargo builds a package's programs only for that package's own tests; these are started by others'.
     cargo(&["build", "--workspace", "--bins"])?;
     if rustix::process::geteuid().is_root() {
@@ -31,6 +33,12 @@ pub(crate) fn run() -> Result<()> {
         setup::registry()?;
         setup::systemd_analyze()?;
         cargo(&["nextest", "run", "--workspace", "--run-ignored", "all"])?;
+        match Path::new(KERNEL_TYPES).exists() {
+            true => by_bpf()?,
+            false => {
+                println!("NOT RUN: processes by BPF: this kernel offers no {KERNEL_TYPES}, so there are none")
+            }
+        }
     } else {
         cargo(&["nextest", "run", "--workspace"])?;
         not_run.extend(root_tests()?.into_iter().map(|test| format!("{test}: needs root")));
@@ -48,6 +56,23 @@ pub(crate) fn run() -> Result<()> {
         Err(error) => not_run.push(format!("the virtual machine's scenarios: {error:#}")),
     }
     report(&not_run)
+}
+
+/// What a BPF program is fitted to the kernel by.
+const KERNEL_TYPES: &str = "/sys/kernel/btf/vmlinux";
+
+/// `jettisond` as a package has it: without what only `jettison` does.
+fn daemon_alone_compiles() -> Result<()> {
+    let daemon = ["--package", "jettison", "--bin", "jettisond", "--no-default-features"];
+    cargo(&[&["clippy"][..], &daemon, &["--", "--deny", "warnings"]].concat())
+}
+
+/// A feature of its own, since it needs clang.
+fn by_bpf() -> Result<()> {
+    let feature = ["--package", "jettison-sense", "--features", "bpf"];
+    cargo(&[&["clippy"][..], &feature, &["--all-targets", "--", "--deny", "warnings"]].concat())?;
+    let tests = ["--lib", "--run-ignored", "all", "-E", "test(/bpf|at_once/)"];
+    cargo(&[&["nextest", "run"][..], &feature, &tests].concat())
 }
 
 /// What they do is tried by ordinary tests, `tests/fuzzed.rs` of the crates.

@@ -20,7 +20,7 @@ pub(crate) fn check(args: &cli::Check) -> Result<(), Failure> {
         modules => PolicyConfig::of_modules(modules, &config.policies, None).map_err(Failure::Config)?,
     };
     let hooks: Vec<String> = config.live.hooks.into_keys().collect();
-    let program = Root::live().proc.join("self/exe");
+    let program = crate::program::of_children(&Root::live().proc);
     let policies = Policies::for_a_look(
         configs,
         config.fixed.limits,

@@ -45,8 +45,8 @@ fn ourselves(snapshot: &Snapshot, own_pid: u32) -> Vec<usize> {
     rows
 }
 
-/// The name of the daemon's process.
-const OUR_NAME: &[u8] = b"jettison";
+/// The names of the daemon's process: as the package starts it, and by `jettison run`.
+const OUR_NAMES: [&[u8]; 2] = [b"jettisond", b"jettison"];
 
 /// Another daemon of ours, such as one for a scope or one that is tried in a dry run. A user's own process
 /// does not become one by its name.
@@ -54,7 +54,7 @@ fn is_another_daemon(snapshot: &Snapshot, row: usize, settings: &Settings) -> bo
     let processes = &snapshot.processes;
     let is_trusted = |uid: u32| uid == 0 || settings.own_uid == Some(uid);
     settings.own_uid.is_some()
-        && processes.comms.get(row) == OUR_NAME
+        && OUR_NAMES.contains(&processes.comms.get(row))
         && processes.uid(row).is_some_and(is_trusted)
 }
 

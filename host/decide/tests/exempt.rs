@@ -42,13 +42,13 @@ fn exclusions_have_their_reasons() {
 
 #[test]
 fn other_daemons_of_ours_are_excluded_and_namesakes_of_other_users_are_not() {
-    let rows = [process(1).named("jettison"), process(1).named("jettison2")];
+    let rows = ["jettison", "jettison2", "jettisond"].map(|name| process(1).named(name));
     let machine = machine(&["/"], &rows);
     let excluded = |own_uid| {
         let settings = Settings { own_uid, ..Settings::default() };
         jettison_decide::exclusions(&machine, &settings, &[])
     };
-    assert_eq!(excluded(Some(1000)), [(0, Exclusion::Itself)]);
+    assert_eq!(excluded(Some(1000)), [(0, Exclusion::Itself), (2, Exclusion::Itself)]);
     assert_eq!(excluded(Some(7)), [], "the user 1000 is neither root nor us");
     assert_eq!(excluded(None), []);
 }

@@ -88,7 +88,7 @@ fn compiled(module: &[u8]) -> Result<Code, Fault> {
     check_room(&component)?;
     check_instances(&encoded)?;
     Ok(Code {
-        compatibility: engine::compatibility(&engine),
+        compatibility: engine::COMPATIBILITY.to_owned(),
         imports: world::imports(&engine, &component)?,
         code: component.serialize().map_err(|error| Fault::Compile { detail: fault::causes(&error) })?,
     })

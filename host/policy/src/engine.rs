@@ -2,7 +2,6 @@
 //!
 //! Both are built from the same settings, since compiled code is accepted only by an engine with equal ones.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use jettison_model::Fault;
@@ -35,7 +34,9 @@ impl Engine {
         let limits = limits.bounded();
         let mut config = settings();
         config.max_wasm_stack(limits.stack_bytes);
-        config.enable_compiler(false).allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
+        #[cfg(feature = "compiler")]
+        config.enable_compiler(false);
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
         let wasm = wasmtime::Engine::new(&config)
             .map_err(|error| fault::host("the WebAssembly runtime does not start", &error))?;
         let imports = Imports::new(&wasm)
@@ -68,6 +69,7 @@ impl std::fmt::Debug for Engine {
 }
 
 /// The compiling side. It lives in a short-lived child process.
+#[cfg(feature = "compiler")]
 pub(crate) fn compiling() -> wasmtime::Result<wasmtime::Engine> {
     let mut config = settings();
     // For every processor of this architecture and not for this one, so that code can be part of a package.
@@ -76,12 +78,7 @@ pub(crate) fn compiling() -> wasmtime::Result<wasmtime::Engine> {
     wasmtime::Engine::new(&config)
 }
 
-/// What tells compiled code of one program from that of another: wasmtime's version and settings, the
-/// architecture, and our own version. Code runs where this is the same; it may differ where code would run,
-/// too.
-pub(crate) fn compatibility(compiling: &wasmtime::Engine) -> String {
-    let mut hasher = DefaultHasher::new();
-    compiling.precompile_compatibility_hash().hash(&mut hasher);
-    env!("CARGO_PKG_VERSION").hash(&mut hasher);
-    format!("{:016x}", hasher.finish())
-}
+/// What tells compiled code of one program from that of another: wasmtime's version, its settings, the
+/// architecture, and our own version (`build/compatibility.rs`). Code runs where this is the same; it may
+/// differ where code would run, too.
+pub(crate) const COMPATIBILITY: &str = env!("JETTISON_COMPATIBILITY");

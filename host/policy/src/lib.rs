@@ -26,6 +26,7 @@ mod ballot;
 mod builtin;
 mod cache;
 mod call;
+#[cfg(feature = "compiler")]
 mod child;
 mod compiler;
 mod confine;
@@ -48,6 +49,7 @@ mod world;
 pub use aside::{Bounds, Ended, Task};
 pub use builtin::{BUILTINS, DEFAULTS, builtin, builtin_grants};
 pub use call::Consultation;
+#[cfg(feature = "compiler")]
 pub use child::{compile_builtins, compile_here, compile_module, component};
 pub use compiler::{Compiled, Compiler};
 pub use confine::{Confined, Reach, confine};

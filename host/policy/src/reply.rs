@@ -21,7 +21,7 @@ const OUT_OF_MEMORY: u8 = 5;
 /// What compiling brings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Code {
-    /// The programs that it runs with: see [`compatibility`](crate::engine::compatibility).
+    /// The programs that it runs with: see [`COMPATIBILITY`](crate::engine::COMPATIBILITY).
     pub(crate) compatibility: String,
     /// As `interface.function`, sorted.
     pub(crate) imports: Vec<String>,

@@ -17,6 +17,7 @@ pub(super) fn write(folder: &Path) -> Result<()> {
     fs::create_dir(&manual)?;
     // One page for each command, without hidden ones.
     clap_mangen::generate_to(cli::Cli::command(), &manual)?;
+    clap_mangen::generate_to(cli::Daemon::command(), &manual)?;
     for page in fs::read_dir(&manual)? {
         let page = page?.path();
         // Without the time, so that the same sources give the same package.

@@ -9,6 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
+use super::programs;
 use crate::python::Package;
 use crate::{call, cargo_program, debian, root, target_dir, text_of};
 
@@ -57,20 +58,26 @@ impl Arch {
     }
 }
 
-/// Builds the program, in the release profile, and returns it.
+/// Builds the programs, in the release profile, and returns the one that has all commands.
 pub(super) fn build(arch: Arch) -> Result<PathBuf> {
     let tools = set_up(arch)?;
     let target = format!("{}.{GLIBC}", arch.target());
-    let args = ["zigbuild", "--locked", "--release", "--bin", "jettison", "--target", &target];
+    let folder = target_dir().join(arch.target()).join("release");
+    let build = ["zigbuild", "--locked", "--target", &target];
+    programs(&build, "release", &folder, |args| zigbuild(&tools, args))?;
+    Ok(folder.join("jettison"))
+}
+
+fn zigbuild(tools: &Path, args: &[&str]) -> Result<()> {
     println!("\n$ cargo-{}", args.join(" "));
     // It looks for Zig where it is itself.
     let path = env::var_os("PATH").unwrap_or_default();
-    let path = env::join_paths([tools.clone()].into_iter().chain(env::split_paths(&path)))?;
+    let path = env::join_paths([tools.to_owned()].into_iter().chain(env::split_paths(&path)))?;
     let mut command = Command::new(tools.join("cargo-zigbuild"));
     let status =
         command.args(args).env("PATH", path).env("CARGO", cargo_program()).current_dir(root()).status();
     ensure!(status.context("cargo-zigbuild cannot be started")?.success(), "cargo-zigbuild failed");
-    Ok(target_dir().join(arch.target()).join("release/jettison"))
+    Ok(())
 }
 
 fn set_up(arch: Arch) -> Result<PathBuf> {

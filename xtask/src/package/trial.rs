@@ -11,8 +11,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::{call, remove, target_dir, text_of};
 
 /// What a package has to have, below the root.
-const FILES: [&str; 10] = [
+const FILES: [&str; 11] = [
     "usr/bin/jettison",
+    "usr/bin/jettisond",
     "usr/lib/systemd/system/jettison.service",
     "usr/lib/jettison/compiled",
     "usr/lib/systemd/catalog/jettison.catalog",
@@ -35,15 +36,15 @@ pub(super) fn of(package: &Path) -> Result<()> {
     for file in FILES {
         ensure!(folder.join(file).exists(), "the package has no {file}");
     }
-    let (program, config) = (folder.join("usr/bin/jettison"), folder.join("etc/jettison/jettison.toml"));
-    call(text_of(&program)?, &["check", "--config", text_of(&config)?])?;
-    runs(&program, &config, &folder.join("run"))
+    let (programs, config) = (folder.join("usr/bin"), folder.join("etc/jettison/jettison.toml"));
+    call(text_of(&programs.join("jettison"))?, &["check", "--config", text_of(&config)?])?;
+    runs(&programs.join("jettisond"), &config, &folder.join("run"))
 }
 
 /// Whether it watches, goes on to, and ends well when it is told to.
 fn runs(program: &Path, config: &Path, state: &Path) -> Result<()> {
     let mut command = Command::new(program);
-    command.args(["run", "--dry-run", "--config"]).arg(config).arg("--state-dir").arg(state);
+    command.args(["--dry-run", "--config"]).arg(config).arg("--state-dir").arg(state);
     let mut daemon = command.stderr(Stdio::piped()).spawn().context("the packaged daemon")?;
     let log = BufReader::new(daemon.stderr.take().context("its log")?);
     // To the end, if it ends before that.

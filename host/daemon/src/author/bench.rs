@@ -23,7 +23,7 @@ pub(crate) fn bench(args: &cli::Bench) -> Result<(), Failure> {
     let configs = PolicyConfig::of_modules(modules, &[], args.policy_config.as_deref());
     let Some(config) = configs.map_err(Failure::Config)?.pop() else { return Ok(()) };
     let limits = patient();
-    let loader = Loader::new(Root::live().proc.join("self/exe"), limits, Vec::new(), false);
+    let loader = Loader::new(crate::program::of_children(&Root::live().proc), limits, Vec::new(), false);
     let failed = |what: String| Failure::Failed(format!("{}: {what}", config.source));
     let policy = loader.load(&config).map_err(|fault| failed(fault.to_string()))?;
     let mut out = std::io::stdout().lock();

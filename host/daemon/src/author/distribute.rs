@@ -71,7 +71,7 @@ fn failed(what: &dyn std::fmt::Display, why: &dyn std::fmt::Display) -> Failure 
 fn prepared(args: &OfRegistry) -> Result<(Reference, Fetcher), Failure> {
     let reference: Reference = args.reference.parse().map_err(|bad| Failure::Usage(format!("{bad}")))?;
     let config = Config::read(args.config.as_deref(), is_root()).map_err(Failure::Config)?;
-    let program = Root::live().proc.join("self/exe");
+    let program = crate::program::of_children(&Root::live().proc);
     let mut fetcher = Fetcher::new(program, LIMITS_MAX.compile.module_bytes).with_login(login(args)?);
     fetcher.registries = config.registries;
     if args.plain_http {

@@ -36,7 +36,7 @@ pub(super) fn loaded(module: &[u8]) -> Result<Policy, Fault> {
 }
 
 fn loader() -> Loader {
-    Loader::new(Root::live().proc.join("self/exe"), patient(), Vec::new(), false)
+    Loader::new(crate::program::of_children(&Root::live().proc), patient(), Vec::new(), false)
 }
 
 fn of_source(source: &str) -> Result<(String, Policy), Failure> {

@@ -86,7 +86,7 @@ impl Bench {
         let policies = match self.ready.take() {
             Some((before, policies)) if before == configs => policies,
             _ => {
-                let program = Root::live().proc.join("self/exe");
+                let program = crate::program::of_children(&Root::live().proc);
                 let cache = self.cache.as_deref();
                 let (hooks, registries) = (Vec::new(), Registries::default());
                 Policies::for_a_look(configs.clone(), patient(), hooks, program, registries, cache, false)

@@ -23,6 +23,16 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+/// Keeps a Linux host alive when memory runs out: `jettison run`, without all other commands.
+///
+/// What it has compiled and fetched is compiled and fetched by the `jettison` beside it.
+#[derive(Debug, Parser)]
+#[command(name = "jettisond", version, max_term_width = 100)]
+pub(crate) struct Daemon {
+    #[command(flatten)]
+    pub(crate) run: Run,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the daemon.

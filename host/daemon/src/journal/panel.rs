@@ -96,7 +96,7 @@ impl Panels {
 }
 
 fn loader(setup: &Setup, cache: Option<&Path>) -> Loader {
-    let program = Root::live().proc.join("self/exe");
+    let program = crate::program::of_children(&Root::live().proc);
     let loader = Loader::new(program, limits(&setup.limits), setup.hooks.clone(), false);
     match cache {
         Some(directory) => loader.with_cache(directory),

@@ -168,6 +168,7 @@ pub(crate) fn canned() -> Snapshot {
 }
 
 /// Compiles the module on standard input, as a child of the daemon. Without limits it takes the default ones.
+#[cfg(feature = "tools")]
 pub(crate) fn compile_module(limits: &[String]) -> Result<(), Failure> {
     let limits = CompileLimits::from_args(limits);
     let limits = limits.ok_or_else(|| Failure::Usage("limits are three whole numbers".into()))?;
@@ -176,6 +177,7 @@ pub(crate) fn compile_module(limits: &[String]) -> Result<(), Failure> {
 }
 
 /// Compiles the built-in policies for a package.
+#[cfg(feature = "tools")]
 pub(crate) fn compile_builtin(directory: &Path) -> Result<(), Failure> {
     jettison_policy::compile_builtins(directory)
         .map_err(|fault| Failure::Failed(format!("{}: {fault}", directory.display())))

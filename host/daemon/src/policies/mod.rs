@@ -18,7 +18,9 @@ use jettison_tick::{Consult, Consulted, LogLine};
 
 use crate::config::{PolicyConfig, Registries};
 
-pub(crate) use loader::{Loader, canned, compile_builtin, compile_module};
+pub(crate) use loader::{Loader, canned};
+#[cfg(feature = "tools")]
+pub(crate) use loader::{compile_builtin, compile_module};
 pub(crate) use seen::{Seen, grants};
 pub(crate) use stats::Stats;
 

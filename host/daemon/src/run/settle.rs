@@ -5,8 +5,10 @@ use std::process::Command;
 
 use jettison_act::LiveKernel;
 use jettison_decide::Signals;
+use jettison_policy::{BUILTINS, builtin};
 use jettison_sense::Sensor;
 use jettison_tick::{NoPolicies, Pipeline, Ticker};
+use rustix::mm::{Advice, madvise};
 use tracing::warn;
 
 use super::protect::lock_memory;
@@ -15,6 +17,7 @@ use crate::policies::{Policies, canned};
 /// To be called when all threads and files are there. Returns what failed of the drill.
 pub(super) fn settle(ticker: &mut Ticker<Sensor, Policies, LiveKernel>) -> Option<String> {
     trim_heap();
+    let_go_of_modules();
     if !ticker.is_dry() {
         lock_memory();
     }
@@ -33,9 +36,30 @@ fn drill(ticker: &mut Ticker<Sensor, Policies, LiveKernel>) -> Option<String> {
     let mut pipeline = Pipeline::new((), NoPolicies, settings).with_snapshot(canned());
     pipeline.gate(&Signals::default());
     pipeline.decide(Vec::new());
-    let program = ticker.pipeline().sensor().root().proc.join("self/exe");
+    let program = crate::program::of_children(&ticker.pipeline().sensor().root().proc);
     let drilled = ticker.actuator_mut().drill(Command::new(program).arg("compile-module"));
     drilled.err().map(|error| error.to_string())
+}
+
+/// Gives back the pages of the built-in modules, which are read to be loaded, once.
+fn let_go_of_modules() {
+    let page_bytes = rustix::param::page_size();
+    for module in BUILTINS.iter().filter_map(|name| builtin(name)) {
+        let before = module.as_ptr().align_offset(page_bytes).min(module.len());
+        let pages = module.get(before..).unwrap_or_default().chunks_exact(page_bytes);
+        pages.for_each(let_go_of);
+    }
+}
+
+/// A page of the program's file.
+#[expect(unsafe_code, reason = "rustix cannot know what a page is used for")]
+fn let_go_of(page: &[u8]) {
+    let start = page.as_ptr().cast_mut().cast();
+    // SAFETY: the page is part of a mapping of the program's file that nothing writes to: what is read of it
+    // again is what was there (madvise(2), MADV_DONTNEED).
+    let gone = unsafe { madvise(start, page.len(), Advice::LinuxDontNeed) };
+    // It stays, then.
+    gone.ok();
 }
 
 /// Gives back the free pages of the heap.

@@ -42,6 +42,8 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
     let own = Own::live(&root);
     let mut sensor = Sensor::new(root.clone(), fixed.scope.as_deref())
         .map_err(|error| Failure::Usage(error.to_string()))?;
+    #[cfg(feature = "bpf")]
+    use_bpf(&mut sensor);
     let memcgs = sensor.hierarchy().map(|hierarchy| hierarchy.mount.clone());
     let mut kernel = LiveKernel::new(root.proc.clone()).with_memcgs(memcgs.clone());
     let places = Places {
@@ -53,7 +55,7 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
     let ledger = ledger(&args.state_dir, is_dry, &mut kernel);
     let [stopped, stopped_by_watchdog] = ["stopped", "stopped-by-watchdog"]
         .map(|name| stopped(&args.state_dir.join(name), is_dry, &mut kernel));
-    let policies = policies(&mut config, &fixed, root.proc.join("self/exe"), keep_dir);
+    let policies = policies(&mut config, &fixed, crate::program::of_children(&root.proc), keep_dir);
     if !is_dry {
         protect_ourselves(&root.proc);
     }
@@ -87,6 +89,15 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
         ended
     })
     .map_err(|error| Failure::Failed(format!("the event loop cannot be started: {error}")))?
+}
+
+/// Where it cannot be had, processes are read from their files, as in a build without it.
+#[cfg(feature = "bpf")]
+fn use_bpf(sensor: &mut Sensor) {
+    match sensor.use_bpf(Clock.now()) {
+        Ok(processes) => info!(processes, "a BPF iterator looks at all processes when memory is short"),
+        Err(why) => warn!(why, "no BPF iterator: processes are read from their files"),
+    }
 }
 
 fn policies(config: &mut Config, fixed: &Fixed, program: PathBuf, keep_dir: &Path) -> Policies {

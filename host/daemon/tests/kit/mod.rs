@@ -18,8 +18,8 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     pub(crate) fn start(state: &Path, args: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_jettison"));
-        command.arg("run").args(args);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_jettisond"));
+        command.args(args);
         Self::spawn(command, state)
     }
 

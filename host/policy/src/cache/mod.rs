@@ -1,6 +1,6 @@
 //! Compiled code kept on disk, so that a restart under pressure compiles nothing.
 //!
-//! A file is named after the module's digest and [`compatibility`](crate::engine::compatibility): another
+//! A file is named after the module's digest and [`COMPATIBILITY`]: another
 //! version of this program, other settings or another architecture never look at it. It holds a SHA-256 over
 //! its name and the rest, then the frame that the compiling child wrote. The checksum is for torn and rotten
 //! files; what keeps others from handing us native code is the [`Vault`].
@@ -10,11 +10,10 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::engine;
+use crate::engine::COMPATIBILITY;
 use crate::limits::{CACHE_BYTES_MAX, CACHE_FILES_MAX, CompileLimits};
 use crate::reply::{self, Code};
 use crate::vault::Vault;
@@ -31,8 +30,6 @@ pub(crate) struct Cache {
     dir: Option<PathBuf>,
     /// What came with the program. Only read.
     shipped: Option<PathBuf>,
-    /// What code must have been compiled for, to be of use here; nothing if the compiler does not start.
-    compatibility: OnceLock<Option<String>>,
 }
 
 impl Cache {
@@ -55,27 +52,20 @@ impl Cache {
 
     /// What an earlier compilation of the module with this digest brought, if it is within these limits.
     pub(crate) fn get(&self, digest: &str, limits: CompileLimits) -> Option<Code> {
-        if self.dir.is_none() && self.shipped.is_none() {
-            return None;
-        }
-        let compatibility = self.compatibility()?;
-        let name = name(digest, compatibility);
+        let name = name(digest);
         let kept = self.dir.as_ref().map(|dir| Vault::open(dir, SUFFIX));
         let shipped = self.shipped.as_ref().map(|dir| Vault::open_shipped(dir, SUFFIX));
         kept.into_iter().chain(shipped).flatten().find_map(|vault| {
             let file = vault.read(&name, limits.code_bytes() + CHECKSUM_BYTES as u64).ok()?;
-            opened(&name, &file).filter(|code| code.compatibility == compatibility)
+            opened(&name, &file).filter(|code| code.compatibility == COMPATIBILITY)
         })
     }
 
     /// Keeps it if that is possible. The child may have been another version of the program than this one;
     /// its code is not ours to keep.
     pub(crate) fn put(&self, digest: &str, code: &Code) {
-        let Some(dir) = &self.dir else { return };
-        let Some(compatibility) = self.compatibility().filter(|ours| *ours == code.compatibility) else {
-            return;
-        };
-        let name = name(digest, compatibility);
+        let Some(dir) = self.dir.as_ref().filter(|_| code.compatibility == COMPATIBILITY) else { return };
+        let name = name(digest);
         let kept: io::Result<()> = Vault::open(dir, SUFFIX).and_then(|vault| {
             vault.write(&name, &sealed(&name, code))?;
             vault.keep_newest(CACHE_FILES_MAX, CACHE_BYTES_MAX)
@@ -83,15 +73,10 @@ impl Cache {
         // The next start compiles again; `problem` says why.
         drop(kept);
     }
-
-    fn compatibility(&self) -> Option<&str> {
-        let ours = || engine::compiling().ok().map(|engine| engine::compatibility(&engine));
-        self.compatibility.get_or_init(ours).as_deref()
-    }
 }
 
-fn name(digest: &str, compatibility: &str) -> String {
-    format!("{digest}-{compatibility}{}", SUFFIX)
+fn name(digest: &str) -> String {
+    format!("{digest}-{COMPATIBILITY}{SUFFIX}")
 }
 
 fn sealed(name: &str, code: &Code) -> Vec<u8> {
@@ -152,7 +137,7 @@ mod tests {
         assert_eq!(cache.get("digest", CompileLimits::default()), None);
         let files = std::fs::read_dir(dir.path().join("modules")).expect("it was made to look into");
         assert_eq!(files.count(), 0);
-        let ours = Code { compatibility: cache.compatibility().expect("a compiler").into(), ..code() };
+        let ours = Code { compatibility: COMPATIBILITY.into(), ..code() };
         cache.put("digest", &ours);
         assert_eq!(cache.get("digest", CompileLimits::default()), Some(ours));
         assert_eq!(cache.get("another", CompileLimits::default()), None);
@@ -163,7 +148,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let shipped = dir.path().join("shipped");
         let making = Cache::default().keeping_in(&shipped);
-        let ours = Code { compatibility: making.compatibility().expect("a compiler").into(), ..code() };
+        let ours = Code { compatibility: COMPATIBILITY.into(), ..code() };
         making.put("digest", &ours);
         let mode = |bits| std::fs::set_permissions(&shipped, std::fs::Permissions::from_mode(bits));
         mode(0o755).expect("it is ours");

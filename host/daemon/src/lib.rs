@@ -9,8 +9,14 @@
 //!           └── run only: act (hold, victims) ◀─────────────────┘
 //! ```
 
-#![deny(unsafe_code)]
+//! Two programs are made of it: `jettison` has everything, `jettisond` is `jettison run` alone. What a daemon
+//! has mapped is locked, so this one is to have no compiler, no TLS and no terminal: its children are
+//! `jettison`.
 
+#![deny(unsafe_code)]
+#![cfg_attr(not(feature = "tools"), allow(dead_code, unused_imports, reason = "what only `jettison` uses"))]
+
+#[cfg(feature = "tools")]
 mod author;
 mod bounded;
 mod check;
@@ -27,6 +33,7 @@ mod least;
 mod metrics;
 mod policies;
 mod private;
+mod program;
 mod registry;
 mod reload;
 mod run;
@@ -43,8 +50,17 @@ use cli::{Cli, Command};
 use control::Ask;
 use failure::Failure;
 
-fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+/// `jettisond`.
+#[must_use]
+pub fn daemon() -> ExitCode {
+    ended(run::run(&cli::Daemon::parse().run))
+}
+
+/// `jettison`.
+#[cfg(feature = "tools")]
+#[must_use]
+pub fn tool() -> ExitCode {
+    ended(match Cli::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Explain(args) => explain::explain(&args),
         Command::Snapshot(args) => snapshot::snapshot(&args),
@@ -81,7 +97,10 @@ fn main() -> ExitCode {
         Command::CompileModule { limits } => policies::compile_module(&limits),
         Command::FetchModule => registry::fetch_module(),
         Command::CompileBuiltin { directory } => policies::compile_builtin(&directory),
-    };
+    })
+}
+
+fn ended(result: Result<(), Failure>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
