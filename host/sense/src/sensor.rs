@@ -37,7 +37,7 @@ enum Wish<'a> {
     Scan,
     Glance,
     Focus(&'a [ProcessId]),
-    /// The focus has missed something.
+    /// All, while memory is short: the focus has missed something, or the last look at all is stale.
     Whole(&'a [ProcessId]),
 }
 

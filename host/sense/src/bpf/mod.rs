@@ -15,7 +15,7 @@ use std::io::{ErrorKind, Read};
 
 use aya::maps::{Array, MapData};
 use aya::programs::{Iter, ProgramError};
-use aya::{Btf, Ebpf, EbpfLoader};
+use aya::{Btf, Ebpf, EbpfLoader, include_bytes_aligned};
 use jettison_model::limits::PROCESSES_MAX;
 use rustix::param::{clock_ticks_per_second, page_size};
 
@@ -31,11 +31,7 @@ const READ_BYTES: usize = 32 << 10;
 const KERNEL_THREAD: u32 = 0x0020_0000;
 const NS_PER_S: u64 = 1_000_000_000;
 
-/// An object has to lie as its numbers do.
-#[repr(C, align(8))]
-struct Aligned<B: ?Sized>(B);
-
-static OBJECT: &Aligned<[u8]> = &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/task.o")));
+static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/task.o"));
 
 /// The loaded program, and the processes of its last look.
 pub(crate) struct BpfTasks {
@@ -61,7 +57,7 @@ impl BpfTasks {
     /// # Errors
     /// Why it cannot be loaded, for people.
     pub(crate) fn load() -> Result<Self, String> {
-        Self::load_object(&OBJECT.0)
+        Self::load_object(OBJECT)
     }
 
     fn load_object(object: &[u8]) -> Result<Self, String> {
@@ -110,9 +106,7 @@ impl BpfTasks {
         loop {
             let free = self.bytes.get_mut(filled..).unwrap_or_default();
             let read = match file.read(free) {
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
-                    continue;
-                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 read => read.map_err(|error| format!("the iterator cannot be read: {error}"))?,
             };
             if read == 0 {
@@ -144,7 +138,8 @@ impl TaskTable for BpfTasks {
     }
 
     fn make_ready(&mut self) {
-        // Without it the next look opens one itself, and says what is wrong.
+        // Without it the next look opens one itself, and says what is wrong: if the flag could not be reset,
+        // that it would have to wait.
         self.ready = self.primed().ok();
     }
 

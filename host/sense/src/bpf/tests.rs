@@ -5,7 +5,7 @@ use super::*;
 const UNITS: Units = Units { ns_per_tick: 10_000_000, page_bytes: 4096 };
 
 /// What the kernel is to refuse: a number as a pointer.
-static REFUSED: &Aligned<[u8]> = &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/refused.o")));
+static REFUSED: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/refused.o"));
 
 #[test]
 fn a_record_is_taken_apart_in_the_order_of_its_fields() {
@@ -50,8 +50,19 @@ fn a_look_finds_ourselves_as_proc_has_us_and_takes_one_that_was_made_ready() {
 
 #[test]
 #[ignore = "needs root, to load a BPF program"]
+fn a_flag_that_stays_set_is_a_look_that_fails_and_no_wait_without_end() {
+    let mut tasks = BpfTasks::load().unwrap();
+    tasks.set_priming(1).unwrap();
+    let why = tasks.look().unwrap_err();
+    assert!(why.starts_with("the iterator cannot be read: ") && tasks.tasks.is_empty(), "{why}");
+    tasks.set_priming(0).unwrap();
+    tasks.look().unwrap();
+}
+
+#[test]
+#[ignore = "needs root, to load a BPF program"]
 fn what_the_kernel_refuses_is_said_in_its_words() {
-    let why = BpfTasks::load_object(&REFUSED.0).unwrap_err();
+    let why = BpfTasks::load_object(REFUSED).unwrap_err();
     assert!(
         why.starts_with("the kernel refuses the program: ") && why.contains("invalid mem access"),
         "{why}"

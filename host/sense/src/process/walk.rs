@@ -367,8 +367,7 @@ fn again(
             Err(skip) => return Err(skip),
         }
     }
-    let at_once = task.map(|task| reads.at_once(&known, task, terms));
-    let found = match at_once {
+    let found = match task.map(|task| reads.at_once(&known, task, terms)) {
         Some(Ok(found)) => found,
         Some(Err(Skip::Stale)) | None => reads.known_row(&known, terms)?,
         Some(Err(skip)) => return Err(skip),

@@ -49,14 +49,13 @@ impl Sensor {
         let (Wish::Focus(on) | Wish::Whole(on), Some(tasks)) = (wish, &mut self.tasks) else {
             return false;
         };
-        let looked = tasks.look();
-        if let Err(why) = &looked {
+        if let Err(why) = tasks.look() {
             self.faults.add(&self.root.proc, &[], &format_args!("cannot be looked at at once: {why}"));
             self.tasks = None;
-        } else {
-            self.processes.choose(on, table);
+            return false;
         }
-        looked.is_ok()
+        self.processes.choose(on, table);
+        true
     }
 }
 
