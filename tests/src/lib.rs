@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests have no clock but the real one")]
 
 mod hog;
+mod measure;
 mod memcg;
 mod random;
 mod running;
@@ -11,6 +12,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 pub use hog::Hog;
+pub use measure::{medians, own_cpu};
 pub use memcg::Memcg;
 pub use random::{Random, changed_texts, inputs};
 pub use running::{Running, sleepers};

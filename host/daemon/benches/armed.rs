@@ -17,7 +17,7 @@ use std::time::Instant;
 use jettison_decide::settings::Bound;
 use jettison_decide::{Settings, Signals};
 use jettison_sense::{Now, Root, Sensor};
-use jettison_tests::{Memcg, sleepers};
+use jettison_tests::{Memcg, medians, sleepers};
 use jettison_tick::{Depth, Pipeline};
 
 use defaults::Defaults;
@@ -45,13 +45,6 @@ fn armed(pipeline: &mut Pipeline<Sensor, Defaults>, boot_ms: u64, is_scan: bool)
     assert!(pipeline.snapshot().request.cause.is_armed(), "act is above all memory");
     let ms = |us: u64| f64::from(u32::try_from(us).expect("less than an hour")) / 1e3;
     [look_ms, ms(decision.consult_us), ms(decision.decide_us)]
-}
-
-fn medians(mut turns: Vec<Stages>) -> Stages {
-    [0, 1, 2].map(|stage| {
-        turns.sort_by(|a, b| a[stage].total_cmp(&b[stage]));
-        turns[turns.len() / 2][stage]
-    })
 }
 
 fn report(name: &str, [look, consult, decide]: Stages) -> f64 {

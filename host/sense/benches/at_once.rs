@@ -9,12 +9,11 @@
 )]
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use jettison_model::{Needs, Snapshot};
 use jettison_sense::{Now, Root, Sensor};
-use jettison_tests::{Memcg, sleepers};
-use rustix::time::{ClockId, clock_gettime};
+use jettison_tests::{Memcg, medians, own_cpu, sleepers};
 
 const PROCESSES: usize = 10_000;
 const LIMIT_BYTES: u64 = 8 << 30;
@@ -26,23 +25,11 @@ fn now() -> Now {
     Now { boot_ms: Root::live().uptime_ms().expect("/proc/uptime"), wall_ms: 1 }
 }
 
-fn own_cpu() -> Duration {
-    let used = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::try_from(used).expect("after the start")
-}
-
 /// Milliseconds that passed, and of processor time.
 fn took(look: impl FnOnce()) -> [f64; 2] {
     let (started, cpu) = (Instant::now(), own_cpu());
     look();
     [started.elapsed(), own_cpu() - cpu].map(|time| time.as_secs_f64() * 1e3)
-}
-
-fn medians(mut looks: Vec<[f64; 2]>) -> [f64; 2] {
-    [0, 1].map(|of| {
-        looks.sort_by(|a, b| a[of].total_cmp(&b[of]));
-        looks[looks.len() / 2][of]
-    })
 }
 
 fn main() -> ExitCode {

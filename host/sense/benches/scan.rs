@@ -26,9 +26,8 @@ use std::time::{Duration, Instant};
 use jettison_model::snapshot::flags;
 use jettison_model::{Needs, Snapshot};
 use jettison_sense::{Hierarchy, Now, Root, Sensor};
-use jettison_tests::{Memcg, Running, sleepers};
+use jettison_tests::{Memcg, Running, own_cpu, sleepers};
 use rustix::fs::{CWD, Mode, OFlags, openat};
-use rustix::time::{ClockId, clock_gettime};
 
 const PROCESSES: usize = 5_000;
 /// Some 100 KiB of its own and as much in page tables for each.
@@ -45,12 +44,6 @@ const EARLYOOM_RUNS: Duration = Duration::from_secs(12);
 fn cpu_ns(pid: u32) -> u64 {
     let text = fs::read_to_string(format!("/proc/{pid}/schedstat")).expect("it runs");
     text.split(' ').next().and_then(|word| word.parse().ok()).expect("a number")
-}
-
-/// Ours, to the nanosecond: `schedstat` of one that runs lags by a tick of the scheduler.
-fn own_cpu_ns() -> u64 {
-    let used = clock_gettime(ClockId::ProcessCPUTime);
-    u64::try_from(used.tv_sec * 1_000_000_000 + used.tv_nsec).expect("after the start")
 }
 
 fn wake_ups(pid: u32) -> u64 {
@@ -173,10 +166,10 @@ fn ours(how: Depth) -> Ours {
     let mut buffer = vec![0; 16 << 10];
     let (mut looks, mut floors, mut cpus) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..TURNS {
-        let (before, started) = (own_cpu_ns(), Instant::now());
+        let (before, started) = (own_cpu(), Instant::now());
         look(&mut snapshot);
         looks.push(started.elapsed());
-        cpus.push(own_cpu_ns() - before);
+        cpus.push(u64::try_from((own_cpu() - before).as_nanos()).expect("less than centuries"));
         let started = Instant::now();
         floor(&calls, &mut buffer);
         floors.push(started.elapsed());
