@@ -2,8 +2,6 @@
 
 use std::io::Write;
 
-use jettison_sense::Root;
-
 use crate::cli;
 use crate::config::{Config, PolicyConfig};
 use crate::failure::{Failure, say, unwritable};
@@ -20,16 +18,8 @@ pub(crate) fn check(args: &cli::Check) -> Result<(), Failure> {
         modules => PolicyConfig::of_modules(modules, &config.policies, None).map_err(Failure::Config)?,
     };
     let hooks: Vec<String> = config.live.hooks.into_keys().collect();
-    let program = crate::program::of_children(&Root::live().proc);
-    let policies = Policies::for_a_look(
-        configs,
-        config.fixed.limits,
-        hooks,
-        program,
-        config.registries,
-        None,
-        is_root(),
-    );
+    let policies =
+        Policies::for_a_look(configs, config.fixed.limits, hooks, config.registries, None, is_root());
     let mut out = std::io::stdout().lock();
     let mut err = std::io::stderr().lock();
     let mut is_good = true;

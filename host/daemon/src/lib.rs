@@ -8,7 +8,7 @@
 //! doctor    │                                                   │
 //!           └── run only: act (hold, victims) ◀─────────────────┘
 //! ```
-
+//!
 //! Two programs are made of it: `jettison` has everything, `jettisond` is `jettison run` alone. What a daemon
 //! has mapped is locked, so this one is to have no compiler, no TLS and no terminal: its children are
 //! `jettison`.

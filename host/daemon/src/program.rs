@@ -3,12 +3,18 @@
 use std::fs::read_link;
 use std::path::{Path, PathBuf};
 
+use jettison_sense::Root;
+
 /// Which program has no such children.
 const DAEMON: &str = "jettisond";
 
 /// This very program, whatever has become of its file since; beside `jettisond`, the `jettison` that was
 /// installed with it.
-pub(crate) fn of_children(proc: &Path) -> PathBuf {
+pub(crate) fn of_children() -> PathBuf {
+    below(&Root::live().proc)
+}
+
+fn below(proc: &Path) -> PathBuf {
     let exe = proc.join("self/exe");
     // The kernel appends ` (deleted)` to the name of a file that was replaced (proc_pid_exe(5)).
     match read_link(&exe) {
@@ -32,7 +38,7 @@ mod tests {
         let proc = tempfile::tempdir().unwrap();
         let exe = proc.path().join("self/exe");
         std::fs::create_dir(proc.path().join("self")).unwrap();
-        assert_eq!(of_children(proc.path()), exe);
+        assert_eq!(below(proc.path()), exe);
         for (file, children) in [
             ("/usr/bin/jettisond", Path::new("/usr/bin/jettison")),
             ("/usr/bin/jettisond (deleted)", Path::new("/usr/bin/jettison")),
@@ -40,7 +46,7 @@ mod tests {
             ("/usr/bin/jettison (deleted)", &exe),
         ] {
             symlink(file, &exe).unwrap();
-            assert_eq!(of_children(proc.path()), children, "{file}");
+            assert_eq!(below(proc.path()), children, "{file}");
             std::fs::remove_file(&exe).unwrap();
         }
     }

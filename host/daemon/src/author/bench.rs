@@ -5,7 +5,6 @@ use std::io::Write;
 
 use jettison_machines::{Machine, Memcg, Process};
 use jettison_model::Cause;
-use jettison_sense::Root;
 use jettison_tick::clock::Clock;
 
 use super::patience::patient;
@@ -23,7 +22,7 @@ pub(crate) fn bench(args: &cli::Bench) -> Result<(), Failure> {
     let configs = PolicyConfig::of_modules(modules, &[], args.policy_config.as_deref());
     let Some(config) = configs.map_err(Failure::Config)?.pop() else { return Ok(()) };
     let limits = patient();
-    let loader = Loader::new(crate::program::of_children(&Root::live().proc), limits, Vec::new(), false);
+    let loader = Loader::new(limits, Vec::new(), false);
     let failed = |what: String| Failure::Failed(format!("{}: {what}", config.source));
     let policy = loader.load(&config).map_err(|fault| failed(fault.to_string()))?;
     let mut out = std::io::stdout().lock();

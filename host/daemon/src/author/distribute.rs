@@ -5,7 +5,6 @@ use std::path::Path;
 
 use jettison_policy::LIMITS_MAX;
 use jettison_registry::{About, Login, Reference};
-use jettison_sense::Root;
 
 use super::inspect::{described, loaded};
 use crate::bounded;
@@ -13,6 +12,7 @@ use crate::cli;
 use crate::cli::registry::OfRegistry;
 use crate::config::Config;
 use crate::failure::{Failure, printed};
+use crate::program::of_children;
 use crate::registry::{Fetcher, with_login};
 use crate::trust::is_root;
 
@@ -71,8 +71,7 @@ fn failed(what: &dyn std::fmt::Display, why: &dyn std::fmt::Display) -> Failure 
 fn prepared(args: &OfRegistry) -> Result<(Reference, Fetcher), Failure> {
     let reference: Reference = args.reference.parse().map_err(|bad| Failure::Usage(format!("{bad}")))?;
     let config = Config::read(args.config.as_deref(), is_root()).map_err(Failure::Config)?;
-    let program = crate::program::of_children(&Root::live().proc);
-    let mut fetcher = Fetcher::new(program, LIMITS_MAX.compile.module_bytes).with_login(login(args)?);
+    let mut fetcher = Fetcher::new(of_children(), LIMITS_MAX.compile.module_bytes).with_login(login(args)?);
     fetcher.registries = config.registries;
     if args.plain_http {
         fetcher.registries.plain_http.push(reference.registry().into());

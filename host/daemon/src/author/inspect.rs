@@ -4,7 +4,6 @@ use std::io::Write;
 
 use jettison_model::Fault;
 use jettison_policy::Policy;
-use jettison_sense::Root;
 
 use super::patience::patient;
 use crate::cli;
@@ -36,7 +35,7 @@ pub(super) fn loaded(module: &[u8]) -> Result<Policy, Fault> {
 }
 
 fn loader() -> Loader {
-    Loader::new(crate::program::of_children(&Root::live().proc), patient(), Vec::new(), false)
+    Loader::new(patient(), Vec::new(), false)
 }
 
 fn of_source(source: &str) -> Result<(String, Policy), Failure> {

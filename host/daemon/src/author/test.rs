@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use jettison_decide::Signals;
 use jettison_machines::{Case, Expect, Scene};
 use jettison_model::Snapshot;
-use jettison_sense::Root;
 use jettison_tick::{Live, Pipeline};
 
 use super::cargo;
@@ -86,10 +85,9 @@ impl Bench {
         let policies = match self.ready.take() {
             Some((before, policies)) if before == configs => policies,
             _ => {
-                let program = crate::program::of_children(&Root::live().proc);
                 let cache = self.cache.as_deref();
                 let (hooks, registries) = (Vec::new(), Registries::default());
-                Policies::for_a_look(configs.clone(), patient(), hooks, program, registries, cache, false)
+                Policies::for_a_look(configs.clone(), patient(), hooks, registries, cache, false)
             }
         };
         let mut pipeline = Pipeline::new((), policies, Live::default().settings).with_snapshot(snapshot);

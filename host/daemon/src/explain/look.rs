@@ -80,8 +80,7 @@ fn policies(look: &cli::Look, config: Config) -> Result<(Policies, Live), Failur
             .map_err(Failure::Config)?,
     };
     let hooks: Vec<String> = config.live.hooks.keys().cloned().collect();
-    let program = crate::program::of_children(&Root::live().proc);
     let cache = look.cache.as_deref();
     let (limits, registries) = (config.fixed.limits, config.registries);
-    Ok((Policies::for_a_look(configs, limits, hooks, program, registries, cache, false), config.live))
+    Ok((Policies::for_a_look(configs, limits, hooks, registries, cache, false), config.live))
 }

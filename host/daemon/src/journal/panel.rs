@@ -6,7 +6,6 @@ use std::sync::Arc;
 use jettison_model::{Fault, Snapshot, Vote};
 use jettison_policy::{Policy, digest};
 use jettison_record::{PolicySetup, Setup};
-use jettison_sense::Root;
 
 use super::setup::limits;
 use crate::config::{Grants, PolicyConfig};
@@ -96,8 +95,7 @@ impl Panels {
 }
 
 fn loader(setup: &Setup, cache: Option<&Path>) -> Loader {
-    let program = crate::program::of_children(&Root::live().proc);
-    let loader = Loader::new(program, limits(&setup.limits), setup.hooks.clone(), false);
+    let loader = Loader::new(limits(&setup.limits), setup.hooks.clone(), false);
     match cache {
         Some(directory) => loader.with_cache(directory),
         None => loader,

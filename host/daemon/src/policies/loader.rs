@@ -1,6 +1,6 @@
 //! From a configured source to a policy that can be consulted.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use jettison_model::{Cause, Fault, Snapshot, column};
@@ -9,6 +9,7 @@ use jettison_policy::{CompileLimits, Compiled, Compiler, Engine, Limits, Policy}
 use crate::bounded::{self, Unread};
 use crate::config::{Grants, PolicyConfig, Registries, Source};
 use crate::failure::Failure;
+use crate::program::of_children;
 use crate::registry::Fetcher;
 
 /// What a package brings along: the built-in policies, compiled. So its first start compiles nothing, on
@@ -27,9 +28,10 @@ pub(crate) struct Loader {
 }
 
 impl Loader {
-    /// `program` is this very binary, for the compiling child; `hooks` are the names under `[hooks]`. With
-    /// `is_wary` a module that others could have written is refused.
-    pub(crate) fn new(program: PathBuf, limits: Limits, hooks: Vec<String>, is_wary: bool) -> Self {
+    /// `hooks` are the names under `[hooks]`. With `is_wary` a module that others could have written is
+    /// refused.
+    pub(crate) fn new(limits: Limits, hooks: Vec<String>, is_wary: bool) -> Self {
+        let program = of_children();
         let fetcher = Fetcher::new(program.clone(), limits.compile.module_bytes);
         let compiler = Compiler::new(program).with_limits(limits.compile).with_shipped(Path::new(SHIPPED));
         let engine = Engine::new(limits);

@@ -9,7 +9,7 @@ mod loader;
 mod seen;
 mod stats;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jettison_model::{Fault, Needs, Snapshot, Vote};
 use jettison_policy::{Limits, Policy};
@@ -95,12 +95,11 @@ impl Policies {
         configs: Vec<PolicyConfig>,
         limits: Limits,
         hooks: Vec<String>,
-        program: PathBuf,
         registries: Registries,
         cache: Option<&Path>,
         is_wary: bool,
     ) -> Self {
-        let loader = Loader::new(program, limits, hooks, is_wary).with_registries(registries);
+        let loader = Loader::new(limits, hooks, is_wary).with_registries(registries);
         Self::load(
             configs,
             match cache {

@@ -13,6 +13,7 @@ use tracing::warn;
 
 use super::protect::lock_memory;
 use crate::policies::{Policies, canned};
+use crate::program::of_children;
 
 /// To be called when all threads and files are there. Returns what failed of the drill.
 pub(super) fn settle(ticker: &mut Ticker<Sensor, Policies, LiveKernel>) -> Option<String> {
@@ -36,8 +37,7 @@ fn drill(ticker: &mut Ticker<Sensor, Policies, LiveKernel>) -> Option<String> {
     let mut pipeline = Pipeline::new((), NoPolicies, settings).with_snapshot(canned());
     pipeline.gate(&Signals::default());
     pipeline.decide(Vec::new());
-    let program = crate::program::of_children(&ticker.pipeline().sensor().root().proc);
-    let drilled = ticker.actuator_mut().drill(Command::new(program).arg("compile-module"));
+    let drilled = ticker.actuator_mut().drill(Command::new(of_children()).arg("compile-module"));
     drilled.err().map(|error| error.to_string())
 }
 

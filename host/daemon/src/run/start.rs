@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jettison_act::{Actuator, Ledger, LiveHelpers, LiveKernel, ManagerAddress, Places, Recovered, Stopped};
 use jettison_sense::{Root, Sensor};
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &cli::Run) -> Result<(), Failure> {
     let ledger = ledger(&args.state_dir, is_dry, &mut kernel);
     let [stopped, stopped_by_watchdog] = ["stopped", "stopped-by-watchdog"]
         .map(|name| stopped(&args.state_dir.join(name), is_dry, &mut kernel));
-    let policies = policies(&mut config, &fixed, crate::program::of_children(&root.proc), keep_dir);
+    let policies = policies(&mut config, &fixed, keep_dir);
     if !is_dry {
         protect_ourselves(&root.proc);
     }
@@ -100,9 +100,9 @@ fn use_bpf(sensor: &mut Sensor) {
     }
 }
 
-fn policies(config: &mut Config, fixed: &Fixed, program: PathBuf, keep_dir: &Path) -> Policies {
+fn policies(config: &mut Config, fixed: &Fixed, keep_dir: &Path) -> Policies {
     let hooks: Vec<String> = config.live.hooks.keys().cloned().collect();
-    let loader = Loader::new(program, fixed.limits, hooks, true)
+    let loader = Loader::new(fixed.limits, hooks, true)
         .with_registries(config.registries.clone())
         .with_cache(&keep_dir.join("compiled"))
         .with_store(keep_dir);

@@ -1,9 +1,9 @@
 //! Compiled code kept on disk, so that a restart under pressure compiles nothing.
 //!
-//! A file is named after the module's digest and [`COMPATIBILITY`]: another
-//! version of this program, other settings or another architecture never look at it. It holds a SHA-256 over
-//! its name and the rest, then the frame that the compiling child wrote. The checksum is for torn and rotten
-//! files; what keeps others from handing us native code is the [`Vault`].
+//! A file is named after the module's digest and [`COMPATIBILITY`]: another version of this program, other
+//! settings or another architecture never look at it. It holds a SHA-256 over its name and the rest, then
+//! the frame that the compiling child wrote. The checksum is for torn and rotten files; what keeps others
+//! from handing us native code is the [`Vault`].
 //!
 //! Nothing here is ever an error: whatever is wrong with a file or with the directory, the module is
 //! compiled.
