@@ -2,7 +2,6 @@
 
 use jettison_sdk::{Memcg, PerMemcg, PerProcess, Process};
 
-use crate::config::Config;
 use crate::families::Families;
 use crate::field::{Field, Standing};
 use crate::terms::{Terms, WARMING_MS, leaked_bytes};
@@ -67,7 +66,7 @@ impl Blame {
                 let warms_up = p.age_ms() < WARMING_MS;
                 let unusual = if warms_up { usual.unusual(units.top(p), taken[p]) } else { taken[p] };
                 match may_be_to_blame(p, unusual) {
-                    true => Terms::of(p, shmem, unusual, field.config),
+                    true => Terms::of(p, shmem, unusual, field.growth_bytes_per_s(p), field.config),
                     false => Terms::holding(p, shmem),
                 }
             }
@@ -102,13 +101,13 @@ impl Blame {
 
     /// The terms of one process, whole. Those of [`Blame::terms`] leave out what only matters where no
     /// process is to blame.
-    pub(crate) fn of_one(&self, p: Process<'_>, config: &Config) -> Terms {
+    pub(crate) fn of_one(&self, p: Process<'_>, field: &Field<'_>) -> Terms {
         let known = self.terms[p];
         if self.is_known {
             return known;
         }
         let shmem = known.bytes.saturating_sub(p.anon_and_swap_bytes());
-        Terms::of(p, shmem, known.taken_bytes, config)
+        Terms::of(p, shmem, known.taken_bytes, field.growth_bytes_per_s(p), field.config)
     }
 
     /// Whether so much blame is enough to be given up.
@@ -138,16 +137,17 @@ impl Blame {
     pub(crate) fn together<'s>(
         &self,
         mut members: impl Iterator<Item = Process<'s>>,
-        config: &Config,
+        field: &Field<'s>,
     ) -> Terms {
         let Some(mut most) = members.next() else { return Terms::default() };
         let others = members.fold(Terms::default(), |sum, p| {
             let is_most = p.rss_shmem_bytes() > most.rss_shmem_bytes();
             let other = if is_most { std::mem::replace(&mut most, p) } else { p };
-            sum.and(&self.of_one(other, config))
+            sum.and(&self.of_one(other, field))
         });
         let shmem = most.rss_shmem_bytes().unwrap_or(0);
-        others.and(&Terms::of(most, shmem, self.terms[most].taken_bytes, config))
+        let (taken, growth) = (self.terms[most].taken_bytes, field.growth_bytes_per_s(most));
+        others.and(&Terms::of(most, shmem, taken, growth, field.config))
     }
 }
 

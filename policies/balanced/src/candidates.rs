@@ -63,7 +63,7 @@ pub(crate) fn candidates<'s>(
     let mut is_taken = field.snapshot.per_process(|_| false);
     let value = |terms: &Terms| value(terms, blame, field);
     for root in swarms(field, units, families) {
-        let terms = blame.together(root.subtree().filter(|&p| field.is_open(p)), field.config);
+        let terms = blame.together(root.subtree().filter(|&p| field.is_open(p)), field);
         if let Some(value) = value(&terms) {
             root.subtree().for_each(|member| is_taken[member] = true);
             found.push(Candidate { process: root, shape: Shape::Swarm, terms, value });
@@ -80,13 +80,13 @@ pub(crate) fn candidates<'s>(
         .snapshot
         .processes()
         .filter(|&p| field.is_open(p) && !is_taken[p] && blame.terms[p].bytes >= BYTES_MIN)
-        .filter_map(|p| Some((value(&blame.of_one(p, field.config))?, p)))
+        .filter_map(|p| Some((value(&blame.of_one(p, field))?, p)))
         .collect();
     keep_first(&mut singles, |&a, &b| by_value(a, b));
     found.extend(singles.into_iter().map(|(value, process)| Candidate {
         process,
         shape: Shape::Alone,
-        terms: blame.of_one(process, field.config),
+        terms: blame.of_one(process, field),
         value,
     }));
     let order = |a: &Candidate<'_>, b: &Candidate<'_>| by_value((a.value, a.process), (b.value, b.process));

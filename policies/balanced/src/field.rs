@@ -6,6 +6,9 @@ use jettison_sdk::{Cause, Memcg, PerProcess, Process, Snapshot};
 use crate::config::Config;
 use crate::terms;
 
+/// A rate of growth is of so long at most, where the host looks often.
+const RATE_MS: u64 = 2000;
+
 /// Where a process stands before anything is weighed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
@@ -119,6 +122,17 @@ impl<'s> Field<'s> {
     /// only a memcg is at its limit, no process has taken any.
     pub(crate) fn measured_taken_bytes(&self, p: Process<'_>) -> Option<i64> {
         p.taken_bytes().filter(|_| self.snapshot.eased_ms_ago() != Some(0))
+    }
+
+    /// How fast it grows. Where memory was at ease within the time that the rate is of, only what it took
+    /// since then tells how it grows now: a service that has just read all it needs stands still.
+    pub(crate) fn growth_bytes_per_s(&self, p: Process<'_>) -> i64 {
+        let growth = terms::growth_bytes_per_s(p);
+        let eased_ms_ago = self.snapshot.eased_ms_ago().filter(|ms| (1..RATE_MS).contains(ms));
+        match eased_ms_ago.zip(self.measured_taken_bytes(p)) {
+            Some((ms, taken)) => growth.min(taken.saturating_mul(1000) / ms.cast_signed()),
+            None => growth,
+        }
     }
 
     /// All the memory that it can take a share of.

@@ -179,7 +179,7 @@ fn add_flock<'s>(
         return;
     }
     let all = flock.iter().flat_map(|(_, p)| p.subtree());
-    let together = blame.together(all, field.config);
+    let together = blame.together(all, field);
     let largest = flock.iter().rev().take(FLOCK_ENTRIES_MAX);
     members.extend(largest.map(|&(_, process)| FlockMember { process, together, number: flock.len() }));
 }

@@ -52,11 +52,17 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
-    /// Of one process, with so much of its shared memory, that took so much.
+    /// Of one process, with so much of its shared memory, that took so much and grows so fast.
     #[inline(never)]
-    pub(crate) fn of(p: Process<'_>, shmem_bytes: u64, taken_bytes: u64, config: &Config) -> Self {
+    pub(crate) fn of(
+        p: Process<'_>,
+        shmem_bytes: u64,
+        taken_bytes: u64,
+        growth_bytes_per_s: i64,
+        config: &Config,
+    ) -> Self {
         let bytes = p.anon_and_swap_bytes().saturating_add(shmem_bytes);
-        let growth = growth_bytes_per_s(p);
+        let growth = growth_bytes_per_s;
         let adj = p.oom_score_adj().unwrap_or(0);
         let leaning = leaning_permille(adj);
         let freshness = freshness_permille(p.age_ms(), config.old_s);
@@ -69,7 +75,7 @@ impl Terms {
             members: 1,
             bytes,
             taken_bytes,
-            growth_bytes_per_s: growth,
+            growth_bytes_per_s,
             blame,
             leaned: permille(blame, (1000 + i64::from(adj)).unsigned_abs()),
             weight,
@@ -177,7 +183,7 @@ pub(crate) fn urgency(value: u64) -> u16 {
 
 /// Measured, or else the average since it started: a leak that the host has not seen before is young for what
 /// it has.
-fn growth_bytes_per_s(p: Process<'_>) -> i64 {
+pub(crate) fn growth_bytes_per_s(p: Process<'_>) -> i64 {
     p.growth_bytes_per_s().unwrap_or_else(|| {
         let average = p.anon_and_swap_bytes() / (p.age_ms() / 1000).max(1);
         i64::try_from(average).unwrap_or(i64::MAX)

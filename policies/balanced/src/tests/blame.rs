@@ -334,6 +334,19 @@ fn unwatched(age_s: u64, growth_1h_bytes_per_s: i64) -> (Machine, u32) {
 }
 
 #[test]
+fn a_rate_of_before_the_shortage_is_no_blame() {
+    let named = |eased_ms_ago, taken_mib| {
+        let mut machine = short().eased_ms_ago(eased_ms_ago).taken_by_nobody_mib(1_600);
+        let row = machine.process("redis").anon_mib(2_900).age_s(2).taken_mib(taken_mib);
+        row.growth_bytes_per_s(1_500 << 20);
+        !verdict(&machine).sacrifices().is_empty()
+    };
+    assert!(!named(600, 0), "it has read what it needs");
+    assert!(named(600, 900), "it goes on");
+    assert!(named(2_000, 0), "it has grown since");
+}
+
+#[test]
 fn what_grows_as_it_has_on_average_since_it_started_has_leaked_all_of_it() {
     // 3,000 MiB in three days are 12,136 bytes a second.
     for rate in [6_100, 12_136, 24_200] {
