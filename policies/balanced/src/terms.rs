@@ -21,6 +21,10 @@ const UNKNOWN_EASE_S: u64 = 600;
 const STEADY_LEAK: u64 = 2;
 /// In the first snapshot not even growth is known: what came within so long counts.
 const FIRST_LOOK_S: u64 = 60;
+/// What the hourly rate is of.
+const HOUR_S: u64 = 3_600;
+/// So much of the present rate may be too new for the hourly one to show.
+const MOMENTS_S: u64 = 10;
 /// What a slow leak takes within so long counts beside what it took.
 const SLOW_S: u64 = 600;
 
@@ -138,7 +142,7 @@ pub(crate) fn taken_bytes(p: Process<'_>, known: Option<i64>) -> u64 {
         (Some(taken), _) => taken.unsigned_abs().min(bytes()),
         (None, Some(growth)) => match leaked_bytes(p) {
             0 if growth <= 0 => 0,
-            0 => growth.unsigned_abs().saturating_mul(age_s().min(UNKNOWN_EASE_S)).min(bytes()),
+            0 => lately_bytes(p, growth.unsigned_abs(), age_s().min(UNKNOWN_EASE_S)).min(bytes()),
             leaked => leaked,
         },
         (None, None) => match age_s() {
@@ -146,6 +150,15 @@ pub(crate) fn taken_bytes(p: Process<'_>, known: Option<i64>) -> u64 {
             age_s => bytes() / age_s * FIRST_LOOK_S,
         },
     }
+}
+
+/// What a process that grows so fast took within so long: no more than what it holds beyond an hour ago, and
+/// what is new of the last moments. A garbage collector that takes back what it gave is no leak.
+fn lately_bytes(p: Process<'_>, bytes_per_s: u64, s: u64) -> u64 {
+    let at_this_rate = bytes_per_s.saturating_mul(s);
+    let Some(hourly) = p.growth_1h_bytes_per_s() else { return at_this_rate };
+    let within_the_hour = hourly.max(0).unsigned_abs().saturating_mul((p.age_ms() / 1000).min(HOUR_S));
+    at_this_rate.min(within_the_hour.saturating_add(bytes_per_s.saturating_mul(MOMENTS_S)))
 }
 
 /// What a process has leaked since it started: it has warmed up long ago, and over the last hour, or now

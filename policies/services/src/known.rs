@@ -5,7 +5,8 @@ use std::cell::OnceCell;
 
 use jettison_sdk::{PerProcess, Process, Snapshot};
 
-use crate::table::{COMPANIONS, Companion, Keeps, Marks, SERVICES, Service, Which};
+use crate::companions::{COMPANIONS, Companion};
+use crate::table::{Keeps, Marks, SERVICES, Service, Which};
 use crate::work::{WORKS, Work, is_the_hosts};
 
 /// What a process is.

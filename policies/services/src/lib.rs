@@ -4,10 +4,11 @@
 //! It does not judge what took the memory: that is `balanced`'s to say, beside which it is loaded. What it
 //! gives up weighs less than anything that is to blame, and serves to say *how*. What it keeps has a price.
 //!
-//! [`table`] has what is known of each service, with where it is from, [`work`] what must not be broken off;
-//! [`known`] finds them in a snapshot.
+//! [`table`] has what is known of each service, with where it is from, [`companions`] what goes before it,
+//! [`work`] what must not be broken off; [`known`] finds them in a snapshot.
 #![forbid(unsafe_code)]
 
+mod companions;
 mod known;
 mod table;
 #[cfg(test)]
@@ -16,14 +17,17 @@ mod work;
 
 use jettison_sdk::{Ballot, Description, Memcg, NoConfig, PerMemcg, Policy, Process, Signal, Snapshot, Step};
 
+use crate::companions::SIDECAR_URGENCY;
 use crate::known::{Known, Role, is_grown_worker, is_session};
-use crate::table::{Ask, SIDECAR_URGENCY, Service, Which};
+use crate::table::{Ask, Service, Which};
 
 /// What holds less is not worth ending.
 const BYTES_MIN: u64 = 1 << 20;
 /// A master that holds so much, and so many times what all below it hold, is not kept for their sake.
 const BULK_BYTES_MIN: u64 = 64 << 20;
 const BULK: u64 = 2;
+/// Workers that one reload starts are no further apart.
+const GENERATION_MS: u64 = 5_000;
 
 /// The policy `services`.
 #[derive(Clone, Copy, Debug)]
@@ -123,6 +127,15 @@ fn part(ballot: &mut Ballot, service: &Service, head: Process<'_>, p: Process<'_
     let may_go = match child.which {
         Which::Alike => true,
         Which::Sessions => is_session(p.cmdline()),
+        Which::Replaced => match generation(head, p) {
+            Generation::Only => false,
+            Generation::Old => true,
+            Generation::New => {
+                let reason = format!("{}: the worker that serves since the last reload", service.name);
+                ballot.protect(p, service.strength).because(reason);
+                false
+            }
+        },
     };
     if may_go {
         let reason = format!("{} of {} (pid {})", child.what, service.name, head.pid());
@@ -130,6 +143,26 @@ fn part(ballot: &mut Ballot, service: &Service, head: Process<'_>, p: Process<'_
     } else if child.which == Which::Sessions && is_grown_worker(p.cmdline(), p.anon_and_swap_bytes()) {
         let reason = format!("a worker of an extension of {} (pid {})", service.name, head.pid());
         ballot.sacrifice(p, 1).because(reason).shutdown([Step::signal(Signal::TERM, 3_000)]);
+    }
+}
+
+/// Which of the workers that a master started at different times one is.
+enum Generation {
+    Only,
+    Old,
+    New,
+}
+
+/// Workers of one reload are started within a moment of each other.
+fn generation<'s>(head: Process<'s>, p: Process<'s>) -> Generation {
+    let is_worker = |child: &Process<'s>| child.exe() == p.exe() && !child.is_zombie();
+    let ages = || head.children().filter(is_worker).map(|child| child.age_ms());
+    let newest_ms = ages().min().unwrap_or(0);
+    let is_new = |age_ms: u64| age_ms <= newest_ms.saturating_add(GENERATION_MS);
+    match (is_new(p.age_ms()), ages().all(is_new)) {
+        (_, true) => Generation::Only,
+        (true, false) => Generation::New,
+        (false, false) => Generation::Old,
     }
 }
 

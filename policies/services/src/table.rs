@@ -63,50 +63,9 @@ pub(crate) enum Which {
     Alike,
     /// PostgreSQL: those whose title names a client, and workers of autovacuum.
     Sessions,
+    /// Those that were started before the newest, which took their place at a reload.
+    Replaced,
 }
-
-/// A program that goes before the service that it is for.
-pub(crate) struct Companion {
-    pub(crate) programs: &'static [&'static str],
-    pub(crate) what: &'static str,
-    pub(crate) urgency: u16,
-}
-
-/// One in the unit, or in the pod, of a service, which is no part of it.
-pub(crate) const SIDECAR_URGENCY: u16 = 20;
-
-pub(crate) const COMPANIONS: &[Companion] = &[
-    Companion {
-        programs: &[
-            "pg_dump",
-            "pg_dumpall",
-            "pg_basebackup",
-            "pgbackrest",
-            "barman",
-            "wal-g",
-            "mysqldump",
-            "mariadb-dump",
-            "mariabackup",
-            "mariadb-backup",
-            "xtrabackup",
-            "mydumper",
-            "mongodump",
-            "elasticdump",
-        ],
-        what: "a backup: it can be made again",
-        urgency: 40,
-    },
-    Companion {
-        programs: &["*_exporter", "*-exporter", "postgres_export"],
-        what: "an exporter: the service runs without it",
-        urgency: 30,
-    },
-    Companion {
-        programs: &["pgbouncer", "pgpool", "pgcat", "odyssey", "proxysql", "maxscale"],
-        what: "a pooler: its clients connect anew",
-        urgency: 5,
-    },
-];
 
 const MANY_PARTS: i16 = -900;
 const ONE_PROCESS: i16 = -500;
@@ -335,6 +294,24 @@ pub(crate) const SERVICES: &[Service] = &[
             which: Which::Alike,
             how: &[Ask(Signal::QUIT, 1_000), Ask(Signal::TERM, 1_000)],
             urgency: 1,
+        }),
+    },
+    // At a reload the master starts new workers, and the old ones stay for as long as their connections do
+    // (SIGUSR1); SIGTERM ends a worker at once: https://docs.haproxy.org/2.8/management.html, section 4.
+    Service {
+        name: "HAProxy",
+        programs: &["haproxy"],
+        marks: Marks::None,
+        units: &["haproxy"],
+        keeps: Keeps::Head,
+        strength: 500,
+        hold: WORKERS,
+        end: &[Ask(Signal::USR1, 5_000), Ask(Signal::TERM, 2_000)],
+        child: Some(Child {
+            what: "a worker that a newer one has replaced",
+            which: Which::Replaced,
+            how: &[Ask(Signal::TERM, 2_000)],
+            urgency: 50,
         }),
     },
     // https://httpd.apache.org/docs/2.4/stopping.html

@@ -309,3 +309,23 @@ fn of_postgresql_a_worker_of_an_extension_goes_once_it_is_large() {
     let launcher = row.age_s(90).cmdline("postgres: pg_cron launcher \0").pid();
     assert_steps(&consult(&machine), launcher, &[Step::signal(Signal::TERM, 3_000)]);
 }
+
+#[test]
+fn of_haproxy_workers_that_a_reload_has_replaced_may_go_and_the_newest_stay() {
+    let verdict_of = |ages: [u64; 3]| {
+        let mut machine = Machine::new();
+        machine.memcg("/system.slice/haproxy.service").unit("haproxy.service");
+        let mut process = |parent: u32, age_s: u64| {
+            let row = machine.process("haproxy").memcg("/system.slice/haproxy.service").child_of(parent);
+            row.exe("/usr/sbin/haproxy").anon_mib(170).age_s(age_s).cmdline("/usr/sbin/haproxy\0-Ws\0").pid()
+        };
+        let master = process(1, 90_000);
+        let workers = ages.map(|age_s| process(master, age_s));
+        let verdict = consult(&machine);
+        assert_eq!(verdict.strength(master), Some(500));
+        workers.map(|pid| (verdict.strength(pid), verdict.urgency(pid)))
+    };
+    let (old, new) = ((None, Some(50)), (Some(500), None));
+    assert_eq!(verdict_of([80_000, 302, 300]), [old, new, new]);
+    assert_eq!(verdict_of([302, 300, 301]), [(None, None); 3], "there was no reload");
+}

@@ -385,3 +385,15 @@ fn where_what_was_taken_explains_little_what_has_leaked_since_it_started_does() 
     assert!(taken(0));
     assert!(!taken(1_500), "another took it");
 }
+
+#[test]
+fn what_does_not_grow_within_the_hour_took_no_more_than_of_late() {
+    let first = |hourly| {
+        let mut machine = short().eased_ms_ago(0);
+        let row = machine.process("server").anon_mib(1_500).age_s(90_000).growth_bytes_per_s(3 << 20);
+        let server = row.growth_1h_bytes_per_s(hourly).pid();
+        machine.process("job").anon_mib(900).age_s(120).growth_bytes_per_s(4 << 20);
+        verdict(&machine).sacrifices().first() == Some(&Subject::Process(server))
+    };
+    assert_eq!((first(0), first(1 << 20)), (false, true));
+}
