@@ -79,7 +79,12 @@ impl Kernel for LiveKernel {
 
     fn open(&mut self, id: ProcessId) -> Result<OwnedFd, Errno> {
         let pid = i32::try_from(id.pid).ok().and_then(Pid::from_raw).ok_or(Errno::SRCH)?;
-        let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
+        let pidfd = pidfd_open(pid, PidfdFlags::empty()).map_err(|errno| match errno {
+            // Its pid is still the id of a process group or of a session, and no process has it any more: so
+            // says Linux 6.1, and ESRCH a newer one.
+            Errno::INVAL => Errno::SRCH,
+            errno => errno,
+        })?;
         // The pidfd is open, so the pid cannot be reused between this read and the signal.
         if self.start_time(id.pid)? == id.start_time { Ok(pidfd) } else { Err(Errno::SRCH) }
     }
