@@ -245,3 +245,20 @@ fn a_real_container_of_podman_on_v1_is_limited_by_its_own_memcg() {
         -<0 / [] 188436K of 256M min ? low ? high ? swap 148K anon 184816K file 276K shmem 0 reclaimable 272K some - full - max-events 0 oom-kills 0 refaults 0+8
     "#]].assert_eq(&memcgs(&snapshot("podman-v1")));
 }
+
+#[test]
+fn a_real_container_of_docker_on_v2_is_limited_by_its_root() {
+    check(
+        "docker-v2",
+        &expect![[r#"
+        host 97458K of 150M, swap 0 of 0, pressure 0.00% 0.00%
+        ->1 first [] / uid 0 thr 1 age 50510 anon 44K file 220K shmem 0 swap 0 pte 44K adj 0
+        1>9 primary [] / uid 0 thr 1 age 44380 anon 51132K file 2200K shmem 0 swap 0 pte 148K adj 0
+        1>11 jettisond [] / uid 0 thr 6 age 43940 anon 3584K file 5400K shmem 0 swap 0 pte 96K adj 0
+        0 faults, 0 vanished
+    "#]],
+    );
+    expect![[r#"
+        -<0 / [] 60296K of 150M min 0 low 0 high max swap 0 anon 55240K file 3776K shmem 0 reclaimable 4154K some 0.00% full 0.00% max-events 0 oom-kills 0 refaults 0+0
+    "#]].assert_eq(&memcgs(&snapshot("docker-v2")));
+}

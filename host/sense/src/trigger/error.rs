@@ -67,6 +67,9 @@ impl fmt::Display for TriggerError {
                     path.display()
                 )
             }
+            Self::Absent { path } if path.starts_with("/dev") => {
+                write!(f, "{}: is not there", path.display())
+            }
             Self::Absent { path } => write!(f, "{}: is not there: the memcg does not exist", path.display()),
             Self::Refused { path, errno } => {
                 write!(f, "{}: the trigger was refused: {errno}", path.display())
