@@ -80,8 +80,8 @@ impl Kernel for LiveKernel {
     fn open(&mut self, id: ProcessId) -> Result<OwnedFd, Errno> {
         let pid = i32::try_from(id.pid).ok().and_then(Pid::from_raw).ok_or(Errno::SRCH)?;
         let pidfd = pidfd_open(pid, PidfdFlags::empty()).map_err(|errno| match errno {
-            // Its pid is still the id of a process group or of a session, and no process has it any more: so
-            // says Linux 6.1, and ESRCH a newer one.
+            // No process has this pid, only a group, a session or a thread. Linux 6.1 says EINVAL, newer ones
+            // ESRCH or ENOENT.
             Errno::INVAL => Errno::SRCH,
             errno => errno,
         })?;

@@ -6,8 +6,9 @@ use jettison_sdk::{Cause, Memcg, PerProcess, Process, Snapshot};
 use crate::config::Config;
 use crate::terms;
 
-/// A rate of growth is of so long at most, where the host looks often.
-const RATE_MS: u64 = 2000;
+/// The time that a rate of growth is of, where looks are less than a second apart: the host takes none over
+/// less than the shortest.
+const RATE_MS: std::ops::Range<u64> = 50..2000;
 
 /// Where a process stands before anything is weighed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,7 +129,7 @@ impl<'s> Field<'s> {
     /// since then tells how it grows now: a service that has just read all it needs stands still.
     pub(crate) fn growth_bytes_per_s(&self, p: Process<'_>) -> i64 {
         let growth = terms::growth_bytes_per_s(p);
-        let eased_ms_ago = self.snapshot.eased_ms_ago().filter(|ms| (1..RATE_MS).contains(ms));
+        let eased_ms_ago = self.snapshot.eased_ms_ago().filter(|ms| RATE_MS.contains(ms));
         match eased_ms_ago.zip(self.measured_taken_bytes(p)) {
             Some((ms, taken)) => growth.min(taken.saturating_mul(1000) / ms.cast_signed()),
             None => growth,

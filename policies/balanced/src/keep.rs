@@ -139,7 +139,7 @@ fn is_settled(p: Process<'_>, field: &Field<'_>) -> bool {
         return false;
     }
     let steady = i64::try_from(footprint / 1000 * config.steady_permille_per_s).unwrap_or(i64::MAX);
-    p.growth_bytes_per_s().is_some_and(|growth| growth <= steady.max(MIB))
+    p.growth_bytes_per_s().is_some_and(|_| field.growth_bytes_per_s(p) <= steady.max(MIB))
         && leaked_bytes(p) == 0
         && !stands_out(p)
 }

@@ -21,9 +21,10 @@ const UNKNOWN_EASE_S: u64 = 600;
 const STEADY_LEAK: u64 = 2;
 /// In the first snapshot not even growth is known: what came within so long counts.
 const FIRST_LOOK_S: u64 = 60;
-/// What the hourly rate is of.
+/// What the hourly rate is of, at most.
 const HOUR_S: u64 = 3_600;
-/// So much of the present rate may be too new for the hourly one to show.
+/// So much of the present rate counts whatever the hour was: a process may have given memory back in it, and
+/// leak since.
 const MOMENTS_S: u64 = 10;
 /// What a slow leak takes within so long counts beside what it took.
 const SLOW_S: u64 = 600;
@@ -62,11 +63,10 @@ impl Terms {
         p: Process<'_>,
         shmem_bytes: u64,
         taken_bytes: u64,
-        growth_bytes_per_s: i64,
+        growth: i64,
         config: &Config,
     ) -> Self {
         let bytes = p.anon_and_swap_bytes().saturating_add(shmem_bytes);
-        let growth = growth_bytes_per_s;
         let adj = p.oom_score_adj().unwrap_or(0);
         let leaning = leaning_permille(adj);
         let freshness = freshness_permille(p.age_ms(), config.old_s);
@@ -79,7 +79,7 @@ impl Terms {
             members: 1,
             bytes,
             taken_bytes,
-            growth_bytes_per_s,
+            growth_bytes_per_s: growth,
             blame,
             leaned: permille(blame, (1000 + i64::from(adj)).unsigned_abs()),
             weight,
@@ -152,8 +152,8 @@ pub(crate) fn taken_bytes(p: Process<'_>, known: Option<i64>) -> u64 {
     }
 }
 
-/// What a process that grows so fast took within so long: no more than what it holds beyond an hour ago, and
-/// what is new of the last moments. A garbage collector that takes back what it gave is no leak.
+/// What a process that grows so fast took within so long: no more than about what it holds beyond an hour
+/// ago, and what it takes within moments. A garbage collector that takes back what it gave is no leak.
 fn lately_bytes(p: Process<'_>, bytes_per_s: u64, s: u64) -> u64 {
     let at_this_rate = bytes_per_s.saturating_mul(s);
     let Some(hourly) = p.growth_1h_bytes_per_s() else { return at_this_rate };

@@ -106,13 +106,17 @@ impl<'s> Known<'s> {
 }
 
 impl Service {
-    fn is(&self, other: &Self) -> bool {
+    pub(crate) fn is(&self, other: &Self) -> bool {
         std::ptr::eq(self, other)
     }
 
     /// A server of sessions has processes of its own beside them, from its start.
     fn has_sessions(&self) -> bool {
         self.child.as_ref().is_some_and(|child| child.which == Which::Sessions)
+    }
+
+    pub(crate) fn replaces_workers(&self) -> bool {
+        self.child.as_ref().is_some_and(|child| child.which == Which::Replaced)
     }
 
     pub(crate) fn is_tree(&self) -> bool {

@@ -28,6 +28,9 @@ const BULK_BYTES_MIN: u64 = 64 << 20;
 const BULK: u64 = 2;
 /// Workers that one reload starts are no further apart.
 const GENERATION_MS: u64 = 5_000;
+/// By then a worker serves. HAProxy 3.1 and later parses the configuration in the new one first, and only
+/// then are the old ones told to go.
+const SETTLED_MS: u64 = 30_000;
 
 /// The policy `services`.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +50,12 @@ impl Policy for Services {
 
     fn rank(&self, snapshot: &Snapshot, ballot: &mut Ballot) -> Result<(), String> {
         let known = Known::of(snapshot);
+        let generations = snapshot.per_process(|p| match known.of_process(p) {
+            Some(Role::Head(service)) if service.replaces_workers() => {
+                Some(Generations::of(service, p, &known))
+            }
+            _ => None,
+        });
         let mut primaries: PerMemcg<Option<(&Service, Process<'_>)>> = snapshot.per_memcg(|_| None);
         for p in snapshot.processes() {
             match known.of_process(p) {
@@ -58,7 +67,7 @@ impl Policy for Services {
                         primaries[home].get_or_insert((service, p));
                     }
                 }
-                Some(Role::Part(service, head)) => part(ballot, service, head, p),
+                Some(Role::Part(service, head)) => part(ballot, service, head, p, generations[head]),
                 Some(Role::Companion(companion)) if is_worth(p) => {
                     ballot.sacrifice(p, companion.urgency).because(companion.what);
                 }
@@ -122,20 +131,25 @@ fn keep(ballot: &mut Ballot, service: &Service, p: Process<'_>) {
 }
 
 /// What of a service may go alone. All else is kept with it.
-fn part(ballot: &mut Ballot, service: &Service, head: Process<'_>, p: Process<'_>) {
+fn part(
+    ballot: &mut Ballot,
+    service: &Service,
+    head: Process<'_>,
+    p: Process<'_>,
+    generations: Option<Generations>,
+) {
     let Some(child) = &service.child else { return };
     let may_go = match child.which {
         Which::Alike => true,
         Which::Sessions => is_session(p.cmdline()),
-        Which::Replaced => match generation(head, p) {
-            Generation::Only => false,
-            Generation::Old => true,
-            Generation::New => {
-                let reason = format!("{}: the worker that serves since the last reload", service.name);
+        Which::Replaced => {
+            let is_newest = generations.and_then(|generations| generations.is_newest(p));
+            if is_newest == Some(true) {
+                let reason = format!("{}: a worker that serves since the last reload", service.name);
                 ballot.protect(p, service.strength).because(reason);
-                false
             }
-        },
+            is_newest == Some(false)
+        }
     };
     if may_go {
         let reason = format!("{} of {} (pid {})", child.what, service.name, head.pid());
@@ -146,23 +160,28 @@ fn part(ballot: &mut Ballot, service: &Service, head: Process<'_>, p: Process<'_
     }
 }
 
-/// Which of the workers that a master started at different times one is.
-enum Generation {
-    Only,
-    Old,
-    New,
+/// The workers of a master that reloads by starting new ones beside the old.
+#[derive(Clone, Copy)]
+struct Generations {
+    newest_ms: u64,
+    oldest_ms: u64,
 }
 
-/// Workers of one reload are started within a moment of each other.
-fn generation<'s>(head: Process<'s>, p: Process<'s>) -> Generation {
-    let is_worker = |child: &Process<'s>| child.exe() == p.exe() && !child.is_zombie();
-    let ages = || head.children().filter(is_worker).map(|child| child.age_ms());
-    let newest_ms = ages().min().unwrap_or(0);
-    let is_new = |age_ms: u64| age_ms <= newest_ms.saturating_add(GENERATION_MS);
-    match (is_new(p.age_ms()), ages().all(is_new)) {
-        (_, true) => Generation::Only,
-        (true, false) => Generation::New,
-        (false, false) => Generation::Old,
+impl Generations {
+    fn of<'s>(service: &Service, head: Process<'s>, known: &Known<'s>) -> Self {
+        let is_worker =
+            |p: &Process<'s>| matches!(known.of_process(*p), Some(Role::Part(of, _)) if of.is(service));
+        let ages = head.children().filter(is_worker).map(|worker| worker.age_ms());
+        let (newest_ms, oldest_ms) =
+            ages.fold((u64::MAX, 0), |(newest, oldest), age| (age.min(newest), age.max(oldest)));
+        Self { newest_ms, oldest_ms }
+    }
+
+    /// Whether it is of the newest, if there are others, and the newest are settled: one that still reads its
+    /// configuration serves nothing yet.
+    fn is_newest(self, p: Process<'_>) -> Option<bool> {
+        let newest = self.newest_ms.saturating_add(GENERATION_MS);
+        (self.newest_ms >= SETTLED_MS && self.oldest_ms > newest).then_some(p.age_ms() <= newest)
     }
 }
 

@@ -310,22 +310,30 @@ fn of_postgresql_a_worker_of_an_extension_goes_once_it_is_large() {
     assert_steps(&consult(&machine), launcher, &[Step::signal(Signal::TERM, 3_000)]);
 }
 
+/// What is said of three workers of HAProxy of these ages and executables, and of a helper beside them.
+fn haproxy(workers: [(u64, &str); 3]) -> [(Option<u16>, Option<u16>); 3] {
+    const UNIT: &str = "/system.slice/haproxy.service";
+    let mut machine = Machine::new();
+    machine.memcg(UNIT).unit("haproxy.service");
+    let mut process = |parent: u32, age_s: u64, exe: &str| {
+        let row = machine.process("haproxy").memcg(UNIT).child_of(parent).exe(exe);
+        row.anon_mib(170).age_s(age_s).cmdline("haproxy\0-Ws\0").pid()
+    };
+    let master = process(1, 90_000, "/usr/sbin/haproxy");
+    let workers = workers.map(|(age_s, exe)| process(master, age_s, exe));
+    machine.process("dataplaneapi").memcg(UNIT).child_of(master).exe("/usr/bin/dataplaneapi").age_s(40);
+    let verdict = consult(&machine);
+    assert_eq!(verdict.strength(master), Some(500));
+    workers.map(|pid| (verdict.strength(pid), verdict.urgency(pid)))
+}
+
 #[test]
 fn of_haproxy_workers_that_a_reload_has_replaced_may_go_and_the_newest_stay() {
-    let verdict_of = |ages: [u64; 3]| {
-        let mut machine = Machine::new();
-        machine.memcg("/system.slice/haproxy.service").unit("haproxy.service");
-        let mut process = |parent: u32, age_s: u64| {
-            let row = machine.process("haproxy").memcg("/system.slice/haproxy.service").child_of(parent);
-            row.exe("/usr/sbin/haproxy").anon_mib(170).age_s(age_s).cmdline("/usr/sbin/haproxy\0-Ws\0").pid()
-        };
-        let master = process(1, 90_000);
-        let workers = ages.map(|age_s| process(master, age_s));
-        let verdict = consult(&machine);
-        assert_eq!(verdict.strength(master), Some(500));
-        workers.map(|pid| (verdict.strength(pid), verdict.urgency(pid)))
-    };
-    let (old, new) = ((None, Some(50)), (Some(500), None));
-    assert_eq!(verdict_of([80_000, 302, 300]), [old, new, new]);
-    assert_eq!(verdict_of([302, 300, 301]), [(None, None); 3], "there was no reload");
+    let (old, new, neither) = ((None, Some(50)), (Some(500), None), (None, None));
+    let at = |ages: [u64; 3]| haproxy(ages.map(|age_s| (age_s, "/usr/sbin/haproxy")));
+    assert_eq!(at([80_000, 302, 300]), [old, new, new]);
+    assert_eq!(at([302, 300, 301]), [neither; 3], "there was no reload");
+    assert_eq!(at([80_000, 12, 12]), [neither; 3], "the new ones may not serve yet");
+    let updated = "/usr/sbin/haproxy (deleted)";
+    assert_eq!(haproxy([(80_000, updated), (9_000, updated), (300, "/usr/sbin/haproxy")]), [old, old, new]);
 }

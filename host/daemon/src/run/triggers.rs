@@ -73,7 +73,7 @@ impl Triggers {
         });
         let psi = psi.collect();
         let kernel_log = kernel_log(root, events).inspect_err(|error| {
-            info!(error, "the kernel's own OOM kills are not known: its log takes /dev/kmsg and CAP_SYSLOG");
+            info!(error, "the kernel's own OOM kills are not known: its log needs CAP_SYSLOG and /dev/kmsg");
         });
         let ended = || Ok::<_, TriggerError>(vec![Event::TaskEnded]);
         let tasks = task_ended.map(|fd| events.listen(fd, Interest::READABLE, ended));
