@@ -4,12 +4,12 @@ set -eu
 tree=$1
 units=$tree/etc/systemd/system
 
-# There is no keyboard, and a scenario starts databases and other contenders itself.
+# There is no keyboard, and a scenario starts databases, containers and other contenders itself.
 for unit in getty.target serial-getty@ttyS0.service apt-daily.timer apt-daily-upgrade.timer e2scrub_reap.service; do
     ln -sf /dev/null "$units/$unit"
 done
-for unit in postgresql redis-server mariadb earlyoom nohang systemd-oomd; do
-    rm -f "$units/multi-user.target.wants/$unit.service"
+for unit in postgresql redis-server mariadb earlyoom nohang systemd-oomd containerd docker podman lxc lxcfs; do
+    rm -f "$units"/*.wants/"$unit"[.-]*
 done
 echo guest > "$tree/etc/hostname"
 

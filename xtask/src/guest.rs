@@ -30,7 +30,7 @@ use crate::{root, target_dir};
 
 const SCENARIOS: &str = "tests/guest/scenarios";
 const MEMORY_MIB: u32 = 640;
-/// Of a whole run, boot included. The longest takes a third of it.
+/// Of a whole run, boot included. The longest takes half of it.
 const LIMIT: Duration = Duration::from_secs(300);
 
 /// What to run.

@@ -40,6 +40,13 @@ pub(crate) fn missing() -> Vec<&'static str> {
     missing
 }
 
+/// What the kernel calls itself: the folder of its modules below /lib/modules.
+pub(crate) fn kernel_release() -> Result<String> {
+    let kernel = kernel()?;
+    let release = kernel.file_name().and_then(|name| name.to_str()?.strip_prefix("vmlinuz-"));
+    Ok(release.context("a kernel without a release")?.to_owned())
+}
+
 /// The newest kernel for virtual machines.
 fn kernel() -> Result<PathBuf> {
     let entries = fs::read_dir("/boot").context("/boot")?;

@@ -9,8 +9,8 @@ use anyhow::{Context, Result, ensure};
 use crate::{call, debian, qemu, remove, root, text_of};
 
 /// What the guest has beyond apt's own needs.
-const INCLUDED: &str = "systemd,systemd-sysv,dbus,openssh-server,procps,postgresql,redis-server,mariadb-server,\
-                        earlyoom,nohang,systemd-oomd";
+const INCLUDED: &str = "systemd,systemd-sysv,dbus,kmod,openssh-server,procps,postgresql,redis-server,mariadb-server,\
+                        earlyoom,nohang,systemd-oomd,docker.io,podman,lxc,lxcfs";
 /// Makes a guest of the tree.
 const CUSTOMIZE: &str = "tests/guest/customize.sh";
 /// In no guest's way, and most of the writing.

@@ -5,21 +5,34 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::{call, cargo, package, remove, target_dir, text_of};
+use crate::{call, cargo, package, qemu, remove, setup, target_dir, text_of};
 
 const SCRIPTS: &str = "tests/guest";
 /// Uses memory as it is told: of tests/vm.
 const WORKLOAD: &str = "workload";
+/// A hostile policy, for the sandbox: of tests/misbehaving.
+const MISBEHAVING: &str = "jettison-misbehaving";
+/// What swap in compressed memory takes, of the kernel's own modules.
+const MODULES: [&str; 3] = ["drivers/block/zram/zram.ko", "mm/zsmalloc.ko", "crypto/lzo-rle.ko"];
 
 pub(super) fn build(directory: &Path, is_debug: bool) -> Result<PathBuf> {
     let package = package::build(is_debug)?;
     let (profile, folder) = package::profile(is_debug);
     cargo(&["build", "--locked", "--profile", profile, "--bin", WORKLOAD])?;
+    let guest = ["build", "--locked", "--release", "--target", setup::TARGET, "--package", MISBEHAVING];
+    cargo(&guest)?;
     let (tree, archive) = (directory.join("payload"), directory.join("payload.tar"));
     remove(&tree)?;
     call("cp", &["-r", SCRIPTS, text_of(&tree)?])?;
     copy_to(&tree, &package)?;
     copy_to(&tree, &target_dir().join(folder).join(WORKLOAD))?;
+    let module =
+        Path::new(setup::TARGET).join("release").join(MISBEHAVING.replace('-', "_")).with_extension("wasm");
+    copy_to(&tree, &target_dir().join(module))?;
+    let modules = Path::new("/lib/modules").join(qemu::kernel_release()?).join("kernel");
+    // A scenario that wants one that is not there says so.
+    let modules = MODULES.iter().map(|module| modules.join(module)).filter(|module| module.exists());
+    modules.into_iter().try_for_each(|module| copy_to(&tree, &module))?;
     call("tar", &["--create", "--file", text_of(&archive)?, "--directory", text_of(&tree)?, "."])?;
     Ok(archive)
 }

@@ -1,7 +1,7 @@
 //! A process that uses memory as it is told: holds it, leaks it, forks children that hold some, reads files.
 //!
-//! It touches what it takes, page by page and with different content, so that the kernel can neither share
-//! nor compress it away. With a marker it ends cleanly on SIGTERM or SIGINT; without, as the signal has it.
+//! It touches what it takes, page by page and with different content, so that the kernel cannot share it.
+//! With a marker it ends cleanly on SIGTERM or SIGINT; without, as the signal has it.
 #![expect(clippy::disallowed_methods, reason = "a workload has its own clock")]
 
 use std::fs::File;
@@ -55,6 +55,9 @@ struct Args {
     /// Reads pages of this file in no order, again and again: its working set is the page cache
     #[arg(long)]
     read_file: Option<PathBuf>,
+    /// So many bytes of each page do not compress; the rest is zeros
+    #[arg(long, default_value_t = 8)]
+    noise_bytes: usize,
     /// Sets its own oom_score_adj first
     #[arg(long, allow_negative_numbers = true)]
     oom_score_adj: Option<i16>,
@@ -71,7 +74,7 @@ fn main() -> Result<()> {
             signal_hook::flag::register(signal, Arc::clone(&is_asked))?;
         }
     }
-    let mut memory = Memory::default();
+    let mut memory = Memory { noise_bytes: args.noise_bytes, ..Memory::default() };
     memory.grow_to(args.hold_mib * MIB);
     if let Some(path) = args.read_file.clone() {
         let file = File::open(&path).with_context(|| path.display().to_string())?;
@@ -132,6 +135,7 @@ fn child(args: &Args) -> Result<Child> {
 struct Memory {
     blocks: Vec<Vec<u8>>,
     bytes: usize,
+    noise_bytes: usize,
     seed: u64,
 }
 
@@ -145,13 +149,16 @@ impl Memory {
         }
     }
 
-    /// Every page has a number of its own.
+    /// Every page begins with numbers of its own.
     fn block(&mut self, length: usize) -> Vec<u8> {
         let mut block = vec![0; length];
         for page in block.chunks_mut(PAGE) {
-            self.seed = next(self.seed);
-            for (byte, noise) in page.iter_mut().zip(self.seed.to_le_bytes()) {
-                *byte = noise | 1;
+            let noise = self.noise_bytes.clamp(1, page.len());
+            for word in page.chunks_mut(size_of::<u64>()).take(noise.div_ceil(size_of::<u64>())) {
+                self.seed = next(self.seed);
+                for (byte, noise) in word.iter_mut().zip(self.seed.to_le_bytes()) {
+                    *byte = noise | 1;
+                }
             }
         }
         block
