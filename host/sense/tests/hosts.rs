@@ -262,3 +262,20 @@ fn a_real_container_of_docker_on_v2_is_limited_by_its_root() {
         -<0 / [] 60296K of 150M min 0 low 0 high max swap 0 anon 55240K file 3776K shmem 0 reclaimable 4154K some 0.00% full 0.00% max-events 0 oom-kills 0 refaults 0+0
     "#]].assert_eq(&memcgs(&snapshot("docker-v2")));
 }
+
+#[test]
+fn a_real_container_of_lxc_without_lxcfs_is_limited_by_its_root() {
+    check(
+        "lxc-v2",
+        &expect![[r#"
+        host 97258K of 150M, swap 0 of 0, pressure 0.00% 0.00%
+        ->1 first [] / uid 0 thr 1 age 20720 anon 44K file 220K shmem 0 swap 0 pte 40K adj 0
+        1>6 primary [] / uid 0 thr 1 age 20250 anon 51268K file 2232K shmem 0 swap 0 pte 144K adj 0
+        1>8 jettisond [] / uid 0 thr 6 age 19960 anon 3564K file 5268K shmem 0 swap 0 pte 88K adj -1000
+        0 faults, 0 vanished
+    "#]],
+    );
+    expect![[r#"
+        -<0 / [] 60624K of 150M min 0 low 0 high max swap 0 anon 55396K file 3912K shmem 4K reclaimable 4282K some 0.00% full 0.00% max-events 0 oom-kills 0 refaults 0+0
+    "#]].assert_eq(&memcgs(&snapshot("lxc-v2")));
+}

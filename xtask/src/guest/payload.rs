@@ -12,8 +12,9 @@ const SCRIPTS: &str = "tests/guest";
 const WORKLOAD: &str = "workload";
 /// A hostile policy, for the sandbox: of tests/misbehaving.
 const MISBEHAVING: &str = "jettison-misbehaving";
-/// What swap in compressed memory takes, of the kernel's own modules.
-const MODULES: [&str; 3] = ["drivers/block/zram/zram.ko", "mm/zsmalloc.ko", "crypto/lzo-rle.ko"];
+/// What swap in compressed memory, and lxcfs, take of the kernel's own modules.
+const MODULES: [&str; 4] =
+    ["drivers/block/zram/zram.ko", "mm/zsmalloc.ko", "crypto/lzo-rle.ko", "fs/fuse/fuse.ko"];
 
 pub(super) fn build(directory: &Path, is_debug: bool) -> Result<PathBuf> {
     let package = package::build(is_debug)?;
