@@ -82,14 +82,11 @@ fn one_that_is_gone_is_gone_though_its_group_goes_on() {
         .args(["-c", "sleep 600 > /dev/null & read go; echo $!"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped());
-    let mut leader = shell.process_group(0).spawn().expect("a shell");
+    let leader = shell.process_group(0).spawn().expect("a shell");
     let id = identity(leader.id());
     let mut actuator = live();
     assert_eq!(actuator.alive(&[id]), [id]);
-    let output = {
-        drop(leader.stdin.take());
-        leader.wait_with_output().expect("it ends")
-    };
+    let output = leader.wait_with_output().expect("it ends");
     let left = String::from_utf8(output.stdout).expect("a pid").trim().parse().expect("a pid");
     assert_eq!(actuator.alive(&[id]), []);
     assert_eq!(actuator.execute(&Command::Signal { id, number: SIGTERM }).outcome, Outcome::Gone);

@@ -14,6 +14,12 @@ fn check(name: &str, expected: &Expect) {
     expected.assert_eq(&sensed(name, None, Needs::default()));
 }
 
+/// Of a container its only memcg, too.
+fn check_container(name: &str, expected: &Expect, memcg: &Expect) {
+    check(name, expected);
+    memcg.assert_eq(&memcgs(&snapshot(name)));
+}
+
 fn snapshot(name: &str) -> Snapshot {
     let machine = machine(name);
     let mut sensor = Sensor::new(Root::below(&machine), None).unwrap();
@@ -230,7 +236,7 @@ fn a_survey_tells_a_torn_file_from_an_absent_one() {
 
 #[test]
 fn a_real_container_of_podman_on_v1_is_limited_by_its_own_memcg() {
-    check(
+    check_container(
         "podman-v1",
         &expect![[r#"
         host 73980K of 256M, swap 0 of 0, pressure 0.00% 0.00%
@@ -240,15 +246,15 @@ fn a_real_container_of_podman_on_v1_is_limited_by_its_own_memcg() {
         1>8 busybox [] / uid 0 thr 1 age 3030 anon 56K file 1328K shmem 0 swap 0 pte 36K adj 0
         0 faults, 0 vanished
     "#]],
-    );
-    expect![[r#"
+        &expect![[r#"
         -<0 / [] 188436K of 256M min ? low ? high ? swap 148K anon 184816K file 276K shmem 0 reclaimable 272K some - full - max-events 0 oom-kills 0 refaults 0+8
-    "#]].assert_eq(&memcgs(&snapshot("podman-v1")));
+    "#]],
+    );
 }
 
 #[test]
 fn a_real_container_of_docker_on_v2_is_limited_by_its_root() {
-    check(
+    check_container(
         "docker-v2",
         &expect![[r#"
         host 97458K of 150M, swap 0 of 0, pressure 0.00% 0.00%
@@ -257,15 +263,15 @@ fn a_real_container_of_docker_on_v2_is_limited_by_its_root() {
         1>11 jettisond [] / uid 0 thr 6 age 43940 anon 3584K file 5400K shmem 0 swap 0 pte 96K adj 0
         0 faults, 0 vanished
     "#]],
-    );
-    expect![[r#"
+        &expect![[r#"
         -<0 / [] 60296K of 150M min 0 low 0 high max swap 0 anon 55240K file 3776K shmem 0 reclaimable 4154K some 0.00% full 0.00% max-events 0 oom-kills 0 refaults 0+0
-    "#]].assert_eq(&memcgs(&snapshot("docker-v2")));
+    "#]],
+    );
 }
 
 #[test]
 fn a_real_container_of_lxc_without_lxcfs_is_limited_by_its_root() {
-    check(
+    check_container(
         "lxc-v2",
         &expect![[r#"
         host 97258K of 150M, swap 0 of 0, pressure 0.00% 0.00%
@@ -274,8 +280,8 @@ fn a_real_container_of_lxc_without_lxcfs_is_limited_by_its_root() {
         1>8 jettisond [] / uid 0 thr 6 age 19960 anon 3564K file 5268K shmem 0 swap 0 pte 88K adj -1000
         0 faults, 0 vanished
     "#]],
-    );
-    expect![[r#"
+        &expect![[r#"
         -<0 / [] 60624K of 150M min 0 low 0 high max swap 0 anon 55396K file 3912K shmem 4K reclaimable 4282K some 0.00% full 0.00% max-events 0 oom-kills 0 refaults 0+0
-    "#]].assert_eq(&memcgs(&snapshot("lxc-v2")));
+    "#]],
+    );
 }

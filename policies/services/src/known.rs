@@ -115,10 +115,6 @@ impl Service {
         self.child.as_ref().is_some_and(|child| child.which == Which::Sessions)
     }
 
-    pub(crate) fn replaces_workers(&self) -> bool {
-        self.child.as_ref().is_some_and(|child| child.which == Which::Replaced)
-    }
-
     pub(crate) fn is_tree(&self) -> bool {
         self.keeps == Keeps::Tree
     }

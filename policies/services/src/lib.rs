@@ -50,12 +50,7 @@ impl Policy for Services {
 
     fn rank(&self, snapshot: &Snapshot, ballot: &mut Ballot) -> Result<(), String> {
         let known = Known::of(snapshot);
-        let generations = snapshot.per_process(|p| match known.of_process(p) {
-            Some(Role::Head(service)) if service.replaces_workers() => {
-                Some(Generations::of(service, p, &known))
-            }
-            _ => None,
-        });
+        let mut reloads = Reloads { known: &known, masters: Vec::new() };
         let mut primaries: PerMemcg<Option<(&Service, Process<'_>)>> = snapshot.per_memcg(|_| None);
         for p in snapshot.processes() {
             match known.of_process(p) {
@@ -67,7 +62,7 @@ impl Policy for Services {
                         primaries[home].get_or_insert((service, p));
                     }
                 }
-                Some(Role::Part(service, head)) => part(ballot, service, head, p, generations[head]),
+                Some(Role::Part(service, head)) => part(ballot, service, head, p, &mut reloads),
                 Some(Role::Companion(companion)) if is_worth(p) => {
                     ballot.sacrifice(p, companion.urgency).because(companion.what);
                 }
@@ -131,19 +126,19 @@ fn keep(ballot: &mut Ballot, service: &Service, p: Process<'_>) {
 }
 
 /// What of a service may go alone. All else is kept with it.
-fn part(
+fn part<'s>(
     ballot: &mut Ballot,
     service: &Service,
-    head: Process<'_>,
-    p: Process<'_>,
-    generations: Option<Generations>,
+    head: Process<'s>,
+    p: Process<'s>,
+    reloads: &mut Reloads<'_, 's>,
 ) {
     let Some(child) = &service.child else { return };
     let may_go = match child.which {
         Which::Alike => true,
         Which::Sessions => is_session(p.cmdline()),
         Which::Replaced => {
-            let is_newest = generations.and_then(|generations| generations.is_newest(p));
+            let is_newest = reloads.of(service, head).is_newest(p);
             if is_newest == Some(true) {
                 let reason = format!("{}: a worker that serves since the last reload", service.name);
                 ballot.protect(p, service.strength).because(reason);
@@ -160,7 +155,25 @@ fn part(
     }
 }
 
-/// The workers of a master that reloads by starting new ones beside the old.
+/// The masters that reload by starting new workers beside the old, as far as they were asked for: most
+/// machines have none.
+struct Reloads<'a, 's> {
+    known: &'a Known<'s>,
+    masters: Vec<(Process<'s>, Generations)>,
+}
+
+impl<'s> Reloads<'_, 's> {
+    fn of(&mut self, service: &Service, head: Process<'s>) -> Generations {
+        if let Some(&(_, generations)) = self.masters.iter().find(|(master, _)| *master == head) {
+            return generations;
+        }
+        let generations = Generations::of(service, head, self.known);
+        self.masters.push((head, generations));
+        generations
+    }
+}
+
+/// The workers of such a master.
 #[derive(Clone, Copy)]
 struct Generations {
     newest_ms: u64,

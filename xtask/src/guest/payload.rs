@@ -32,8 +32,9 @@ pub(super) fn build(directory: &Path, is_debug: bool) -> Result<PathBuf> {
     copy_to(&tree, &target_dir().join(module))?;
     let modules = Path::new("/lib/modules").join(qemu::kernel_release()?).join("kernel");
     // A scenario that wants one that is not there says so.
-    let modules = MODULES.iter().map(|module| modules.join(module)).filter(|module| module.exists());
-    modules.into_iter().try_for_each(|module| copy_to(&tree, &module))?;
+    for module in MODULES.map(|module| modules.join(module)).iter().filter(|module| module.exists()) {
+        copy_to(&tree, module)?;
+    }
     call("tar", &["--create", "--file", text_of(&archive)?, "--directory", text_of(&tree)?, "."])?;
     Ok(archive)
 }

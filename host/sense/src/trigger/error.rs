@@ -39,6 +39,11 @@ pub enum TriggerError {
         /// The memcg.
         memcg: String,
     },
+    /// The kernel's log is not to be seen, as in most containers.
+    NoKernelLog {
+        /// The file that was opened.
+        path: PathBuf,
+    },
     /// A fixture machine has no kernel that could wake us.
     NotLive {
         /// The file that would have been written.
@@ -67,9 +72,6 @@ impl fmt::Display for TriggerError {
                     path.display()
                 )
             }
-            Self::Absent { path } if path.starts_with("/dev") => {
-                write!(f, "{}: is not there", path.display())
-            }
             Self::Absent { path } => write!(f, "{}: is not there: the memcg does not exist", path.display()),
             Self::Refused { path, errno } => {
                 write!(f, "{}: the trigger was refused: {errno}", path.display())
@@ -91,6 +93,7 @@ impl fmt::Display for TriggerError {
             Self::NoHierarchy { memcg } => {
                 write!(f, "memcg {memcg}: no cgroup hierarchy with the memory controller is mounted")
             }
+            Self::NoKernelLog { path } => write!(f, "{}: is not there", path.display()),
             Self::NotLive { path } => write!(f, "{}: a machine from files has no triggers", path.display()),
         }
     }

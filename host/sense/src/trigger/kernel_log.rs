@@ -45,7 +45,10 @@ impl KernelLog {
         }
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let opened = retry_on_intr(|| open(&path, flags, Mode::empty()));
-        let fd = opened.map_err(|errno| TriggerError::of(path.clone(), errno))?;
+        let fd = opened.map_err(|errno| match errno {
+            Errno::NOENT => TriggerError::NoKernelLog { path: path.clone() },
+            errno => TriggerError::of(path.clone(), errno),
+        })?;
         seek(&fd, SeekFrom::End(0)).map_err(|errno| TriggerError::of(path.clone(), errno))?;
         Ok(Self { path, fd, record: vec![0; RECORD_BYTES_MAX] })
     }
