@@ -38,6 +38,19 @@ adj() { cat "/proc/$(property "$1" MainPID)/oom_score_adj"; }
 log() { journalctl --boot --no-pager --output cat --unit jettison; }
 says() { log | grep --quiet -e "$1"; }
 
+# module NAME: a module of the kernel, from the payload.
+module() { [ -e "/sys/module/$(echo "$1" | tr - _)" ] || insmod "/payload/$1.ko"; }
+
+# A file system of 64 KiB without space on the state directory.
+fill_state_directory() {
+    state=/var/lib/jettison
+    mkdir -p "$state"
+    mount -t tmpfs -o size=64k tmpfs "$state"
+    chmod 700 "$state"
+    # It fails in the end, for want of space: that is what it is for.
+    dd if=/dev/zero of="$state/full" bs=4k 2> /dev/null || true
+}
+
 install_jettison() {
     DEBIAN_FRONTEND=noninteractive apt-get install --yes ./jettison_*.deb
     is_active jettison

@@ -1,4 +1,6 @@
 # a leak beside a bigger primary, and a policy that never answers
+. hosts/lib.inc
+
 dropin=/etc/jettison/policies.d/looping.toml
 if [ "$contender" = jettison ]; then
     install -D -m 644 jettison_misbehaving.wasm /usr/local/lib/jettison/looping.wasm
@@ -11,13 +13,9 @@ config = { do = "loop" }
 TOML
     trap 'rm "$dropin"; systemctl restart jettison' EXIT
     # A reload would try it first, and refuse it.
-    systemctl restart jettison
+    restart_jettison
 fi
-. hosts/lib.inc
-
-starts primary --hold-mib 220
-starts hog --hold-mib 16 --leak-mib-per-s 20
-over 60 hog primary
+leaks 20
 if [ "$contender" = jettison ]; then
     says 'policy=looping fault="out-of-fuel"' || wrong "the policy did not loop: $(log | grep looping | tail -n 1)"
 fi

@@ -3,7 +3,8 @@
 
 done_so="$clients/reloads"
 refused="$clients/refused"
-rm -f "$done_so" "$refused"
+rm -f "$refused"
+: > "$done_so"
 # Those that cannot reload are started anew.
 reloads() {
     while sleep 1; do

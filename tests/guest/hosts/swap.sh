@@ -9,8 +9,6 @@ starts primary --hold-mib 220
 starts hog --hold-mib 16 --leak-mib-per-s 40
 over 90 hog primary
 if [ "$contender" != oomd ]; then
-    # Fails where nothing is left to end.
-    systemctl kill --kill-whom=all --signal=KILL workload.slice || true
-    sleep 2
+    empty_slice
     swapoff /dev/nvme2n1
 fi

@@ -3,9 +3,7 @@
 
 install_jettison
 systemctl stop jettison
-mount -t tmpfs -o size=64k tmpfs /var/lib/jettison
-chmod 700 /var/lib/jettison
-dd if=/dev/zero of=/var/lib/jettison/full bs=4k 2> /dev/null || true
+fill_state_directory
 enforce < /dev/null
 workload primary --hold-mib 200
 sleep 5
