@@ -3,6 +3,9 @@
 //! On wasm32 a column is asked of the host when it is first read. Each has a function of its own that calls
 //! its import by name: no list of functions, no trait object. So the linker drops what a policy never
 //! reads, and the imports of a compiled policy are what it uses. Natively `testing` fills the columns.
+//!
+//! What reads one value is inlined always: a call in a policy puts the account of fuel away and takes it up
+//! again, which costs more than the read.
 
 use std::cell::OnceCell;
 
@@ -29,6 +32,7 @@ pub(crate) struct Text {
 
 impl Text {
     /// The string of a row.
+    #[inline(always)]
     pub(crate) fn get(&self, row: usize) -> &[u8] {
         let start = row.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.bytes[start as usize..self.ends[row] as usize]
@@ -84,7 +88,7 @@ macro_rules! tables {
 
         impl $table {
             $(
-                #[inline]
+                #[inline(always)]
                 pub(crate) fn $function(&self) -> &$type {
                     #[cfg(target_arch = "wasm32")]
                     return self.$function.get_or_init(|| imports::$interface::$function().into());

@@ -189,6 +189,7 @@ impl Snapshot {
         *self.processes.count() as usize
     }
 
+    #[inline(always)]
     pub(crate) fn tree(&self) -> &Tree {
         self.tree.get_or_init(|| Tree::of(self.processes.parents()))
     }
@@ -218,6 +219,7 @@ impl<T> IndexMut<Process<'_>> for PerProcess<T> {
 }
 
 /// The value, unless it is the sentinel "none".
+#[inline(always)]
 pub(crate) fn some(value: u32) -> Option<u32> {
     (value != NONE_U32).then_some(value)
 }

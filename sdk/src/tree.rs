@@ -38,11 +38,13 @@ impl Tree {
         &self.order
     }
 
+    #[inline(always)]
     pub(crate) fn parent(&self, row: usize) -> Option<usize> {
         row_of(self.parents[row])
     }
 
     /// The row and all its descendants, parents before children.
+    #[inline(always)]
     pub(crate) fn subtree(&self, row: usize) -> &[u32] {
         let place = self.places[row] as usize;
         &self.order[place..place + self.sizes[row] as usize]
@@ -60,6 +62,7 @@ impl Tree {
 }
 
 /// The row as an index, unless it is the sentinel.
+#[inline(always)]
 pub(crate) fn row_of(value: u32) -> Option<usize> {
     (value != NONE_U32).then_some(value as usize)
 }

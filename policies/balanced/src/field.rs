@@ -38,6 +38,7 @@ pub(crate) struct Field<'s> {
     host_large_bytes: u64,
     /// Whether any memcg is: on most machines none.
     has_avoided: bool,
+    eased_ms_ago: Option<u64>,
 }
 
 impl<'s> Field<'s> {
@@ -63,6 +64,7 @@ impl<'s> Field<'s> {
             host_bytes,
             host_large_bytes: host_bytes / 100 * config.large_percent,
             has_avoided,
+            eased_ms_ago: snapshot.eased_ms_ago(),
         };
         for p in snapshot.processes() {
             field.standings[p] = field.standing(p);
@@ -122,14 +124,14 @@ impl<'s> Field<'s> {
     /// What the host measured that a process took, if that tells anything: while the host is at ease, and
     /// only a memcg is at its limit, no process has taken any.
     pub(crate) fn measured_taken_bytes(&self, p: Process<'_>) -> Option<i64> {
-        p.taken_bytes().filter(|_| self.snapshot.eased_ms_ago() != Some(0))
+        p.taken_bytes().filter(|_| self.eased_ms_ago != Some(0))
     }
 
     /// How fast it grows. Where memory was at ease within the time that the rate is of, only what it took
     /// since then tells how it grows now: a service that has just read all it needs stands still.
     pub(crate) fn growth_bytes_per_s(&self, p: Process<'_>) -> i64 {
         let growth = terms::growth_bytes_per_s(p);
-        let eased_ms_ago = self.snapshot.eased_ms_ago().filter(|ms| RATE_MS.contains(ms));
+        let eased_ms_ago = self.eased_ms_ago.filter(|ms| RATE_MS.contains(ms));
         match eased_ms_ago.zip(self.measured_taken_bytes(p)) {
             Some((ms, taken)) => growth.min(taken.saturating_mul(1000) / ms.cast_signed()),
             None => growth,

@@ -83,22 +83,39 @@ fn is_known_service<'s>(p: Process<'s>, units: &Units<'s>) -> bool {
 
 /// Whether most of a tree's memory is in young processes of one name and none of it stands out.
 fn is_swarm(root: Process<'_>, field: &Field<'_>) -> bool {
-    let mut members: Vec<Process<'_>> = root.subtree().filter(|&p| field.is_open(p)).collect();
-    members.sort_by_key(Process::comm);
-    let Some(namesakes) = members.chunk_by(|a, b| a.comm() == b.comm()).max_by_key(|run| held_bytes(run))
-    else {
-        return false;
-    };
-    let alike: Vec<Process<'_>> =
-        namesakes.iter().copied().filter(|p| field.config.is_young(p.age_ms())).collect();
-    let largest = members.iter().map(Process::anon_and_swap_bytes).max().unwrap_or(0);
-    alike.len() >= field.config.swarm
-        && held_bytes(&alike) >= held_bytes(&members) / 4 * 3
-        && is_alike(largest, held_bytes(&alike), alike.len())
+    let members = || root.subtree().filter(|&p| field.is_open(p));
+    let name = name_of_most(members());
+    let (mut bytes, mut largest) = (0_u64, 0);
+    let (mut alike, mut alike_bytes) = (0, 0_u64);
+    for p in members() {
+        let own = p.anon_and_swap_bytes();
+        (bytes, largest) = (bytes.saturating_add(own), own.max(largest));
+        if field.config.is_young(p.age_ms()) && name_of(p) == name {
+            (alike, alike_bytes) = (alike + 1, alike_bytes.saturating_add(own));
+        }
+    }
+    alike >= field.config.swarm && alike_bytes >= bytes / 4 * 3 && is_alike(largest, alike_bytes, alike)
 }
 
-fn held_bytes(members: &[Process<'_>]) -> u64 {
-    members.iter().map(Process::anon_and_swap_bytes).fold(0, u64::saturating_add)
+/// The name that more than half of the memory is in, if there is one; else any. In one pass and without a
+/// table: Boyer and Moore, "MJRTY - A Fast Majority Vote Algorithm", 1991, with a weight for each vote.
+fn name_of_most<'s>(members: impl Iterator<Item = Process<'s>>) -> u128 {
+    let (mut name, mut lead) = (0, 0_u64);
+    for p in members {
+        let (own, weight) = (name_of(p), p.anon_and_swap_bytes().max(1));
+        match lead.checked_sub(weight) {
+            _ if own == name => lead = lead.saturating_add(weight),
+            Some(less) => lead = less,
+            None => (name, lead) = (own, weight - lead),
+        }
+    }
+    name
+}
+
+/// A name as a number, so that many are compared fast: the kernel keeps 15 bytes (`TASK_COMM_LEN`). Longer
+/// ones, of kernel threads, are none of a swarm's.
+fn name_of(p: Process<'_>) -> u128 {
+    p.comm().iter().fold(0, |name, &byte| name << 8 | u128::from(byte))
 }
 
 fn is_alike(largest: u64, sum: u64, count: usize) -> bool {
@@ -126,6 +143,14 @@ pub(crate) struct FlockMember<'s> {
     pub(crate) number: usize,
 }
 
+/// One that may be of a flock. Siblings of one flock are alike in all but their size.
+#[derive(Clone, Copy)]
+struct Sibling<'s> {
+    kind: (Option<Memcg<'s>>, Option<u32>, u128),
+    bytes: u64,
+    process: Process<'s>,
+}
+
 /// The members of all flocks: siblings of the same name, user and memcg, each with what is below it, that are
 /// young or took memory since it was at ease.
 pub(crate) fn flocks<'s>(
@@ -136,50 +161,70 @@ pub(crate) fn flocks<'s>(
 ) -> Vec<FlockMember<'s>> {
     let swarm = field.config.swarm;
     let is_new = |p: Process<'s>| field.config.is_young(p.age_ms()) || families[p].has_taken;
-    let mut siblings: Vec<(Option<u32>, Process<'s>)> = field
-        .snapshot
-        .processes()
-        .filter(|&p| field.is_open(p) && !families[p].is_closed && !is_taken(p) && is_new(p))
-        .map(|p| (p.parent().map(|parent| parent.pid()), p))
-        .collect();
-    siblings.sort_by_key(|&(parent, _)| parent);
+    let may_be = |p: Process<'s>| field.is_open(p) && !families[p].is_closed && !is_taken(p) && is_new(p);
+    let sibling = |p: Process<'s>| Sibling {
+        kind: (p.memcg(), p.uid(), name_of(p)),
+        bytes: families[p].bytes,
+        process: p,
+    };
     let mut members = Vec::new();
-    for siblings in siblings.chunk_by_mut(|a, b| a.0 == b.0).filter(|siblings| siblings.len() >= swarm) {
-        siblings.sort_by_key(|&(_, p)| kind(p));
-        for flock in siblings.chunk_by_mut(|a, b| kind(a.1) == kind(b.1)) {
-            flock.sort_by_key(|&(_, p)| families[p].bytes);
-            add_flock(&mut members, flock, field, families, blame);
-        }
+    let mut siblings: Vec<Sibling<'s>> = Vec::new();
+    let roots = field.snapshot.processes().filter(|p| p.parent().is_none());
+    siblings.extend(roots.filter(|&p| may_be(p)).map(sibling));
+    add_flocks(&mut members, &mut siblings, field, blame);
+    for parent in field.snapshot.processes().filter(|p| p.subtree().len() > swarm) {
+        siblings.extend(parent.children().filter(|&p| may_be(p)).map(sibling));
+        add_flocks(&mut members, &mut siblings, field, blame);
     }
     members
 }
 
-/// What siblings of one flock have in common.
-fn kind<'s>(p: Process<'s>) -> (Option<Memcg<'s>>, Option<u32>, &'s [u8]) {
-    (p.memcg(), p.uid(), p.comm())
-}
-
-/// `flock` is in ascending order of size. What is much larger than those below it is none of them.
-fn add_flock<'s>(
+/// Divides the children of one parent into flocks.
+fn add_flocks<'s>(
     members: &mut Vec<FlockMember<'s>>,
-    flock: &[(Option<u32>, Process<'s>)],
+    siblings: &mut Vec<Sibling<'s>>,
     field: &Field<'s>,
-    families: &Families,
     blame: &Blame,
 ) {
-    let mut flock = flock;
-    while let Some(((_, largest), smaller)) = flock.split_last() {
-        let sum = flock.iter().map(|&(_, p)| families[p].bytes).fold(0, u64::saturating_add);
-        if is_alike(families[*largest].bytes, sum, flock.len()) {
-            break;
+    if siblings.len() >= field.config.swarm {
+        siblings.sort_unstable_by_key(|sibling| sibling.kind);
+        for flock in siblings.chunk_by_mut(|a, b| a.kind == b.kind) {
+            add_flock(members, flock, field, blame);
         }
-        flock = smaller;
     }
-    if flock.len() < field.config.swarm {
+    siblings.clear();
+}
+
+/// What is much larger than the others is none of them.
+fn add_flock<'s>(
+    members: &mut Vec<FlockMember<'s>>,
+    flock: &mut [Sibling<'s>],
+    field: &Field<'s>,
+    blame: &Blame,
+) {
+    let size = |sibling: &Sibling<'s>| (sibling.bytes, sibling.process.pid());
+    let (mut number, mut sum) =
+        (flock.len(), flock.iter().map(|sibling| sibling.bytes).fold(0, u64::saturating_add));
+    let largest = flock.iter().map(|sibling| sibling.bytes).max().unwrap_or(0);
+    if !is_alike(largest, sum, number) {
+        flock.sort_unstable_by_key(size);
+        for largest in flock.iter().rev() {
+            if is_alike(largest.bytes, sum, number) {
+                break;
+            }
+            (sum, number) = (sum.saturating_sub(largest.bytes), number - 1);
+        }
+    }
+    if number < field.config.swarm {
         return;
     }
-    let all = flock.iter().flat_map(|(_, p)| p.subtree());
+    let flock = flock.split_at_mut(number).0;
+    let all = flock.iter().flat_map(|sibling| sibling.process.subtree());
     let together = blame.together(all, field);
-    let largest = flock.iter().rev().take(FLOCK_ENTRIES_MAX);
-    members.extend(largest.map(|&(_, process)| FlockMember { process, together, number: flock.len() }));
+    let others = number.saturating_sub(FLOCK_ENTRIES_MAX);
+    if others > 0 {
+        flock.select_nth_unstable_by_key(others, size);
+    }
+    let largest = flock.iter().skip(others);
+    members.extend(largest.map(|&Sibling { process, .. }| FlockMember { process, together, number }));
 }

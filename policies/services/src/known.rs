@@ -22,37 +22,52 @@ pub(crate) enum Role<'s> {
     Work(&'static Work),
 }
 
-/// The roles of all processes that have one.
-pub(crate) struct Known<'s>(PerProcess<Option<Role<'s>>>);
+/// The roles of all processes that have one: on most machines few.
+pub(crate) struct Known<'s> {
+    roles: PerProcess<Option<Role<'s>>>,
+    /// In ascending order of pid.
+    found: Vec<Process<'s>>,
+}
 
 impl<'s> Known<'s> {
     pub(crate) fn of(snapshot: &'s Snapshot) -> Self {
         let programs = Programs::new();
-        let mut known = Self(snapshot.per_process(|_| None));
+        let mut known = Self { roles: snapshot.per_process(|_| None), found: Vec::new() };
         for p in snapshot.processes_by_family().filter(|p| !p.is_kernel_thread() && !p.is_zombie()) {
-            known.0[p] = known.role(p, &programs);
+            if let Some(role) = known.role(p, &programs) {
+                known.roles[p] = Some(role);
+                known.found.push(p);
+            }
         }
+        let Self { mut roles, mut found } = known;
         // One process that merely has the file name of a server of many is none.
-        for p in snapshot.processes() {
-            if let Some(Role::Head(service)) = known.0[p]
+        found.retain(|&p| {
+            if let Some(Role::Head(service)) = roles[p]
                 && service.has_sessions()
                 && !p
                     .children()
-                    .any(|child| matches!(known.0[child], Some(Role::Part(of, _)) if of.is(service)))
+                    .any(|child| matches!(roles[child], Some(Role::Part(of, _)) if of.is(service)))
             {
-                known.0[p] = None;
+                roles[p] = None;
             }
-        }
-        known
+            roles[p].is_some()
+        });
+        found.sort_unstable_by_key(Process::pid);
+        Self { roles, found }
+    }
+
+    /// All that have a role, with it.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Process<'s>, Role<'s>)> {
+        self.found.iter().filter_map(|&p| Some((p, self.roles[p]?)))
     }
 
     pub(crate) fn of_process(&self, p: Process<'s>) -> Option<Role<'s>> {
-        self.0[p]
+        self.roles[p]
     }
 
     /// The nearest service that a process was started by.
     pub(crate) fn above(&self, p: Process<'s>) -> Option<(&'static Service, Process<'s>)> {
-        p.ancestors().find_map(|above| match self.0[above]? {
+        p.ancestors().find_map(|above| match self.roles[above]? {
             Role::Head(service) => Some((service, above)),
             Role::Part(service, head) => Some((service, head)),
             Role::Companion(_) | Role::Work(_) => None,
@@ -60,22 +75,25 @@ impl<'s> Known<'s> {
     }
 
     fn role(&self, p: Process<'s>, programs: &Programs) -> Option<Role<'s>> {
-        let above = p.parent().and_then(|parent| match self.0[parent]? {
-            Role::Head(service) => Some((service, parent)),
-            Role::Part(service, head) => Some((service, head)),
-            Role::Companion(_) | Role::Work(_) => None,
-        });
+        let above = || {
+            let parent = p.parent()?;
+            match self.roles[parent]? {
+                Role::Head(service) => Some((service, parent)),
+                Role::Part(service, head) => Some((service, head)),
+                Role::Companion(_) | Role::Work(_) => None,
+            }
+        };
         let program = program_of(p.exe());
         if program.is_empty() {
-            return self.unread(p, above);
+            return self.unread(p, above());
         }
         let cmdline = OnceCell::new();
         let cmdline = || *cmdline.get_or_init(|| p.cmdline());
         for known in programs.named(program) {
             match *known {
                 // A child may have another title than its parent, so the executable is enough.
-                Program::Service(service) if above.is_some_and(|(of, _)| of.is(service)) => {
-                    return above.map(|(service, head)| Role::Part(service, head));
+                Program::Service(service) if above().is_some_and(|(of, _)| of.is(service)) => {
+                    return above().map(|(service, head)| Role::Part(service, head));
                 }
                 Program::Service(service) if service.marks.fit(cmdline) => return Some(Role::Head(service)),
                 Program::Service(_) => {}
@@ -191,7 +209,10 @@ pub(crate) fn is_grown_worker(title: &[u8], anon_and_swap_bytes: u64) -> bool {
 
 /// The file name of a path. A package that was updated has left `... (deleted)` (proc_pid_exe(5)).
 fn program_of(path: &[u8]) -> &[u8] {
-    let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
+    let path = match path {
+        [.., b')'] => path.strip_suffix(b" (deleted)").unwrap_or(path),
+        _ => path,
+    };
     path.rsplit(|&byte| byte == b'/').next().unwrap_or(path)
 }
 
@@ -199,13 +220,42 @@ fn holds(text: &[u8], part: &[u8]) -> bool {
     text.windows(part.len()).any(|window| window == part)
 }
 
-/// A name with a `*` at its end or its beginning.
-pub(crate) fn fits(pattern: &str, name: &[u8]) -> bool {
-    match (pattern.strip_suffix('*'), pattern.strip_prefix('*')) {
-        (Some(start), _) => name.starts_with(start.as_bytes()),
-        (None, Some(end)) => name.ends_with(end.as_bytes()),
-        (None, None) => name == pattern.as_bytes(),
+/// A name with a `*` at its end or its beginning, taken apart.
+struct Pattern {
+    text: &'static [u8],
+    place: Place,
+}
+
+/// Where in a name a pattern's text stands.
+#[derive(Clone, Copy)]
+enum Place {
+    Whole,
+    Start,
+    End,
+}
+
+impl Pattern {
+    fn new(pattern: &'static str) -> Self {
+        let (text, place) = match (pattern.strip_suffix('*'), pattern.strip_prefix('*')) {
+            (Some(start), _) => (start, Place::Start),
+            (None, Some(end)) => (end, Place::End),
+            (None, None) => (pattern, Place::Whole),
+        };
+        Self { text: text.as_bytes(), place }
     }
+
+    fn fits(&self, name: &[u8]) -> bool {
+        match self.place {
+            Place::Whole => name == self.text,
+            Place::Start => name.starts_with(self.text),
+            Place::End => name.ends_with(self.text),
+        }
+    }
+}
+
+/// Whether a name is one with a `*` at its end or its beginning.
+pub(crate) fn fits(pattern: &'static str, name: &[u8]) -> bool {
+    Pattern::new(pattern).fits(name)
 }
 
 #[derive(Clone, Copy)]
@@ -217,13 +267,13 @@ enum Program {
 
 /// The patterns of the table by their first byte, so that a process is compared with a few of them.
 struct Programs {
-    by_first: Vec<Vec<(&'static str, Program)>>,
-    any: Vec<(&'static str, Program)>,
+    by_first: Vec<Vec<(Pattern, Program)>>,
+    any: Vec<(Pattern, Program)>,
 }
 
 impl Programs {
     fn new() -> Self {
-        let mut programs = Self { by_first: vec![Vec::new(); 256], any: Vec::new() };
+        let mut programs = Self { by_first: (0..256).map(|_| Vec::new()).collect(), any: Vec::new() };
         let services =
             SERVICES.iter().flat_map(|it| it.programs.iter().map(move |name| (*name, Program::Service(it))));
         let companions = COMPANIONS
@@ -232,10 +282,11 @@ impl Programs {
         let works =
             WORKS.iter().flat_map(|it| it.programs.iter().map(move |name| (*name, Program::Work(it))));
         for (name, program) in services.chain(companions).chain(works) {
-            let first = name.bytes().next().filter(|&first| first != b'*');
-            match first.and_then(|first| programs.by_first.get_mut(usize::from(first))) {
-                Some(slot) => slot.push((name, program)),
-                None => programs.any.push((name, program)),
+            let pattern = Pattern::new(name);
+            let first = pattern.text.first().filter(|_| !matches!(pattern.place, Place::End));
+            match first.and_then(|&first| programs.by_first.get_mut(usize::from(first))) {
+                Some(slot) => slot.push((pattern, program)),
+                None => programs.any.push((pattern, program)),
             }
         }
         programs
@@ -244,6 +295,6 @@ impl Programs {
     fn named(&self, name: &[u8]) -> impl Iterator<Item = &Program> {
         let first = name.first().and_then(|&first| self.by_first.get(usize::from(first)));
         let all = first.into_iter().flatten().chain(&self.any);
-        all.filter(move |(pattern, _)| fits(pattern, name)).map(|(_, program)| program)
+        all.filter(move |(pattern, _)| pattern.fits(name)).map(|(_, program)| program)
     }
 }

@@ -52,9 +52,9 @@ impl Policy for Services {
         let known = Known::of(snapshot);
         let mut reloads = Reloads { known: &known, masters: Vec::new() };
         let mut primaries: PerMemcg<Option<(&Service, Process<'_>)>> = snapshot.per_memcg(|_| None);
-        for p in snapshot.processes() {
-            match known.of_process(p) {
-                Some(Role::Head(service)) => {
+        for (p, role) in known.iter() {
+            match role {
+                Role::Head(service) => {
                     if !is_the_bulk(service, p) {
                         keep(ballot, service, p);
                     }
@@ -62,15 +62,17 @@ impl Policy for Services {
                         primaries[home].get_or_insert((service, p));
                     }
                 }
-                Some(Role::Part(service, head)) => part(ballot, service, head, p, &mut reloads),
-                Some(Role::Companion(companion)) if is_worth(p) => {
+                Role::Part(service, head) => part(ballot, service, head, p, &mut reloads),
+                Role::Companion(companion) if is_worth(p) => {
                     ballot.sacrifice(p, companion.urgency).because(companion.what);
                 }
-                Some(Role::Work(work)) if !is_below_work(p, &known) => work::keep(ballot, work, p),
-                Some(Role::Companion(_) | Role::Work(_)) | None => {}
+                Role::Work(work) if !is_below_work(p, &known) => work::keep(ballot, work, p),
+                Role::Companion(_) | Role::Work(_) => {}
             }
         }
-        for p in snapshot.processes().filter(|&p| is_worth(p) && known.of_process(p).is_none()) {
+        let has_trees =
+            known.iter().any(|(_, role)| matches!(role, Role::Head(service) if service.is_tree()));
+        for p in snapshot.processes().filter(|&p| has_trees && is_worth(p) && known.of_process(p).is_none()) {
             if let Some((service, head)) = known.above(p).filter(|(service, _)| service.is_tree()) {
                 let reason = format!("started by {} (pid {}), and no part of it", service.name, head.pid());
                 ballot.sacrifice(p, SIDECAR_URGENCY).because(reason);
