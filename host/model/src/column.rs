@@ -43,7 +43,22 @@ macro_rules! table {
 }
 pub(crate) use table;
 
-/// An empty vector to fill a column with, with the capacity of the last fill.
+/// So much a vector may always hold in vain, in values.
+const SPARE: usize = 128;
+/// A vector that had more than so many times what it was filled with is made anew.
+const SPARE_TIMES: usize = 4;
+
+/// Empties a vector to be filled again, with its capacity, unless that is for many more than it had: what a
+/// fork bomb has grown shrinks again.
+pub fn reuse<T>(values: &mut Vec<T>) {
+    let enough = values.len().max(SPARE);
+    if values.capacity() > SPARE_TIMES * enough {
+        *values = Vec::with_capacity(2 * enough);
+    }
+    values.clear();
+}
+
+/// An empty vector to fill a column with, as [`reuse`] leaves it.
 ///
 /// If a slow reader of the last tick still holds a clone of the column, that reader keeps
 /// the old values and this column gets memory of its own.
@@ -52,7 +67,7 @@ pub fn refill<T>(column: &mut Column<T>) -> &mut Vec<T> {
         *column = Arc::new(Vec::with_capacity(column.capacity()));
     }
     let values = Arc::get_mut(column).expect("just made unique");
-    values.clear();
+    reuse(values);
     values
 }
 
@@ -180,6 +195,23 @@ mod tests {
         let reader = column.clone();
         refill(&mut column).push(7);
         assert_eq!((reader.as_slice(), column.as_slice()), ([9].as_slice(), [7].as_slice()));
+    }
+
+    #[test]
+    fn what_many_have_grown_shrinks_with_the_second_fill_of_few() {
+        let mut values: Vec<u64> = (0..100_000).collect();
+        reuse(&mut values);
+        let many = values.capacity();
+        values.extend(0..30_000);
+        reuse(&mut values);
+        assert_eq!(values.capacity(), many, "they may come again");
+        values.extend(0..2_000);
+        reuse(&mut values);
+        assert_eq!((values.len(), values.capacity()), (0, 4_000));
+        reuse(&mut values);
+        assert_eq!(values.capacity(), 256, "so much is no burden");
+        reuse(&mut values);
+        assert_eq!(values.capacity(), 256);
     }
 
     #[test]

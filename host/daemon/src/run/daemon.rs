@@ -15,7 +15,7 @@ use super::kept::Kept;
 use super::log::Log;
 use super::manager::{Manager, Status};
 use super::reloading::Reloading;
-use super::settle::settle;
+use super::settle::{FreeHeap, settle};
 use super::triggers::Triggers;
 use super::watchdog::Watchdog;
 use crate::failure::Failure;
@@ -50,6 +50,7 @@ pub(super) struct Daemon<'l> {
     memcgs_left_out: usize,
     pub(super) triggers: Triggers,
     kept: Kept,
+    free_heap: FreeHeap,
     /// Acts while the loop hangs. None in a dry run.
     pub(super) watchdog: Option<Watchdog>,
     /// What failed of the drill at the start.
@@ -91,6 +92,7 @@ impl<'l> Daemon<'l> {
             memcgs_left_out: 0,
             triggers,
             kept,
+            free_heap: FreeHeap::default(),
             watchdog,
             drill_problem: None,
             recorder,
@@ -147,7 +149,7 @@ impl<'l> Daemon<'l> {
                 self.record_tick();
                 self.watch_victims();
                 self.watch_memcgs();
-                self.store_what_is_due(Clock.now().boot_ms);
+                self.keep_house(Clock.now().boot_ms);
             }
             self.fetch_what_is_missing();
             self.record_ends();
@@ -182,8 +184,8 @@ impl<'l> Daemon<'l> {
         self.manager.tell(|| standing(ticker), now_ms);
     }
 
-    /// Writes to disk only where memory is not short.
-    fn store_what_is_due(&mut self, now_ms: u64) {
+    /// Writes to disk, and gives memory back, only where memory is not short.
+    fn keep_house(&mut self, now_ms: u64) {
         let pipeline = self.ticker.pipeline();
         if pipeline.snapshot().request.cause != Cause::Routine {
             return;
@@ -194,6 +196,9 @@ impl<'l> Daemon<'l> {
         }
         if is_at_ease && self.kept.ease.is_due(now_ms) {
             self.store_ease(now_ms);
+        }
+        if is_at_ease {
+            self.free_heap.give_back(!self.ticker.is_dry());
         }
     }
 

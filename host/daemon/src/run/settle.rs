@@ -8,7 +8,7 @@ use jettison_decide::Signals;
 use jettison_policy::{BUILTINS, builtin};
 use jettison_sense::Sensor;
 use jettison_tick::{NoPolicies, Pipeline, Ticker};
-use rustix::mm::{Advice, madvise};
+use rustix::mm::{Advice, madvise, munlockall};
 use tracing::warn;
 
 use super::protect::lock_memory;
@@ -60,6 +60,45 @@ fn let_go_of(page: &[u8]) {
     let gone = unsafe { madvise(start, page.len(), Advice::LinuxDontNeed) };
     // It stays, then.
     gone.ok();
+}
+
+/// What of the heap is free and not given back yet, since tables have shrunk: after a fork bomb, some MiB.
+#[derive(Debug, Default)]
+pub(super) struct FreeHeap {
+    /// What was free when it was last given back: free still, but no pages.
+    given_bytes: usize,
+}
+
+impl FreeHeap {
+    /// Gives it back if it is more than a MiB. To be called while memory is at ease: locked pages are never
+    /// given back (madvise(2)), so for a moment none is locked.
+    pub(super) fn give_back(&mut self, is_locked: bool) {
+        let free_bytes = free_heap_bytes();
+        if free_bytes <= self.given_bytes + FREE_HEAP_BYTES_MAX {
+            self.given_bytes = self.given_bytes.min(free_bytes);
+            return;
+        }
+        if is_locked {
+            // What fails here fails in `lock_memory`, too, and is said there.
+            munlockall().ok();
+        }
+        trim_heap();
+        if is_locked {
+            lock_memory();
+        }
+        self.given_bytes = free_heap_bytes();
+    }
+}
+
+/// So much may be free.
+const FREE_HEAP_BYTES_MAX: usize = 1 << 20;
+
+/// By the allocator's own account, of the thread that ticks.
+#[expect(unsafe_code, reason = "no library wraps mallinfo(3)")]
+fn free_heap_bytes() -> usize {
+    // SAFETY: it takes the allocator's own locks, and touches nothing that is allocated.
+    let info = unsafe { libc::mallinfo() };
+    usize::try_from(info.fordblks).unwrap_or(0)
 }
 
 /// Gives back the free pages of the heap.

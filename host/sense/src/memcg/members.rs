@@ -6,7 +6,7 @@
 //! 880
 //! ```
 
-use jettison_model::column::NONE_U32;
+use jettison_model::column::{NONE_U32, reuse};
 
 use crate::parse::text::{lines, number};
 
@@ -20,7 +20,7 @@ pub(crate) struct Members {
 impl Members {
     /// Begins a scan.
     pub(crate) fn clear(&mut self) {
-        self.pairs.clear();
+        reuse(&mut self.pairs);
     }
 
     /// Adds the list of one memcg. The kernel writes 0 for a process outside of our pid namespace. The last

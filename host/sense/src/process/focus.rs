@@ -15,6 +15,7 @@
 //! Shared memory is not subtracted, since the same page may grow in a hundred processes.
 
 use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 use jettison_model::column::{NONE_U32, known_u64};
 use jettison_model::snapshot::flags::{KERNEL_THREAD, OUT_OF_SCOPE};
@@ -38,7 +39,8 @@ const MOST: i64 = 1 << 60;
 pub(crate) struct Focus {
     /// In ascending order.
     pids: Vec<u32>,
-    ranked: Vec<(Reverse<u64>, u32)>,
+    /// The least of those with the most is on top.
+    ranked: BinaryHeap<Reverse<(u64, Reverse<u32>)>>,
 }
 
 impl Focus {
@@ -56,17 +58,25 @@ impl Focus {
         let youth = table.ages_ms.iter().map(|&age_ms| YOUNG_MS.saturating_sub(age_ms));
         self.take(YOUNGEST, &table.pids, youth);
         self.pids.sort_unstable();
+        self.pids.dedup();
     }
 
     /// Adds those with the most, of which zero is none.
     fn take(&mut self, most: usize, pids: &[u32], values: impl Iterator<Item = u64>) {
         self.ranked.clear();
-        let found = values.zip(pids).filter(|&(value, _)| value > 0);
-        self.ranked.extend(found.map(|(value, &pid)| (Reverse(value), pid)));
-        if self.ranked.len() > most {
-            self.ranked.select_nth_unstable(most);
+        for (value, &pid) in values.zip(pids).filter(|&(value, _)| value > 0) {
+            let ranked = Reverse((value, Reverse(pid)));
+            if self.ranked.len() < most {
+                self.ranked.push(ranked);
+            } else if let Some(mut least) = self.ranked.peek_mut().filter(|least| ranked < **least) {
+                *least = ranked;
+            }
         }
-        self.pids.extend(self.ranked.iter().take(most).map(|&(_, pid)| pid));
+        self.pids.extend(self.ranked.drain().map(|Reverse((_, Reverse(pid)))| pid));
+    }
+
+    pub(crate) fn pids(&self) -> &[u32] {
+        &self.pids
     }
 
     pub(crate) fn has(&self, pid: u32) -> bool {

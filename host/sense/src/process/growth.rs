@@ -2,7 +2,9 @@
 //!
 //! A process holds its anonymous memory, its swap and the shared memory of its own (`shared.rs`).
 
-use jettison_model::column::{NONE_U32, UNKNOWN_S64, known_u64, refill, row};
+use std::sync::Arc;
+
+use jettison_model::column::{NONE_U32, UNKNOWN_S64, known_u64, refill, reuse, row};
 use jettison_model::{ProcessId, Processes};
 
 use crate::host::ease::{Marks, Measure};
@@ -148,6 +150,43 @@ impl Growth {
         self.end();
     }
 
+    /// The same where the processes are those of the last scan, and only these rows were read.
+    pub(crate) fn patch(&mut self, now_ms: u64, shared: &Shared, rows: &[usize], table: &mut Processes) {
+        self.now_ms = now_ms;
+        for &at in rows {
+            let Some(mut history) = self.last.get(at).copied() else { continue };
+            let bytes = |column: &[u64]| column.get(at).copied().and_then(known_u64);
+            let seen = Seen {
+                id: history.id,
+                age_ms: table.ages_ms.get(at).copied().unwrap_or(0),
+                anon_and_swap_bytes: bytes(&table.rss_anon_bytes)
+                    .zip(bytes(&table.swap_bytes))
+                    .and_then(|(a, b)| a.checked_add(b)),
+                shmem_bytes: bytes(&table.rss_shmem_bytes).unwrap_or(0),
+                alone_bytes: shared.alone_bytes(at),
+                is_kept: false,
+            };
+            let rates = self.see(&mut history, seen);
+            if let Some(slot) = self.last.get_mut(at) {
+                *slot = history;
+            }
+            for (column, rate) in [
+                (&mut table.growth_bytes_per_s, rates.second),
+                (&mut table.growth_1h_bytes_per_s, rates.hour),
+            ] {
+                if let Some(slot) = Arc::make_mut(column).get_mut(at) {
+                    *slot = rate;
+                }
+            }
+        }
+        // None has started. What was counted fades.
+        let births = Arc::make_mut(&mut table.births_per_1000s).iter_mut();
+        for (slot, history) in births.zip(&mut self.last).filter(|(slot, _)| **slot != 0) {
+            *slot = history.births.per_1000s(now_ms);
+        }
+        self.last_at_ms = Some(now_ms);
+    }
+
     /// The histories, in the order of the rows of the last scan.
     pub(super) fn histories(&mut self) -> &mut [History] {
         &mut self.last
@@ -159,7 +198,7 @@ impl Growth {
     }
 
     fn begin(&mut self, now_ms: u64) {
-        self.next.clear();
+        reuse(&mut self.next);
         self.new.clear();
         self.cursor = 0;
         self.now_ms = now_ms;
@@ -174,14 +213,18 @@ impl Growth {
             let births = Births::default();
             History { id: seen.id, held: None, eased_bytes, births, rates: UNKNOWN, is_read: false }
         });
-        if !seen.is_kept {
-            history.is_read = seen.anon_and_swap_bytes.is_some();
-            history.rates = match seen.anon_and_swap_bytes {
-                Some(bytes) => self.hold(&mut history, bytes, seen),
-                None => UNKNOWN,
-            };
-        }
+        let rates = if seen.is_kept { history.rates } else { self.see(&mut history, seen) };
         self.next.push(history);
+        rates
+    }
+
+    /// The rates of a process that was read.
+    fn see(&self, history: &mut History, seen: Seen) -> Rates {
+        history.is_read = seen.anon_and_swap_bytes.is_some();
+        history.rates = match seen.anon_and_swap_bytes {
+            Some(bytes) => self.hold(history, bytes, seen),
+            None => UNKNOWN,
+        };
         history.rates
     }
 

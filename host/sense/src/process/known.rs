@@ -10,7 +10,7 @@ use std::fs::read_link;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use jettison_model::column::NONE_U32;
+use jettison_model::column::{NONE_U32, reuse};
 use jettison_model::snapshot::flags;
 use rustix::fs::{PROC_SUPER_MAGIC, fstatfs};
 use rustix::process::{Resource, getrlimit};
@@ -89,7 +89,7 @@ impl KnownProcesses {
     /// Ends the scan: a process that was not kept is forgotten.
     pub(crate) fn end(&mut self) {
         std::mem::swap(&mut self.last, &mut self.next);
-        self.next.clear();
+        reuse(&mut self.next);
     }
 
     /// Removes and returns a process of the last scan. To be called in ascending order of pid.
@@ -105,6 +105,24 @@ impl KnownProcesses {
             }
         }
         None
+    }
+
+    /// Whether there was one in the last scan for each of so many rows.
+    pub(crate) fn has_all(&self, rows: usize) -> bool {
+        self.is_usable() && self.last.len() == rows
+    }
+
+    /// Removes the process of a row, to be put back once it was read again.
+    pub(crate) fn take_row(&mut self, at: usize, pid: u32) -> Option<KnownProcess> {
+        let slot = self.last.get_mut(at)?;
+        slot.take_if(|found| found.row.id.pid == pid)
+    }
+
+    /// Puts it back.
+    pub(crate) fn put_row(&mut self, at: usize, process: KnownProcess) {
+        if let Some(slot) = self.last.get_mut(at) {
+            *slot = Some(process);
+        }
     }
 
     /// Whether one more file can stay open.

@@ -3,10 +3,11 @@
 use std::ffi::CStr;
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jettison_model::ProcessId;
 use rustix::io::Errno;
+use rustix::param::page_size;
 
 use crate::io::error::Faults;
 use crate::io::file::{Buffer, is_gone, open_place};
@@ -34,6 +35,44 @@ pub(super) fn unless_faulted<T>(read: Result<T, Skip>) -> Result<Option<T>, Skip
         Ok(value) => Ok(Some(value)),
         Err(Skip::Faulted) => Ok(None),
         Err(skip) => Err(skip),
+    }
+}
+
+/// What outlives a scan: the open directory, what is known of processes, and memory to use again.
+#[derive(Debug)]
+pub(crate) struct Files {
+    pub(super) proc: PathBuf,
+    pub(super) directory: OwnedFd,
+    pub(super) ticks_per_s: u64,
+    page_bytes: u64,
+    pub(super) listing: Listing,
+    pub(super) known: KnownProcesses,
+}
+
+impl Files {
+    pub(crate) fn new(proc: PathBuf, directory: OwnedFd) -> Self {
+        Self {
+            known: KnownProcesses::new(directory.as_fd(), &proc),
+            proc,
+            directory,
+            ticks_per_s: rustix::param::clock_ticks_per_second().max(1),
+            page_bytes: page_size() as u64,
+            listing: Listing::new(),
+        }
+    }
+
+    /// For one scan.
+    pub(super) fn reads<'a>(&'a mut self, buffer: &'a mut Buffer, faults: &'a mut Faults) -> Reads<'a> {
+        Reads {
+            proc: &self.proc,
+            directory: self.directory.as_fd(),
+            ticks_per_s: self.ticks_per_s,
+            page_bytes: self.page_bytes,
+            known: &mut self.known,
+            listing: &mut self.listing,
+            buffer,
+            faults,
+        }
     }
 }
 
@@ -96,6 +135,6 @@ impl Reads<'_> {
 
 /// `start_time` is in clock ticks since boot.
 pub(super) fn age_ms(start_time: u64, ticks_per_s: u64, now: Now) -> u64 {
-    let start_ms = u128::from(start_time) * 1000 / u128::from(ticks_per_s);
-    u64::try_from(u128::from(now.boot_ms).saturating_sub(start_ms)).unwrap_or(0)
+    // One that is so far in the future has not started.
+    start_time.checked_mul(1000).map_or(0, |start| now.boot_ms.saturating_sub(start / ticks_per_s))
 }

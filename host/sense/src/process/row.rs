@@ -1,6 +1,10 @@
 //! One row of the table of processes, and the columns that it is appended to.
 
-use jettison_model::column::{NONE_U32, TextFill, UNKNOWN_S16, UNKNOWN_U64, known_u64, refill};
+use std::sync::Arc;
+
+use jettison_model::column::{
+    Column, NONE_U32, TextFill, UNKNOWN_S16, UNKNOWN_U64, known_u64, refill, reuse,
+};
 use jettison_model::snapshot::flags;
 use jettison_model::{ProcessId, Processes};
 
@@ -148,6 +152,33 @@ impl Row {
     }
 }
 
+/// Puts a row in the place of the one that the table has of the same process. Its name is as it was.
+pub(crate) fn set(table: &mut Processes, at: usize, row: &Row) {
+    fn put<T: Copy>(column: &mut Column<T>, at: usize, value: T) {
+        if let Some(slot) = Arc::make_mut(column).get_mut(at) {
+            *slot = value;
+        }
+    }
+    put(&mut table.parents, at, row_of(&table.pids, row.parent_pid));
+    put(&mut table.memcgs, at, row.memcg);
+    put(&mut table.flags, at, row.flags);
+    put(&mut table.uids, at, row.uid);
+    put(&mut table.threads, at, row.threads);
+    put(&mut table.ages_ms, at, row.age_ms);
+    put(&mut table.rss_anon_bytes, at, row.rss_anon_bytes);
+    put(&mut table.rss_file_bytes, at, row.rss_file_bytes);
+    put(&mut table.rss_shmem_bytes, at, row.rss_shmem_bytes);
+    put(&mut table.swap_bytes, at, row.swap_bytes);
+    put(&mut table.page_table_bytes, at, row.page_table_bytes);
+    put(&mut table.oom_score_adjs, at, row.oom_score_adj);
+    put(&mut table.oom_score_adjs_now, at, row.oom_score_adj);
+}
+
+/// The row of a pid, of all in ascending order.
+fn row_of(pids: &[u32], pid: u32) -> u32 {
+    pids.binary_search(&pid).ok().and_then(|row| u32::try_from(row).ok()).unwrap_or(NONE_U32)
+}
+
 /// The columns of the table that every scan fills, emptied.
 #[derive(Debug)]
 pub(crate) struct Fill<'a> {
@@ -173,7 +204,7 @@ pub(crate) struct Fill<'a> {
 impl<'a> Fill<'a> {
     /// `parent_pids` is memory to use again.
     pub(crate) fn of(table: &'a mut Processes, parent_pids: &'a mut Vec<u32>) -> Self {
-        parent_pids.clear();
+        reuse(parent_pids);
         refill(&mut table.pss_bytes);
         Self {
             pids: refill(&mut table.pids),
@@ -218,9 +249,6 @@ impl<'a> Fill<'a> {
     /// Ends the fill: replaces the pids of parents by their rows.
     pub(crate) fn finish(self) {
         let pids = self.pids;
-        self.parents.extend(self.parent_pids.iter().map(|parent| {
-            let row = pids.binary_search(parent).ok();
-            row.and_then(|row| u32::try_from(row).ok()).unwrap_or(NONE_U32)
-        }));
+        self.parents.extend(self.parent_pids.iter().map(|&parent| row_of(pids, parent)));
     }
 }

@@ -9,7 +9,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use jettison_model::column::{TextColumn, TextFill};
+use jettison_model::column::{TextColumn, TextFill, reuse};
 use jettison_model::limits::CMDLINE_BYTES_MAX;
 use jettison_model::{Needs, ProcessId, Processes};
 use rustix::io::Errno;
@@ -61,9 +61,18 @@ impl Texts {
             last.ids.clear();
         }
         next.needs = needs;
-        next.ids.clear();
+        reuse(&mut next.ids);
         let (comms, cmdlines, exes) = (next.comms.refill(), next.cmdlines.refill(), next.exes.refill());
         Filling { needs, last, cursor: 0, ids: &mut next.ids, comms, cmdlines, exes }
+    }
+
+    /// Whether those of the last walk hold as they are, for processes of these ages.
+    pub(crate) fn hold(&self, needs: Needs, ages_ms: &[u64]) -> bool {
+        let Walked { needs: walked, ids, .. } = &self.next;
+        let is_needed = needs.cmdlines || needs.exes;
+        (walked.cmdlines, walked.exes) == (needs.cmdlines, needs.exes)
+            && ids.len() == if is_needed { ages_ms.len() } else { 0 }
+            && ids.iter().zip(ages_ms).all(|((_, again_at_ms), age_ms)| age_ms < again_at_ms)
     }
 
     /// Hands the columns over; empty if they are not needed.

@@ -14,15 +14,16 @@
 //! - In focus (`focus.rs`) as at a scan, of few processes. The rows of the others are kept unread: one that
 //!   has ended keeps its row until the next scan.
 
+mod patch;
+
 use std::borrow::Cow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
-use jettison_model::column::{UNKNOWN_S64, refill};
+use jettison_model::column::{UNKNOWN_S64, refill, reuse};
 use jettison_model::limits::PROCESSES_MAX;
 use jettison_model::{ProcessId, Processes};
 use rustix::io::Errno;
-use rustix::param::page_size;
 
 use crate::host::ease::{Marks, Measure};
 use crate::io::error::Faults;
@@ -36,8 +37,8 @@ use crate::process::blame::blame;
 use crate::process::details::{self, Candidate};
 use crate::process::focus::{Account, Focus};
 use crate::process::growth::Growth;
-use crate::process::known::{KnownProcess, KnownProcesses};
-use crate::process::reads::{Reads, Skip, age_ms};
+use crate::process::known::KnownProcess;
+use crate::process::reads::{Files, Reads, Skip, age_ms};
 use crate::process::row::{Fill, Row};
 use crate::process::shared::Shared;
 use crate::process::tasks::Task;
@@ -49,21 +50,16 @@ const NEWCOMERS_MAX: usize = 256;
 /// With more pids given out since the last look, processes are listed.
 const NEW_PIDS_MAX: u64 = 1024;
 
-/// What outlives a scan: the open directory, memory to use again and the history of growth.
+/// What outlives a scan: open files, memory to use again and the history of growth.
 #[derive(Debug)]
 pub(crate) struct ProcessWalk {
-    proc: PathBuf,
-    directory: OwnedFd,
-    ticks_per_s: u64,
-    page_bytes: u64,
-    listing: Listing,
+    files: Files,
     pids: Vec<u32>,
     last_pids: Vec<u32>,
     seen_pids: Vec<u32>,
     seen_before_pids: Vec<u32>,
     parent_pids: Vec<u32>,
     largest: Vec<Candidate>,
-    known: KnownProcesses,
     texts: Texts,
     shared: Shared,
     growth: Growth,
@@ -71,18 +67,17 @@ pub(crate) struct ProcessWalk {
     account: Account,
     /// Whether the row of the last walk was kept unread, by rows.
     is_kept: Vec<bool>,
+    /// The rows of the last walk that were read, where only these changed.
+    patched: Vec<usize>,
+    /// Those that were listed, and ended before the last walk could read them.
+    gone: Vec<u32>,
     vanished: u64,
 }
 
 impl ProcessWalk {
     pub(crate) fn new(proc: PathBuf, directory: OwnedFd) -> Self {
         Self {
-            known: KnownProcesses::new(directory.as_fd(), &proc),
-            proc,
-            directory,
-            ticks_per_s: rustix::param::clock_ticks_per_second().max(1),
-            page_bytes: page_size() as u64,
-            listing: Listing::new(),
+            files: Files::new(proc, directory),
             pids: Vec::new(),
             last_pids: Vec::new(),
             seen_pids: Vec::new(),
@@ -95,24 +90,26 @@ impl ProcessWalk {
             focus: Focus::default(),
             account: Account::default(),
             is_kept: Vec::new(),
+            patched: Vec::new(),
+            gone: Vec::new(),
             vanished: 0,
         }
     }
 
     /// How many processes are known from the last scan.
     pub(crate) fn known(&self) -> usize {
-        self.known.len()
+        self.files.known.len()
     }
 
     /// Forgets processes from one scan to the next.
     pub(crate) fn keep_no_files(&mut self) {
-        self.known.keep_none();
+        self.files.known.keep_none();
     }
 
     /// Whether unread rows can be kept: where an open file identifies a process, and pids are of our
     /// namespace.
     pub(crate) fn can_focus(&self) -> bool {
-        self.known.is_usable()
+        self.files.known.is_usable()
     }
 
     /// Chooses the focus, from the table of the last look and the processes that started since.
@@ -131,7 +128,7 @@ impl ProcessWalk {
         self.choose(on, table);
         for pid in (before + 1..=now).filter_map(|pid| u32::try_from(pid).ok()) {
             let name = NameBelow::of(pid, c"status");
-            let text = buffer.read_file(self.directory.as_fd(), name.as_c_str());
+            let text = buffer.read_file(self.files.directory.as_fd(), name.as_c_str());
             // What is no process is the pid of a thread, or has ended.
             if text.is_ok_and(|text| thread_group(text) == Some(pid))
                 && self.pids.binary_search(&pid).is_err()
@@ -174,18 +171,18 @@ impl ProcessWalk {
         into: &mut Processes,
     ) {
         self.vanished = 0;
-        self.is_kept.clear();
-        self.known.begin();
-        let mut reads = Reads {
-            proc: &self.proc,
-            directory: self.directory.as_fd(),
-            ticks_per_s: self.ticks_per_s,
-            page_bytes: self.page_bytes,
-            known: &mut self.known,
-            listing: &mut self.listing,
-            buffer,
-            faults,
-        };
+        if terms.depth != Depth::Focus || !self.patch(terms, buffer, faults, into) {
+            self.fill(terms, buffer, faults, into);
+        }
+        // Unknown until `blame` is told which level is at ease.
+        refill(&mut into.taken_bytes).resize(into.pids.len(), UNKNOWN_S64);
+    }
+
+    fn fill(&mut self, terms: Terms<'_>, buffer: &mut Buffer, faults: &mut Faults, into: &mut Processes) {
+        reuse(&mut self.is_kept);
+        self.gone.clear();
+        let mut reads = self.files.reads(buffer, faults);
+        reads.known.begin();
         let (is_focus, has_memcgs) = (terms.depth == Depth::Focus, terms.hierarchy.is_some());
         let mut texts = self.texts.begin(terms.needs);
         let mut fill = Fill::of(into, &mut self.parent_pids);
@@ -209,17 +206,21 @@ impl ProcessWalk {
                     fill.push(&row);
                     texts.add(&mut reads, &row, process);
                 }
-                Err(Skip::Vanished) => self.vanished += 1,
+                Err(Skip::Vanished) => {
+                    self.vanished += 1;
+                    self.gone.push(pid);
+                }
                 Err(Skip::Faulted | Skip::Stale) => {}
             }
         }
         reads.known.end();
         fill.finish();
+        if !self.gone.is_empty() {
+            self.pids.retain(|pid| self.gone.binary_search(pid).is_err());
+        }
         self.texts.finish(into);
         self.shared.find(into);
         self.growth.fill(terms.now.boot_ms, &self.shared, &self.is_kept, into);
-        // Unknown until `blame` is told which level is at ease.
-        refill(&mut into.taken_bytes).resize(into.pids.len(), UNKNOWN_S64);
         if terms.needs.pss {
             details::pss(&mut reads, &mut self.largest, into);
         }
@@ -246,7 +247,7 @@ impl ProcessWalk {
         let mut new = self.pids.iter().filter(|pid| self.last_pids.binary_search(pid).is_err());
         new.all(|&pid| {
             let name = NameBelow::of(pid, c"stat");
-            match buffer.read_file(self.directory.as_fd(), name.as_c_str()) {
+            match buffer.read_file(self.files.directory.as_fd(), name.as_c_str()) {
                 Ok(text) => stat(text).is_ok_and(|found| found.is_kernel_thread),
                 Err(errno) => is_gone(errno),
             }
@@ -263,14 +264,14 @@ impl ProcessWalk {
     ) -> bool {
         std::mem::swap(&mut self.seen_pids, &mut self.seen_before_pids);
         let (pids, before) = (&mut self.seen_pids, &self.seen_before_pids);
-        pids.clear();
+        reuse(pids);
         // What cannot be listed now is found by the next scan.
-        let listed = list_pids(&mut self.listing, self.directory.as_fd(), pids);
+        let listed = list_pids(&mut self.files.listing, self.files.directory.as_fd(), pids);
         pids.sort_unstable();
         pids.truncate(PROCESSES_MAX);
         let is_new = |pid: &&u32| self.pids.binary_search(pid).is_err() && before.binary_search(pid).is_err();
         let mut new = pids.iter().filter(is_new).take(NEWCOMERS_MAX);
-        let directory = self.directory.as_fd();
+        let directory = self.files.directory.as_fd();
         listed.is_ok()
             && new.any(|&pid| memcg_of(directory, pid, buffer, hierarchy).is_some_and(|path| is_home(&path)))
     }
@@ -278,8 +279,8 @@ impl ProcessWalk {
     /// Calls `each` with the memcg of every listed process that is new, or that had no row of a memcg in the
     /// last scan, as its own `cgroup` has it.
     pub(crate) fn strays(&self, buffer: &mut Buffer, hierarchy: &Hierarchy, mut each: impl FnMut(&[u8])) {
-        for &pid in self.pids.iter().filter(|pid| self.known.is_stray(**pid)) {
-            if let Some(path) = memcg_of(self.directory.as_fd(), pid, buffer, hierarchy) {
+        for &pid in self.pids.iter().filter(|pid| self.files.known.is_stray(**pid)) {
+            if let Some(path) = memcg_of(self.files.directory.as_fd(), pid, buffer, hierarchy) {
                 each(&path);
             }
         }
@@ -290,17 +291,17 @@ impl ProcessWalk {
     pub(crate) fn list(&mut self, faults: &mut Faults) {
         std::mem::swap(&mut self.pids, &mut self.last_pids);
         let pids = &mut self.pids;
-        pids.clear();
-        let listed = list_pids(&mut self.listing, self.directory.as_fd(), pids);
+        reuse(pids);
+        let listed = list_pids(&mut self.files.listing, self.files.directory.as_fd(), pids);
         if let Err(errno) = listed {
-            faults.add(&self.proc, &[], &format_args!("cannot be listed: {errno}"));
+            faults.add(&self.files.proc, &[], &format_args!("cannot be listed: {errno}"));
             pids.extend_from_slice(&self.last_pids);
         }
         pids.sort_unstable();
         pids.dedup();
         if pids.len() > PROCESSES_MAX {
             let what = format_args!("over {PROCESSES_MAX} processes: the rest is not read");
-            faults.add(&self.proc, &[], &what);
+            faults.add(&self.files.proc, &[], &what);
             pids.truncate(PROCESSES_MAX);
         }
     }
@@ -344,25 +345,27 @@ fn row(
     if let Some(known) = known.filter(|known| known.adj.is_some()) {
         match again(reads, known, task, terms) {
             Err(Skip::Stale) => {}
-            read => return read.map(|row| (row, None)),
+            Err(skip) => return Err(skip),
+            Ok(known) => {
+                let row = known.row;
+                reads.known.keep(known);
+                return Ok((row, None));
+            }
         }
     }
     reads.new_row(pid, terms).map(|(row, process)| (row, Some(process)))
 }
 
-/// Reads a process of the last scan, in the shortest way that will do, and keeps it for the next one.
+/// Reads a process of the last scan, in the shortest way that will do.
 fn again(
     reads: &mut Reads<'_>,
     known: KnownProcess,
     task: Option<&Task>,
     terms: Terms<'_>,
-) -> Result<Row, Skip> {
+) -> Result<KnownProcess, Skip> {
     if matches!(terms.depth, Depth::Glance | Depth::Still) {
         match reads.glance(&known, terms) {
-            Ok(row) => {
-                reads.known.keep(KnownProcess { row, ..known });
-                return Ok(row);
-            }
+            Ok(row) => return Ok(KnownProcess { row, ..known }),
             Err(Skip::Stale) => {}
             Err(skip) => return Err(skip),
         }
@@ -373,6 +376,5 @@ fn again(
         Some(Err(skip)) => return Err(skip),
     };
     let shared_bytes = found.row.file_and_shmem_bytes();
-    reads.known.keep(KnownProcess { row: found.row, size_bytes: found.size_bytes, shared_bytes, ..known });
-    Ok(found.row)
+    Ok(KnownProcess { row: found.row, size_bytes: found.size_bytes, shared_bytes, ..known })
 }
