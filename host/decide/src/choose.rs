@@ -244,7 +244,7 @@ impl<'a> Chooser<'a> {
         match ranked.tier {
             Tier::Sacrifice(_) => true,
             Tier::Unranked(_) => {
-                let waits = || *maker.waits_for_the_kept.get_or_init(|| self.waits_for_the_kept(need, maker));
+                let waits = || *maker.waits_for_the_kept.get_or_init(|| self.waits_for_the_kept(need));
                 self.settings.reach >= Reach::Unranked && !waits()
             }
             Tier::Protected(strength) => {
@@ -292,9 +292,12 @@ impl<'a> Chooser<'a> {
         })
     }
 
-    /// Whether such a one is not reached yet: then what no policy speaks of waits until it is.
-    fn waits_for_the_kept(&self, need: &Need, maker: &Maker<'_>) -> bool {
-        !need.is_critical && self.kept_causes(need).any(|ranked| !self.is_within_reach(ranked, need, maker))
+    /// Whether there is such a one that was not asked to go: then what no policy speaks of waits until it is,
+    /// at critical, too. Its end would only be filled again.
+    fn waits_for_the_kept(&self, need: &Need) -> bool {
+        let is_under_way =
+            |ranked: &Ranked| self.in_flight.iter().any(|victim| victim.members.contains(&ranked.id));
+        self.kept_causes(need).any(|ranked| !is_under_way(ranked))
     }
 
     /// Anonymous memory and swap of the protected processes that were not reached.

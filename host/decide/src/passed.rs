@@ -76,7 +76,7 @@ impl fmt::Display for Passed {
             Self::Outside => f.write_str("it is outside of the memcg that is at its limit"),
             Self::BeyondReach => f.write_str("act.reach ends before it"),
             Self::NotReached => f.write_str("it is protected, and not reached before critical"),
-            Self::Waits => f.write_str("it waits: what took the memory is protected, and not reached yet"),
+            Self::Waits => f.write_str("it waits for what took the memory, which is protected"),
             Self::Crumb { relief_bytes, needed_bytes, is_flock } => {
                 let flock = if is_flock { "and all of its flock " } else { "" };
                 let (relief, needed) = (Bytes(relief_bytes), Bytes(needed_bytes));

@@ -2,9 +2,10 @@
 
 mod kit;
 
+use jettison_decide::{InFlight, Settings, State, plan};
 use jettison_model::Target::Process;
 use jettison_model::{Cause, Snapshot, Vote};
-use kit::{because, decide, machine, missing, process, protect, sacrifice, vote};
+use kit::{FIRST_PID, MIB, because, decide, machine, missing, process, protect, sacrifice, vote};
 
 #[test]
 fn what_no_policy_speaks_of_waits_while_the_cause_is_known_and_protected() {
@@ -23,10 +24,22 @@ fn what_no_policy_speaks_of_waits_while_the_cause_is_known_and_protected() {
         [vote("blame", 1, &[sacrifice(Process(3), 9)]), vote("services", 1, &[protect(Process(3), 800)])];
     assert_eq!(victims(&missing(four.clone(), 100), &small), [[0]], "its end would not be enough");
     let critical = because(Cause::Critical, missing(four.clone(), 100));
-    assert_eq!(victims(&critical, &votes), [[1]], "then the cheaper goes first, as ever");
+    assert_eq!(victims(&critical, &votes), [[0]], "what would be filled again does not go before it");
+    assert_eq!(victims(&critical, &with_more), [[2]], "what a policy gives up does");
     let mut hurried = missing(four, 100);
     hurried.host.trend.memory_exhaustion_ms = 10;
-    assert_eq!(victims(&hurried, &votes), [[1]], "the protected are reached, so the cheaper are");
+    assert_eq!(victims(&hurried, &votes), [[0]], "the protected are reached");
+}
+
+#[test]
+fn once_the_cause_is_under_way_and_not_enough_what_no_policy_speaks_of_may_go() {
+    let two = because(Cause::Critical, missing(machine(&[], &[process(300), process(200)]), 400));
+    let votes =
+        [vote("blame", 1, &[sacrifice(Process(0), 9)]), vote("services", 1, &[protect(Process(0), 800)])];
+    let members = two.processes.id(0).into_iter().collect();
+    let going = InFlight { members, predicted_relief_bytes: 100 * MIB, is_overdue: false, comes_late: false };
+    let (plan, _, _) = plan(&two, Vec::new(), &votes, &[going], State::default(), &Settings::default());
+    assert_eq!(plan.victims.first().map(|victim| victim.root.pid), Some(FIRST_PID + 1));
 }
 
 #[test]

@@ -135,7 +135,7 @@ fn what_waits_for_the_kept_cause_says_so() {
     check(
         &words(&machine, &votes),
         &[
-            (1, "it waits: what took the memory is protected, and not reached yet"),
+            (1, "it waits for what took the memory, which is protected"),
             (0, "it is protected, and not reached before critical"),
         ],
     );

@@ -16,16 +16,13 @@ const MIB: i64 = 1 << 20;
 /// The strength of a process that a host or session cannot do without.
 const ESSENTIAL: u16 = 700;
 /// Of a small one that belongs to the system, which no user can start by a name: its end brings next to
-/// nothing, and on a small board even that would be worth a plan.
+/// nothing, and on a small board even that would be worth a plan. And of all that is not to blame where no
+/// process took what is missing: its end would not bring that back, however short memory is.
 const NEVER: u16 = 1000;
 /// Accounts of the system are below this (`SYS_UID_MAX` in login.defs(5)).
 const USERS_UID_MIN: u32 = 1000;
 /// The strength of the head of a unit: all of the unit would end with it.
 const HEAD: u16 = 150;
-/// The strength of any process where no process took what is missing: its end would not bring it back. Of the
-/// host this lasts until critical, since the kernel would choose then. In a memcg at its limit nothing is
-/// ended: the kernel's choice is as narrow as ours.
-const UNTAKEN: u16 = 50;
 /// A unit of which the head is kept holds at least this part of memory, in thousandths, or has so many
 /// processes.
 const UNIT_PERMILLE: u64 = 20;
@@ -73,8 +70,10 @@ pub(crate) fn kept<'s>(
     if !blame.is_by_no_process || blame.is_guilty(&blame.terms[p]) {
         return own;
     }
-    let least = if field.is_host() { UNTAKEN } else { NEVER };
-    own.filter(|own| own.strength > least).or(Some(Kept { strength: least, why: Why::Untaken }))
+    Some(match own {
+        Some(own) => Kept { strength: NEVER, ..own },
+        None => Kept { strength: NEVER, why: Why::Untaken },
+    })
 }
 
 /// The same where processes took what is missing.

@@ -97,7 +97,7 @@ fn where_no_process_took_what_is_missing_none_is_named() {
     let idle = machine.process("java").anon_mib(900).age_s(90_000).taken_mib(0).pid();
     let verdict = verdict(&machine);
     assert!(verdict.sacrifices().is_empty(), "\n{verdict}");
-    assert_eq!(verdict.strength(idle), Some(50), "reached at critical at the earliest");
+    assert_eq!(verdict.strength(idle), Some(1000), "not at critical either: it would not come back");
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn a_small_leak_beside_what_no_process_holds_goes_alone() {
     let network = machine.process("NetworkManager").anon_mib(14).age_s(90_000).taken_mib(0).pid();
     let verdict = verdict(&machine);
     assert_eq!(verdict.sacrifices(), [Subject::Process(leak)]);
-    assert_eq!((verdict.strength(idle), verdict.strength(network)), (Some(50), Some(1000)), "\n{verdict}");
+    assert_eq!((verdict.strength(idle), verdict.strength(network)), (Some(1000), Some(1000)), "\n{verdict}");
 }
 
 #[test]
