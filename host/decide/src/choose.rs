@@ -20,8 +20,8 @@ use core::cell::OnceCell;
 use jettison_model::snapshot::memcg_flags;
 use jettison_model::{Idle, Ranked, Ranking, Snapshot, Tier, Victim, Vote, limits};
 
-use crate::domain::{End, exhaustion_ms, fall_bytes_per_s, is_inside};
-use crate::settings::{Reach, Settings};
+use crate::domain::{fall_bytes_per_s, is_inside};
+use crate::settings::Settings;
 use crate::state::{InFlight, State};
 use crate::victim::{Going, Maker};
 
@@ -123,8 +123,17 @@ impl<'a> Chooser<'a> {
         Ok(going)
     }
 
-    /// Laws 1 and 2: enters the tiers in order until they give enough.
+    /// Laws 1 and 2: enters the tiers in order until they give enough. If that is in vain at critical,
+    /// nothing waits for a kept cause any more.
     pub(crate) fn walk(&self, need: &Need, maker: &Maker<'_>) -> Found<'a> {
+        let found = self.enter(need, maker);
+        if need.is_critical && found.chosen.is_err() && maker.waits_for_the_kept.get() == Some(&true) {
+            return self.enter(need, &Maker { waits_for_the_kept: OnceCell::from(false), ..self.maker() });
+        }
+        found
+    }
+
+    fn enter(&self, need: &Need, maker: &Maker<'_>) -> Found<'a> {
         let mut spared = self.spared();
         let mut worthwhile: Vec<Candidate<'a>> = Vec::new();
         let mut reachable = 0_u64;
@@ -170,7 +179,7 @@ impl<'a> Chooser<'a> {
     }
 
     /// Those of a tier that are no crumbs, in order, as far as they are needed.
-    fn worthwhile(
+    pub(crate) fn worthwhile(
         &self,
         tier: impl Iterator<Item = &'a Ranked>,
         maker: &Maker<'_>,
@@ -236,82 +245,6 @@ impl<'a> Chooser<'a> {
         said.map(|said| said.vote)
     }
 
-    /// The protected are reached at critical, or at `act` when there is no time left for their own shutdown
-    /// after that: above it the rate of a second or two says too little of the next minute. What takes long
-    /// to shut down is not reached before what is cheaper, takes less and is enough. What no policy speaks of
-    /// waits with them where one of them is the cause.
-    pub(crate) fn is_within_reach(&self, ranked: &Ranked, need: &Need, maker: &Maker<'_>) -> bool {
-        match ranked.tier {
-            Tier::Sacrifice(_) => true,
-            Tier::Unranked(_) => {
-                let waits = || *maker.waits_for_the_kept.get_or_init(|| self.waits_for_the_kept(need));
-                self.settings.reach >= Reach::Unranked && !waits()
-            }
-            Tier::Protected(strength) => {
-                let is_late = || self.exhaustion_ms().is_some_and(|left| left < maker.shutdown_ms(ranked));
-                let is_needed =
-                    || strength <= *maker.enough_up_to.get_or_init(|| self.enough_up_to(need, maker));
-                self.settings.reach >= Reach::Protected
-                    && !need.spares_protected
-                    && (need.is_critical || need.is_at_act && is_late() && is_needed())
-            }
-            Tier::Never => false,
-        }
-    }
-
-    fn exhaustion_ms(&self) -> Option<u64> {
-        exhaustion_ms(self.snapshot, End::Early(&self.settings.thresholds))
-    }
-
-    /// The strength up to which the tiers, if all of them were reached, would meet the need, or half of the
-    /// scale: law 1 of what is protected more strongly. What waits for the kept counts for nothing.
-    fn enough_up_to(&self, need: &Need, maker: &Maker<'_>) -> u16 {
-        let mut spared = self.spared();
-        let mut found = 0_u64;
-        let waits = self.kept_causes(need).next().is_some();
-        let counts =
-            |tier: &&[Ranked]| !(waits && matches!(tier, [Ranked { tier: Tier::Unranked(_), .. }, ..]));
-        for tier in self.ranking.order.chunk_by(|a, b| is_same_tier(a.tier, b.tier)).filter(counts) {
-            found = found.saturating_add(sum(&self.worthwhile(tier.iter(), maker, &mut spared, need)));
-            if let Some(first) = tier.first().filter(|_| found >= half(need.scale_bytes).min(need.bytes)) {
-                return strength(first.tier);
-            }
-        }
-        u16::MAX
-    }
-
-    /// What a policy gives up, another protects, and holds half of what is needed: the shortage is known to
-    /// be its doing.
-    fn kept_causes(&self, need: &Need) -> impl Iterator<Item = &'a Ranked> {
-        let (snapshot, half) = (self.snapshot, half(need.scale_bytes));
-        self.ranking.order.iter().filter(move |ranked| {
-            let row = ranked.row as usize;
-            ranked.given_up > 0
-                && snapshot.processes.anon_and_swap_bytes(row) >= half
-                && is_inside(snapshot, row)
-        })
-    }
-
-    /// Whether there is such a one that was not asked to go: then what no policy speaks of waits until it is,
-    /// at critical, too. Its end would only be filled again.
-    fn waits_for_the_kept(&self, need: &Need) -> bool {
-        let is_under_way =
-            |ranked: &Ranked| self.in_flight.iter().any(|victim| victim.members.contains(&ranked.id));
-        self.kept_causes(need).any(|ranked| !is_under_way(ranked))
-    }
-
-    /// Anonymous memory and swap of the protected processes that were not reached.
-    fn protected_bytes(&self, need: &Need, maker: &Maker<'_>) -> u64 {
-        let processes = &self.snapshot.processes;
-        let is_out = |ranked: &&Ranked| {
-            matches!(ranked.tier, Tier::Protected(_))
-                && !self.is_within_reach(ranked, need, maker)
-                && is_inside(self.snapshot, ranked.row as usize)
-        };
-        let rows = self.ranking.order.iter().filter(is_out).map(|ranked| ranked.row as usize);
-        rows.fold(0_u64, |sum, row| sum.saturating_add(processes.anon_and_swap_bytes(row)))
-    }
-
     pub(crate) fn spared(&self) -> Spared {
         let processes = &self.snapshot.processes;
         let mut is_exempt = vec![true; processes.len()];
@@ -349,7 +282,7 @@ impl<'a> Chooser<'a> {
 }
 
 /// Protection has a tier for each strength.
-fn is_same_tier(a: Tier, b: Tier) -> bool {
+pub(crate) fn is_same_tier(a: Tier, b: Tier) -> bool {
     match (a, b) {
         (Tier::Sacrifice(_), Tier::Sacrifice(_))
         | (Tier::Unranked(_), Tier::Unranked(_))
@@ -359,14 +292,14 @@ fn is_same_tier(a: Tier, b: Tier) -> bool {
     }
 }
 
-fn strength(tier: Tier) -> u16 {
+pub(crate) fn strength(tier: Tier) -> u16 {
     match tier {
         Tier::Protected(strength) => strength,
         Tier::Sacrifice(_) | Tier::Unranked(_) | Tier::Never => 0,
     }
 }
 
-fn half(bytes: u64) -> u64 {
+pub(crate) fn half(bytes: u64) -> u64 {
     bytes.div_ceil(2)
 }
 

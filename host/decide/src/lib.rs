@@ -33,6 +33,7 @@ mod order;
 mod passed;
 pub mod pattern;
 pub mod plan;
+mod reach;
 pub mod reclaim;
 mod relief;
 mod service;

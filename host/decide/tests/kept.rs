@@ -2,7 +2,7 @@
 
 mod kit;
 
-use jettison_decide::{InFlight, Settings, State, plan};
+use jettison_decide::{InFlight, Reach, Settings, State, plan};
 use jettison_model::Target::Process;
 use jettison_model::{Cause, Snapshot, Vote};
 use kit::{FIRST_PID, MIB, because, decide, machine, missing, process, protect, sacrifice, vote};
@@ -26,6 +26,15 @@ fn what_no_policy_speaks_of_waits_while_the_cause_is_known_and_protected() {
     let critical = because(Cause::Critical, missing(four.clone(), 100));
     assert_eq!(victims(&critical, &votes), [[0]], "what would be filled again does not go before it");
     assert_eq!(victims(&critical, &with_more), [[2]], "what a policy gives up does");
+    let never =
+        [vote("blame", 1, &[sacrifice(Process(0), 9)]), vote("services", 1, &[protect(Process(0), 1000)])];
+    assert_eq!(victims(&critical, &never), [[1]], "for what never goes it does not wait");
+    let unranked = Settings { reach: Reach::Unranked, ..Settings::default() };
+    let plan = |settings: &Settings| {
+        let (plan, _, _) = plan(&critical, Vec::new(), &votes, &[], State::default(), settings);
+        plan.victims.first().map(|victim| victim.root.pid)
+    };
+    assert_eq!(plan(&unranked), Some(FIRST_PID + 1), "nor for what may not be reached");
     let mut hurried = missing(four, 100);
     hurried.host.trend.memory_exhaustion_ms = 10;
     assert_eq!(victims(&hurried, &votes), [[0]], "the protected are reached");
