@@ -15,7 +15,7 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
-use core::cell::OnceCell;
+use core::cell::{Cell, OnceCell};
 
 use jettison_model::snapshot::memcg_flags;
 use jettison_model::{Idle, Ranked, Ranking, Snapshot, Tier, Victim, Vote, limits};
@@ -127,8 +127,9 @@ impl<'a> Chooser<'a> {
     /// nothing waits for a kept cause any more.
     pub(crate) fn walk(&self, need: &Need, maker: &Maker<'_>) -> Found<'a> {
         let found = self.enter(need, maker);
-        if need.is_critical && found.chosen.is_err() && maker.waits_for_the_kept.get() == Some(&true) {
-            return self.enter(need, &Maker { waits_for_the_kept: OnceCell::from(false), ..self.maker() });
+        if need.is_critical && found.chosen.is_err() && maker.waits_for_the_kept.get() == Some(true) {
+            maker.waits_for_the_kept.set(Some(false));
+            return self.enter(need, maker);
         }
         found
     }
@@ -174,7 +175,7 @@ impl<'a> Chooser<'a> {
 
     pub(crate) fn maker(&self) -> Maker<'a> {
         let Self { snapshot, votes, ranking, settings, .. } = *self;
-        let (tree, enough_up_to, waits_for_the_kept) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        let (tree, enough_up_to, waits_for_the_kept) = (OnceCell::new(), OnceCell::new(), Cell::new(None));
         Maker { snapshot, votes, ranking, settings, tree, enough_up_to, waits_for_the_kept }
     }
 

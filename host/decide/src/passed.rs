@@ -27,8 +27,8 @@ pub enum Passed {
     BeyondReach,
     /// It is protected, and the protected are not reached yet.
     NotReached,
-    /// No policy speaks of it, and what one holds to be the cause is protected by another and not reached
-    /// yet.
+    /// No policy speaks of it, and what one holds to be the cause is protected by another and was not asked
+    /// to go yet.
     Waits,
     /// Law 3: its unit gives less than a sixteenth of what is needed.
     Crumb {

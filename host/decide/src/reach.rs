@@ -12,13 +12,12 @@ impl<'a> Chooser<'a> {
     /// The protected are reached at critical, or at `act` when there is no time left for their own shutdown
     /// after that: above it the rate of a second or two says too little of the next minute. What takes long
     /// to shut down is not reached before what is cheaper, takes less and is enough. What no policy speaks of
-    /// waits with them where one of them is the cause.
+    /// waits with them where one of them is the cause, and at critical what is protected less, too.
     pub(crate) fn is_within_reach(&self, ranked: &Ranked, need: &Need, maker: &Maker<'_>) -> bool {
         match ranked.tier {
             Tier::Sacrifice(_) => true,
             Tier::Unranked(_) => {
-                let waits = || *maker.waits_for_the_kept.get_or_init(|| self.waits_for_the_kept(need, maker));
-                self.settings.reach >= Reach::Unranked && !waits()
+                self.settings.reach >= Reach::Unranked && !self.waits_for_the_kept(need, maker)
             }
             Tier::Protected(strength) => {
                 let is_late = || self.exhaustion_ms().is_some_and(|left| left < maker.shutdown_ms(ranked));
@@ -27,6 +26,7 @@ impl<'a> Chooser<'a> {
                 self.settings.reach >= Reach::Protected
                     && !need.spares_protected
                     && (need.is_critical || need.is_at_act && is_late() && is_needed())
+                    && !self.goes_after_a_cause(ranked, need, maker)
             }
             Tier::Never => false,
         }
@@ -68,13 +68,36 @@ impl<'a> Chooser<'a> {
     /// Whether there is such a one that was not asked to go: then what no policy speaks of waits until it is,
     /// at critical, too. Its end would only be filled again. At critical it waits for none that cannot go.
     fn waits_for_the_kept(&self, need: &Need, maker: &Maker<'_>) -> bool {
+        if let Some(known) = maker.waits_for_the_kept.get() {
+            return known;
+        }
         let is_asked = |ranked: &Ranked| {
             self.state.has_not_answered(ranked.id)
                 || self.in_flight.iter().any(|victim| victim.members.contains(&ranked.id))
         };
-        self.kept_causes(need).any(|ranked| {
+        let waits = self.kept_causes(need).any(|ranked| {
             !is_asked(ranked) && (!need.is_critical || self.is_within_reach(ranked, need, maker))
-        })
+        });
+        maker.waits_for_the_kept.set(Some(waits));
+        waits
+    }
+
+    /// Likewise what is protected less strongly, at critical, unless it is of the cause itself: a child that
+    /// saves goes before its server.
+    fn goes_after_a_cause(&self, ranked: &Ranked, need: &Need, maker: &Maker<'_>) -> bool {
+        let is_weaker = |cause: &Ranked| strength(ranked.tier) < strength(cause.tier);
+        need.is_critical
+            && ranked.given_up == 0
+            && self.waits_for_the_kept(need, maker)
+            && self.kept_causes(need).any(|cause| is_weaker(cause) && !self.is_below(ranked.row, cause.row))
+    }
+
+    /// Whether a process descends from another one.
+    fn is_below(&self, row: u32, above: u32) -> bool {
+        let parents = &self.snapshot.processes.parents;
+        let parent = |row: &u32| parents.get(*row as usize).copied();
+        // A torn scan can close a cycle.
+        core::iter::successors(parent(&row), parent).take(parents.len()).any(|row| row == above)
     }
 
     /// Anonymous memory and swap of the protected processes that were not reached.

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::cell::OnceCell;
+use core::cell::{Cell, OnceCell};
 use core::cmp::Reverse;
 
 use jettison_model::column::row as row_of;
@@ -32,7 +32,7 @@ pub(crate) struct Maker<'a> {
     /// Up to which strength the tiers could give enough, once that is asked.
     pub(crate) enough_up_to: OnceCell<u16>,
     /// Whether what no policy speaks of waits, once that is asked.
-    pub(crate) waits_for_the_kept: OnceCell<bool>,
+    pub(crate) waits_for_the_kept: Cell<Option<bool>>,
 }
 
 /// The processes that go with a ranked one.

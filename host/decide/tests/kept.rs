@@ -41,6 +41,17 @@ fn what_no_policy_speaks_of_waits_while_the_cause_is_known_and_protected() {
 }
 
 #[test]
+fn at_critical_what_is_protected_less_goes_after_the_cause_unless_it_is_its_child() {
+    let victims = |rows: &[kit::Process]| {
+        let snapshot = because(Cause::Critical, missing(machine(&[], rows), 100));
+        let keeping = vote("services", 1, &[protect(Process(0), 800), protect(Process(2), 150)]);
+        decide(&snapshot, &[vote("blame", 1, &[sacrifice(Process(0), 9)]), keeping]).victims()
+    };
+    assert_eq!(victims(&[process(300), process(200), process(200)]), [[0]]);
+    assert_eq!(victims(&[process(300), process(200), process(200).child_of(0)]), [[2]], "it saves");
+}
+
+#[test]
 fn once_the_cause_is_under_way_and_not_enough_what_no_policy_speaks_of_may_go() {
     let two = because(Cause::Critical, missing(machine(&[], &[process(300), process(200)]), 400));
     let votes =

@@ -63,12 +63,11 @@ pub fn reuse<T>(values: &mut Vec<T>) {
 /// If a slow reader of the last tick still holds a clone of the column, that reader keeps
 /// the old values and this column gets memory of its own.
 pub fn refill<T>(column: &mut Column<T>) -> &mut Vec<T> {
-    if Arc::get_mut(column).is_none() {
-        *column = Arc::new(Vec::with_capacity(column.capacity()));
+    match Arc::get_mut(column) {
+        Some(values) => reuse(values),
+        None => *column = Arc::new(Vec::with_capacity(column.len())),
     }
-    let values = Arc::get_mut(column).expect("just made unique");
-    reuse(values);
-    values
+    Arc::get_mut(column).expect("it is unique by now")
 }
 
 /// `None` for the sentinel "unknown", the value otherwise.

@@ -41,7 +41,8 @@ enum Wish<'a> {
     Whole(&'a [ProcessId]),
 }
 
-/// Senses one machine. Its first scan allocates; later ones use the same memory again.
+/// Senses one machine. Its first scan allocates; later ones use the same memory again, unless there are far
+/// fewer processes by then.
 #[derive(Debug)]
 pub struct Sensor {
     root: Root,

@@ -17,6 +17,8 @@ const SUSPECT: u64 = 8;
 /// The head of a unit is to blame itself if it has at least this part of what its unit has, and of what the
 /// one with most blame has.
 const HEAD_ITSELF: u64 = 2;
+/// No process took the memory if this part of what available memory has lost is in none.
+const IN_NO_PROCESS: u64 = 2;
 /// There is blame at all if it explains at least this part of what is missing below the warn level.
 const EXPLAINS: u64 = 16;
 
@@ -36,8 +38,10 @@ pub(crate) struct Blame {
     pub(crate) taken_bytes: u64,
     /// Whether it explains what is missing.
     pub(crate) is_known: bool,
-    /// No process explains most of what is missing.
+    /// No process that is in question explains most of what is missing.
     pub(crate) is_by_no_process: bool,
+    /// And none at all does, not those either that are guarded or warm up.
+    pub(crate) is_in_no_process: bool,
 }
 
 impl Blame {
@@ -90,6 +94,8 @@ impl Blame {
         Self {
             is_known: total >= (snapshot.deficit_bytes() / EXPLAINS).max(1),
             is_by_no_process: by_none > taken_bytes,
+            is_in_no_process: by_none > taken_bytes
+                && (field.memcg().is_some() || by_none > snapshot.taken_bytes().unwrap_or(0) / IN_NO_PROCESS),
             terms,
             of_units,
             least: total.saturating_add(by_none) / GUILTY,

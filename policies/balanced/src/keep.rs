@@ -16,9 +16,11 @@ const MIB: i64 = 1 << 20;
 /// The strength of a process that a host or session cannot do without.
 const ESSENTIAL: u16 = 700;
 /// Of a small one that belongs to the system, which no user can start by a name: its end brings next to
-/// nothing, and on a small board even that would be worth a plan. And of all that is not to blame where no
-/// process took what is missing: its end would not bring that back, however short memory is.
+/// nothing, and on a small board even that would be worth a plan. And of all that is not to blame where
+/// no process took what is missing: its end would not bring that back, however short memory is.
 const NEVER: u16 = 1000;
+/// Where one did that may not go, such as a guarded one: until critical, since the kernel would choose then.
+const UNTAKEN: u16 = 50;
 /// Accounts of the system are below this (`SYS_UID_MAX` in login.defs(5)).
 const USERS_UID_MIN: u32 = 1000;
 /// The strength of the head of a unit: all of the unit would end with it.
@@ -70,9 +72,10 @@ pub(crate) fn kept<'s>(
     if !blame.is_by_no_process || blame.is_guilty(&blame.terms[p]) {
         return own;
     }
+    let least = if blame.is_in_no_process { NEVER } else { UNTAKEN };
     Some(match own {
-        Some(own) => Kept { strength: NEVER, ..own },
-        None => Kept { strength: NEVER, why: Why::Untaken },
+        Some(own) => Kept { strength: own.strength.max(least), ..own },
+        None => Kept { strength: least, why: Why::Untaken },
     })
 }
 

@@ -17,7 +17,7 @@ use crate::units::{Unit, Units};
 const UNLIKE: u64 = 4;
 /// How often on average a process is looked at in search of swarms; a chain of forks would make it quadratic.
 const LOOKS_MAX: usize = 16;
-/// Entries that one flock may take of the ballot, the largest first.
+/// Entries that one flock may take of the ballot: the largest.
 const FLOCK_ENTRIES_MAX: usize = 32;
 /// One child in the 10 s that births are counted over.
 const ONE_BIRTH_PER_1000S: u32 = 100;

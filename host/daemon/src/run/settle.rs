@@ -70,12 +70,13 @@ pub(super) struct FreeHeap {
 }
 
 impl FreeHeap {
-    /// Gives it back if it is more than a MiB. To be called while memory is at ease: locked pages are never
-    /// given back (madvise(2)), so for a moment none is locked.
-    pub(super) fn give_back(&mut self, is_locked: bool) {
+    /// Gives it back if it is more than a MiB and memory is at ease: locked pages are never given back
+    /// (madvise(2)), so for a moment none is locked. To be called after each tick: what is used again in a
+    /// crisis has pages again.
+    pub(super) fn give_back(&mut self, is_at_ease: bool, is_locked: bool) {
         let free_bytes = free_heap_bytes();
-        if free_bytes <= self.given_bytes + FREE_HEAP_BYTES_MAX {
-            self.given_bytes = self.given_bytes.min(free_bytes);
+        self.given_bytes = self.given_bytes.min(free_bytes);
+        if !is_at_ease || free_bytes <= self.given_bytes + FREE_HEAP_BYTES_MAX {
             return;
         }
         if is_locked {
@@ -93,7 +94,7 @@ impl FreeHeap {
 /// So much may be free.
 const FREE_HEAP_BYTES_MAX: usize = 1 << 20;
 
-/// By the allocator's own account, of the thread that ticks.
+/// By the allocator's own account.
 #[expect(unsafe_code, reason = "no library wraps mallinfo(3)")]
 fn free_heap_bytes() -> usize {
     // SAFETY: it takes the allocator's own locks, and touches nothing that is allocated.

@@ -3,8 +3,9 @@
 
 use std::cmp::Reverse;
 use std::os::fd::AsFd;
+use std::sync::Arc;
 
-use jettison_model::column::{UNKNOWN_U64, refill};
+use jettison_model::column::UNKNOWN_U64;
 use jettison_model::limits::SMAPS_ROLLUPS_MAX;
 use jettison_model::{ProcessId, Processes};
 
@@ -28,7 +29,8 @@ pub(crate) fn pss(reads: &mut Reads<'_>, largest: &mut Vec<Candidate>, table: &m
         largest.truncate(SMAPS_ROLLUPS_MAX);
     }
     let rows = table.len();
-    let sizes = refill(&mut table.pss_bytes);
+    // Emptied with the other columns.
+    let sizes = Arc::make_mut(&mut table.pss_bytes);
     sizes.resize(rows, UNKNOWN_U64);
     for &(_, row, id) in largest.iter() {
         if let Ok(bytes) = pss_of(reads, id)

@@ -112,10 +112,10 @@ impl KnownProcesses {
         self.is_usable() && self.last.len() == rows
     }
 
-    /// Removes the process of a row, to be put back once it was read again.
+    /// Removes the process of a row that has an open file, to be put back once it was read again.
     pub(crate) fn take_row(&mut self, at: usize, pid: u32) -> Option<KnownProcess> {
         let slot = self.last.get_mut(at)?;
-        slot.take_if(|found| found.row.id.pid == pid)
+        slot.take_if(|found| found.row.id.pid == pid && found.adj.is_some())
     }
 
     /// Puts it back.

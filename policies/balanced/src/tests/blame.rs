@@ -7,7 +7,7 @@ use jettison_sdk::testing::{Machine, Subject};
 use super::{assert_first, reason, verdict};
 
 /// Sixteen GiB, of which 1.5 GiB are missing, with memory at ease ten minutes ago.
-fn short() -> Machine {
+pub(super) fn short() -> Machine {
     Machine::new()
         .memory_mib(16_384)
         .available_mib(900)
@@ -89,15 +89,6 @@ fn what_much_depends_on_goes_if_it_took_the_memory_itself() {
     assert_eq!(of(0), (Some(700), false));
     assert_eq!(of(100), (Some(700), false), "others took more");
     assert_eq!(of(5_000), (None, true));
-}
-
-#[test]
-fn where_no_process_took_what_is_missing_none_is_named() {
-    let mut machine = short().taken_by_nobody_mib(2_000);
-    let idle = machine.process("java").anon_mib(900).age_s(90_000).taken_mib(0).pid();
-    let verdict = verdict(&machine);
-    assert!(verdict.sacrifices().is_empty(), "\n{verdict}");
-    assert_eq!(verdict.strength(idle), Some(1000), "not at critical either: it would not come back");
 }
 
 #[test]
@@ -215,17 +206,6 @@ fn many_that_leak_alike_are_all_given_up_though_none_has_an_eighth() {
     let given_up = verdict.sacrifices();
     assert!(leaking.iter().all(|subject| given_up.contains(subject)), "\n{verdict}");
     assert_eq!(given_up.len(), leaking.len(), "what took a nineteenth of that is not\n{verdict}");
-}
-
-#[test]
-fn a_small_leak_beside_what_no_process_holds_goes_alone() {
-    let mut machine = short().taken_by_nobody_mib(2_000);
-    let leak = machine.process("agentd").anon_mib(400).age_s(90_000).taken_mib(290).pid();
-    let idle = machine.process("java").anon_mib(900).age_s(90_000).taken_mib(0).pid();
-    let network = machine.process("NetworkManager").anon_mib(14).age_s(90_000).taken_mib(0).pid();
-    let verdict = verdict(&machine);
-    assert_eq!(verdict.sacrifices(), [Subject::Process(leak)]);
-    assert_eq!((verdict.strength(idle), verdict.strength(network)), (Some(1000), Some(1000)), "\n{verdict}");
 }
 
 #[test]

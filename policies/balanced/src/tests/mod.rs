@@ -7,6 +7,7 @@ use jettison_sdk::testing::{Machine, Subject, Verdict};
 use super::Balanced;
 
 mod blame;
+mod untaken;
 
 fn machine() -> Machine {
     Machine::new().memory_mib(1024).available_mib(50).deficit_mib(103).cause(Pressure)

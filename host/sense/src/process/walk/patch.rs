@@ -25,7 +25,8 @@ impl ProcessWalk {
         faults: &mut Faults,
         into: &mut Processes,
     ) -> bool {
-        if *self.pids != **into.pids || !self.files.known.has_all(into.len()) {
+        let is_complete = self.files.known.has_all(into.len()) && into.pss_bytes.is_empty();
+        if *self.pids != **into.pids || !is_complete {
             return false;
         }
         let (ticks_per_s, has_memcgs) = (self.files.ticks_per_s, terms.hierarchy.is_some());
@@ -42,9 +43,7 @@ impl ProcessWalk {
         self.patched.clear();
         for &pid in self.focus.pids() {
             let Ok(at) = into.pids.binary_search(&pid) else { continue };
-            let Some(known) = reads.known.take_row(at, pid).filter(|known| known.adj.is_some()) else {
-                return false;
-            };
+            let Some(known) = reads.known.take_row(at, pid) else { return false };
             let before = known.row;
             let read = again(&mut reads, known, None, terms);
             self.account.note(Some(&before), read.as_ref().ok().map(|known| &known.row), has_memcgs);
