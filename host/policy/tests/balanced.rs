@@ -19,6 +19,7 @@ fn it_asks_for_what_it_calls_and_no_more() {
         host.eased-ms-ago
         host.memory-total-bytes
         host.taken-by-nobody-bytes
+        host.taken-bytes
         log.emit
         memcgs.container-ids
         memcgs.count

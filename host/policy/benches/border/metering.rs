@@ -68,6 +68,7 @@ fn linker(engine: &Engine, is_metered: bool) -> Result<Linker<Snapshot>> {
     to.number("host", "memory-total-bytes", |s| s.host.memory_total_bytes)?;
     to.number("host", "eased-ms-ago", |s| s.host.eased_ms_ago)?;
     to.number("host", "taken-by-nobody-bytes", |s| s.host.taken_by_nobody_bytes)?;
+    to.number("host", "taken-bytes", |s| s.host.taken_bytes)?;
     to.number("processes", "count", |s| u32::try_from(s.processes.len()).unwrap_or(u32::MAX))?;
     to.column("processes", "pids", |s| &s.processes.pids)?;
     to.column("processes", "parents", |s| &s.processes.parents)?;
