@@ -187,17 +187,19 @@ impl<'l> Daemon<'l> {
     /// Writes to disk, and gives memory back, only where memory is not short.
     fn keep_house(&mut self, now_ms: u64) {
         let pipeline = self.ticker.pipeline();
-        let is_routine = pipeline.snapshot().request.cause == Cause::Routine;
-        let is_at_ease = pipeline.sensor().is_at_ease();
-        self.free_heap.give_back(is_routine && is_at_ease, !self.ticker.is_dry());
-        if !is_routine {
+        if pipeline.snapshot().request.cause != Cause::Routine {
+            self.free_heap.may_be_used();
             return;
         }
+        let is_at_ease = pipeline.sensor().is_at_ease();
         if self.kept.usual.is_due(now_ms) {
             self.store_usual(now_ms);
         }
         if is_at_ease && self.kept.ease.is_due(now_ms) {
             self.store_ease(now_ms);
+        }
+        if is_at_ease {
+            self.free_heap.give_back(!self.ticker.is_dry());
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rustix::mm::{MlockAllFlags, mlockall};
+use rustix::mm::{MlockAllFlags, mlockall, munlockall};
 use rustix::process::{Resource, Rlimit, getrlimit, setpriority_process, setrlimit};
 use tracing::{info, warn};
 
@@ -32,6 +32,13 @@ pub(super) fn lock_memory() {
     let flags = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
     if let Err(error) = mlockall(flags) {
         info!(%error, "our memory is not locked: that needs CAP_IPC_LOCK or a larger RLIMIT_MEMLOCK");
+    }
+}
+
+/// Unlocks it, until it is locked again.
+pub(super) fn unlock_memory() {
+    if let Err(error) = munlockall() {
+        info!(%error, "our memory stays locked: what of it is free is not given back");
     }
 }
 

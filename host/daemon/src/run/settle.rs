@@ -8,10 +8,10 @@ use jettison_decide::Signals;
 use jettison_policy::{BUILTINS, builtin};
 use jettison_sense::Sensor;
 use jettison_tick::{NoPolicies, Pipeline, Ticker};
-use rustix::mm::{Advice, madvise, munlockall};
+use rustix::mm::{Advice, madvise};
 use tracing::warn;
 
-use super::protect::lock_memory;
+use super::protect::{lock_memory, unlock_memory};
 use crate::policies::{Policies, canned};
 use crate::program::of_children;
 
@@ -70,18 +70,21 @@ pub(super) struct FreeHeap {
 }
 
 impl FreeHeap {
-    /// Gives it back if it is more than a MiB and memory is at ease: locked pages are never given back
-    /// (madvise(2)), so for a moment none is locked. To be called after each tick: what is used again in a
-    /// crisis has pages again.
-    pub(super) fn give_back(&mut self, is_at_ease: bool, is_locked: bool) {
+    /// Memory is short: what is free may be used, and has pages again afterwards.
+    pub(super) fn may_be_used(&mut self) {
+        self.given_bytes = 0;
+    }
+
+    /// Gives it back if it is more than a MiB. To be called while memory is at ease: locked pages are never
+    /// given back (madvise(2)), so for a moment none is locked.
+    pub(super) fn give_back(&mut self, is_locked: bool) {
         let free_bytes = free_heap_bytes();
         self.given_bytes = self.given_bytes.min(free_bytes);
-        if !is_at_ease || free_bytes <= self.given_bytes + FREE_HEAP_BYTES_MAX {
+        if free_bytes <= self.given_bytes + FREE_HEAP_BYTES_MAX {
             return;
         }
         if is_locked {
-            // What fails here fails in `lock_memory`, too, and is said there.
-            munlockall().ok();
+            unlock_memory();
         }
         trim_heap();
         if is_locked {
