@@ -105,7 +105,7 @@ impl<'a> Chooser<'a> {
         &self,
         chosen: &[Candidate<'a>],
         need: &Need,
-        maker: &Maker<'_>,
+        maker: &Maker<'a>,
     ) -> Result<Vec<(&'a Ranked, Going)>, Idle> {
         let mut going = self.going(chosen.iter(), maker);
         let mut room = need.room;
@@ -125,7 +125,7 @@ impl<'a> Chooser<'a> {
 
     /// Laws 1 and 2: enters the tiers in order until they give enough. If that is in vain at critical,
     /// nothing waits for a kept cause any more.
-    pub(crate) fn walk(&self, need: &Need, maker: &Maker<'_>) -> Found<'a> {
+    pub(crate) fn walk(&self, need: &Need, maker: &Maker<'a>) -> Found<'a> {
         let found = self.enter(need, maker);
         if need.is_critical && found.chosen.is_err() && maker.waits_for_the_kept.get() == Some(true) {
             maker.waits_for_the_kept.set(Some(false));
@@ -134,7 +134,7 @@ impl<'a> Chooser<'a> {
         found
     }
 
-    fn enter(&self, need: &Need, maker: &Maker<'_>) -> Found<'a> {
+    fn enter(&self, need: &Need, maker: &Maker<'a>) -> Found<'a> {
         let mut spared = self.spared();
         let mut worthwhile: Vec<Candidate<'a>> = Vec::new();
         let mut reachable = 0_u64;
@@ -164,7 +164,7 @@ impl<'a> Chooser<'a> {
 
     /// What is needed of these units. A member of a flock is next to nothing of what takes the memory, so the
     /// others go on taking until it is gone; that counts up to as much again.
-    fn enough(&self, units: &[Candidate<'_>], need: &Need, maker: &Maker<'_>) -> u64 {
+    fn enough(&self, units: &[Candidate<'_>], need: &Need, maker: &Maker<'a>) -> u64 {
         let first = units.first().filter(|unit| self.flock_of(unit.ranked).is_some());
         let meanwhile = first.map_or(0, |unit| {
             let ms = maker.shutdown_ms(unit.ranked);
@@ -175,15 +175,16 @@ impl<'a> Chooser<'a> {
 
     pub(crate) fn maker(&self) -> Maker<'a> {
         let Self { snapshot, votes, ranking, settings, .. } = *self;
-        let (tree, enough_up_to, waits_for_the_kept) = (OnceCell::new(), OnceCell::new(), Cell::new(None));
-        Maker { snapshot, votes, ranking, settings, tree, enough_up_to, waits_for_the_kept }
+        let (tree, enough_up_to) = (OnceCell::new(), OnceCell::new());
+        let (kept_causes, waits_for_the_kept) = (OnceCell::new(), Cell::new(None));
+        Maker { snapshot, votes, ranking, settings, tree, enough_up_to, kept_causes, waits_for_the_kept }
     }
 
     /// Those of a tier that are no crumbs, in order, as far as they are needed.
     pub(crate) fn worthwhile(
         &self,
         tier: impl Iterator<Item = &'a Ranked>,
-        maker: &Maker<'_>,
+        maker: &Maker<'a>,
         spared: &mut Spared,
         need: &Need,
     ) -> Vec<Candidate<'a>> {
@@ -267,7 +268,7 @@ impl<'a> Chooser<'a> {
     pub(crate) fn going<'b>(
         &self,
         units: impl Iterator<Item = &'b Candidate<'a>>,
-        maker: &Maker<'_>,
+        maker: &Maker<'a>,
     ) -> Vec<(&'a Ranked, Going)>
     where
         'a: 'b,

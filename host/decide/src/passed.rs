@@ -228,7 +228,7 @@ impl<'a> Stays<'a> {
 }
 
 impl<'a> Planned<'a> {
-    fn of(chooser: &'a Chooser<'a>, maker: &Maker<'_>, need: Need) -> Result<Self, Idle> {
+    fn of(chooser: &'a Chooser<'a>, maker: &Maker<'a>, need: Need) -> Result<Self, Idle> {
         let found = chooser.walk(&need, maker);
         if let Err(Idle::OnTheWay) = found.chosen {
             return Err(Idle::OnTheWay);

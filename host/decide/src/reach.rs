@@ -13,7 +13,7 @@ impl<'a> Chooser<'a> {
     /// after that: above it the rate of a second or two says too little of the next minute. What takes long
     /// to shut down is not reached before what is cheaper, takes less and is enough. What no policy speaks of
     /// waits with them where one of them is the cause, and at critical what is protected less, too.
-    pub(crate) fn is_within_reach(&self, ranked: &Ranked, need: &Need, maker: &Maker<'_>) -> bool {
+    pub(crate) fn is_within_reach(&self, ranked: &Ranked, need: &Need, maker: &Maker<'a>) -> bool {
         match ranked.tier {
             Tier::Sacrifice(_) => true,
             Tier::Unranked(_) => {
@@ -38,10 +38,10 @@ impl<'a> Chooser<'a> {
 
     /// The strength up to which the tiers, if all of them were reached, would meet the need, or half of the
     /// scale: law 1 of what is protected more strongly. What waits for the kept counts for nothing.
-    fn enough_up_to(&self, need: &Need, maker: &Maker<'_>) -> u16 {
+    fn enough_up_to(&self, need: &Need, maker: &Maker<'a>) -> u16 {
         let mut spared = self.spared();
         let mut found = 0_u64;
-        let waits = self.kept_causes(need).next().is_some();
+        let waits = !self.kept_causes(need, maker).is_empty();
         let counts =
             |tier: &&[Ranked]| !(waits && matches!(tier, [Ranked { tier: Tier::Unranked(_), .. }, ..]));
         for tier in self.ranking.order.chunk_by(|a, b| is_same_tier(a.tier, b.tier)).filter(counts) {
@@ -55,19 +55,20 @@ impl<'a> Chooser<'a> {
 
     /// What a policy gives up, another protects, and holds half of what is needed: the shortage is known to
     /// be its doing.
-    fn kept_causes(&self, need: &Need) -> impl Iterator<Item = &'a Ranked> {
-        let (snapshot, half) = (self.snapshot, half(need.scale_bytes));
-        self.ranking.order.iter().filter(move |ranked| {
+    fn kept_causes<'m>(&self, need: &Need, maker: &'m Maker<'a>) -> &'m [&'a Ranked] {
+        let half = half(need.scale_bytes);
+        let is_cause = |ranked: &&Ranked| {
             let row = ranked.row as usize;
             ranked.given_up > 0
-                && snapshot.processes.anon_and_swap_bytes(row) >= half
-                && is_inside(snapshot, row)
-        })
+                && self.snapshot.processes.anon_and_swap_bytes(row) >= half
+                && is_inside(self.snapshot, row)
+        };
+        maker.kept_causes.get_or_init(|| self.ranking.order.iter().filter(is_cause).collect())
     }
 
     /// Whether there is such a one that was not asked to go: then what no policy speaks of waits until it is,
     /// at critical, too. Its end would only be filled again. At critical it waits for none that cannot go.
-    fn waits_for_the_kept(&self, need: &Need, maker: &Maker<'_>) -> bool {
+    fn waits_for_the_kept(&self, need: &Need, maker: &Maker<'a>) -> bool {
         if let Some(known) = maker.waits_for_the_kept.get() {
             return known;
         }
@@ -75,7 +76,7 @@ impl<'a> Chooser<'a> {
             self.state.has_not_answered(ranked.id)
                 || self.in_flight.iter().any(|victim| victim.members.contains(&ranked.id))
         };
-        let waits = self.kept_causes(need).any(|ranked| {
+        let waits = self.kept_causes(need, maker).iter().any(|ranked| {
             !is_asked(ranked) && (!need.is_critical || self.is_within_reach(ranked, need, maker))
         });
         maker.waits_for_the_kept.set(Some(waits));
@@ -84,16 +85,19 @@ impl<'a> Chooser<'a> {
 
     /// Likewise what is protected less strongly, at critical, unless it is of the cause itself: a child that
     /// saves goes before its server.
-    fn goes_after_a_cause(&self, ranked: &Ranked, need: &Need, maker: &Maker<'_>) -> bool {
+    fn goes_after_a_cause(&self, ranked: &Ranked, need: &Need, maker: &Maker<'a>) -> bool {
         let is_weaker = |cause: &Ranked| strength(ranked.tier) < strength(cause.tier);
         need.is_critical
             && ranked.given_up == 0
             && self.waits_for_the_kept(need, maker)
-            && self.kept_causes(need).any(|cause| is_weaker(cause) && !self.is_below(ranked.row, cause.row))
+            && self
+                .kept_causes(need, maker)
+                .iter()
+                .any(|cause| is_weaker(cause) && !self.descends(ranked.row, cause.row))
     }
 
     /// Whether a process descends from another one.
-    fn is_below(&self, row: u32, above: u32) -> bool {
+    fn descends(&self, row: u32, above: u32) -> bool {
         let parents = &self.snapshot.processes.parents;
         let parent = |row: &u32| parents.get(*row as usize).copied();
         // A torn scan can close a cycle.
@@ -101,7 +105,7 @@ impl<'a> Chooser<'a> {
     }
 
     /// Anonymous memory and swap of the protected processes that were not reached.
-    pub(crate) fn protected_bytes(&self, need: &Need, maker: &Maker<'_>) -> u64 {
+    pub(crate) fn protected_bytes(&self, need: &Need, maker: &Maker<'a>) -> u64 {
         let processes = &self.snapshot.processes;
         let is_out = |ranked: &&Ranked| {
             matches!(ranked.tier, Tier::Protected(_))

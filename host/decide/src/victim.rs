@@ -31,6 +31,8 @@ pub(crate) struct Maker<'a> {
     pub(crate) tree: OnceCell<Tree>,
     /// Up to which strength the tiers could give enough, once that is asked.
     pub(crate) enough_up_to: OnceCell<u16>,
+    /// What is protected and holds to be the cause, once that is asked.
+    pub(crate) kept_causes: OnceCell<Vec<&'a Ranked>>,
     /// Whether what no policy speaks of waits, once that is asked.
     pub(crate) waits_for_the_kept: Cell<Option<bool>>,
 }
