@@ -77,6 +77,7 @@ impl<'s> Process<'s> {
 
     /// The same without the mark that the kernel adds once the file was replaced, ` (deleted)`
     /// (proc_pid_exe(5)).
+    #[inline(always)]
     pub fn exe_path(&self) -> &'s [u8] {
         let exe = self.exe();
         exe.strip_suffix(b" (deleted)").unwrap_or(exe)

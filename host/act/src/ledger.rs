@@ -10,9 +10,8 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
-use jettison_model::column::{UNKNOWN_S16, row};
+use jettison_model::column::{UNKNOWN_S16, row, set};
 use jettison_model::{Hold, Outcome, ProcessId, Snapshot};
 use rustix::io::Errno;
 
@@ -137,9 +136,7 @@ impl Ledger {
             held.is_missing = now.is_none();
             match now {
                 Some((row, now)) if now == held.value || now == UNKNOWN_S16 => {
-                    if let Some(cell) = Arc::make_mut(&mut processes.oom_score_adjs).get_mut(row) {
-                        *cell = held.original;
-                    }
+                    set(&mut processes.oom_score_adjs, row, held.original);
                 }
                 Some(_) => theirs.push(id),
                 None => {}

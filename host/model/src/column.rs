@@ -70,6 +70,13 @@ pub fn refill<T>(column: &mut Column<T>) -> &mut Vec<T> {
     Arc::get_mut(column).expect("it is unique by now")
 }
 
+/// Sets the value of a row, if there is such a row.
+pub fn set<T: Clone>(column: &mut Column<T>, row: usize, value: T) {
+    if let Some(slot) = Arc::make_mut(column).get_mut(row) {
+        *slot = value;
+    }
+}
+
 /// `None` for the sentinel "unknown", the value otherwise.
 #[must_use]
 pub fn known_u64(value: u64) -> Option<u64> {

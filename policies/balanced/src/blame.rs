@@ -40,7 +40,7 @@ pub(crate) struct Blame {
     pub(crate) is_known: bool,
     /// No process that is in question explains most of what is missing.
     pub(crate) is_by_no_process: bool,
-    /// And none at all does, not those either that are guarded or warm up.
+    /// If so: no process at all has most of it, not those either that are guarded or warm up.
     pub(crate) is_in_no_process: bool,
 }
 
@@ -94,8 +94,8 @@ impl Blame {
         Self {
             is_known: total >= (snapshot.deficit_bytes() / EXPLAINS).max(1),
             is_by_no_process: by_none > taken_bytes,
-            is_in_no_process: by_none > taken_bytes
-                && (field.memcg().is_some() || by_none > snapshot.taken_bytes().unwrap_or(0) / IN_NO_PROCESS),
+            is_in_no_process: !field.is_host()
+                || by_none > snapshot.taken_bytes().unwrap_or(0) / IN_NO_PROCESS,
             terms,
             of_units,
             least: total.saturating_add(by_none) / GUILTY,

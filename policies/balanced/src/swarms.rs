@@ -203,8 +203,8 @@ fn add_flock<'s>(
     blame: &Blame,
 ) {
     let size = |sibling: &Sibling<'s>| (sibling.bytes, sibling.process.pid());
-    let (mut number, mut sum) =
-        (flock.len(), flock.iter().map(|sibling| sibling.bytes).fold(0, u64::saturating_add));
+    let mut number = flock.len();
+    let mut sum = flock.iter().map(|sibling| sibling.bytes).fold(0, u64::saturating_add);
     let largest = flock.iter().map(|sibling| sibling.bytes).max().unwrap_or(0);
     if !is_alike(largest, sum, number) {
         flock.sort_unstable_by_key(size);

@@ -177,6 +177,7 @@ pub(crate) fn leaked_bytes(p: Process<'_>) -> u64 {
 
 /// What a process is about to take: at its present rate within the horizon, or as it did over the last hour.
 fn coming_bytes(p: Process<'_>, growth_bytes_per_s: i64, config: &Config) -> u64 {
+    // Most do not grow, and a product that may not fit is of 128 bits here.
     let at = |rate: i64, s: u64| if rate > 0 { rate.unsigned_abs().saturating_mul(s) } else { 0 };
     let slowly = at(p.growth_1h_bytes_per_s().unwrap_or(0), SLOW_S);
     at(growth_bytes_per_s, config.horizon_s).max(slowly)

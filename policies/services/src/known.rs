@@ -65,25 +65,23 @@ impl<'s> Known<'s> {
         self.roles[p]
     }
 
-    /// The nearest service that a process was started by.
-    pub(crate) fn above(&self, p: Process<'s>) -> Option<(&'static Service, Process<'s>)> {
-        p.ancestors().find_map(|above| match self.roles[above]? {
-            Role::Head(service) => Some((service, above)),
+    /// The service that a process is of, and its first process.
+    fn service_of(&self, p: Process<'s>) -> Option<(&'static Service, Process<'s>)> {
+        match self.roles[p]? {
+            Role::Head(service) => Some((service, p)),
             Role::Part(service, head) => Some((service, head)),
             Role::Companion(_) | Role::Work(_) => None,
-        })
+        }
+    }
+
+    /// The nearest service that a process was started by.
+    pub(crate) fn above(&self, p: Process<'s>) -> Option<(&'static Service, Process<'s>)> {
+        p.ancestors().find_map(|above| self.service_of(above))
     }
 
     fn role(&self, p: Process<'s>, programs: &Programs) -> Option<Role<'s>> {
-        let above = || {
-            let parent = p.parent()?;
-            match self.roles[parent]? {
-                Role::Head(service) => Some((service, parent)),
-                Role::Part(service, head) => Some((service, head)),
-                Role::Companion(_) | Role::Work(_) => None,
-            }
-        };
-        let program = program_of(p.exe());
+        let above = || p.parent().and_then(|parent| self.service_of(parent));
+        let program = program_of(p.exe_path());
         if program.is_empty() {
             return self.unread(p, above());
         }
@@ -91,12 +89,15 @@ impl<'s> Known<'s> {
         let cmdline = || *cmdline.get_or_init(|| p.cmdline());
         for known in programs.named(program) {
             match *known {
-                // A child may have another title than its parent, so the executable is enough.
-                Program::Service(service) if above().is_some_and(|(of, _)| of.is(service)) => {
-                    return above().map(|(service, head)| Role::Part(service, head));
+                Program::Service(service) => {
+                    // A child may have another title than its parent, so the executable is enough.
+                    if let Some((_, head)) = above().filter(|(of, _)| of.is(service)) {
+                        return Some(Role::Part(service, head));
+                    }
+                    if service.marks.fit(cmdline) {
+                        return Some(Role::Head(service));
+                    }
                 }
-                Program::Service(service) if service.marks.fit(cmdline) => return Some(Role::Head(service)),
-                Program::Service(_) => {}
                 Program::Companion(companion) => return Some(Role::Companion(companion)),
                 Program::Work(work) if is_the_hosts(p) && work.marks.fit(cmdline) => {
                     return Some(Role::Work(work));
@@ -207,12 +208,8 @@ pub(crate) fn is_grown_worker(title: &[u8], anon_and_swap_bytes: u64) -> bool {
     title.is_some_and(|title| !OWN_TITLES.iter().any(|own| holds(title, own)))
 }
 
-/// The file name of a path. A package that was updated has left `... (deleted)` (proc_pid_exe(5)).
+/// The file name of a path.
 fn program_of(path: &[u8]) -> &[u8] {
-    let path = match path {
-        [.., b')'] => path.strip_suffix(b" (deleted)").unwrap_or(path),
-        _ => path,
-    };
     path.rsplit(|&byte| byte == b'/').next().unwrap_or(path)
 }
 
@@ -221,6 +218,7 @@ fn holds(text: &[u8], part: &[u8]) -> bool {
 }
 
 /// A name with a `*` at its end or its beginning, taken apart.
+#[derive(Clone, Copy)]
 struct Pattern {
     text: &'static [u8],
     place: Place,
@@ -273,7 +271,7 @@ struct Programs {
 
 impl Programs {
     fn new() -> Self {
-        let mut programs = Self { by_first: (0..256).map(|_| Vec::new()).collect(), any: Vec::new() };
+        let mut programs = Self { by_first: vec![Vec::new(); 256], any: Vec::new() };
         let services =
             SERVICES.iter().flat_map(|it| it.programs.iter().map(move |name| (*name, Program::Service(it))));
         let companions = COMPANIONS

@@ -6,7 +6,7 @@
 use std::io::{Result as Written, Write};
 use std::sync::Arc;
 
-use jettison_model::column::{UNKNOWN_S64, known_u64};
+use jettison_model::column::{UNKNOWN_S64, known_u64, set};
 use jettison_model::text::Escaped;
 use jettison_model::{Ballot, Entry, ProcessId, Ranked, Snapshot, Stance, Target, Vote};
 use serde::Serialize;
@@ -207,9 +207,7 @@ fn with_oom_score_adj(snapshot: &Snapshot, row: usize, value: i16) -> Snapshot {
     let mut snapshot = snapshot.clone();
     let table = &mut snapshot.processes;
     for column in [&mut table.oom_score_adjs, &mut table.oom_score_adjs_now] {
-        if let Some(adj) = Arc::make_mut(column).get_mut(row) {
-            *adj = value;
-        }
+        set(column, row, value);
     }
     snapshot
 }

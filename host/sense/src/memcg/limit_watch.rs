@@ -6,9 +6,8 @@
 use std::cmp::Reverse;
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 
-use jettison_model::column::{UNKNOWN_S64, known_u64, row};
+use jettison_model::column::{UNKNOWN_S64, known_u64, row, set};
 use jettison_model::{Limit, Memcgs};
 
 use crate::io::file::{Buffer, KeptFile};
@@ -133,10 +132,8 @@ impl LimitWatch {
             let stat = one.stat.read(directory, buffer).ok().map(|text| memcg_stat(text, *version));
             let held = stat.and_then(|stat| stat.anon?.checked_add(stat.shmem.unwrap_or(0)));
             let growth = held.and_then(|bytes| one.growth(now_ms, bytes));
-            if let (Some(slot), Some(growth)) =
-                (Arc::make_mut(&mut into.growth_bytes_per_s).get_mut(row), growth)
-            {
-                *slot = growth;
+            if let Some(growth) = growth {
+                set(&mut into.growth_bytes_per_s, row, growth);
             }
             let found = [
                 (&mut into.current_bytes, usage),
@@ -145,8 +142,8 @@ impl LimitWatch {
                 (&mut into.shmem_bytes, stat.and_then(|stat| stat.shmem)),
             ];
             for (column, value) in found {
-                if let (Some(slot), Some(value)) = (Arc::make_mut(column).get_mut(row), value) {
-                    *slot = value;
+                if let Some(value) = value {
+                    set(column, row, value);
                 }
             }
         }
@@ -168,6 +165,8 @@ impl LimitWatch {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::io::file::open_root;
     use crate::io::root::Root;

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use jettison_model::column::{NONE_U32, UNKNOWN_S64, known_u64, refill, reuse, row};
+use jettison_model::column::{NONE_U32, UNKNOWN_S64, UNKNOWN_U64, known_u64, refill, reuse, row, set};
 use jettison_model::{ProcessId, Processes};
 
 use crate::host::ease::{Marks, Measure};
@@ -31,6 +31,21 @@ struct Seen {
     alone_bytes: u64,
     /// Not read at this look: all is as at the last one.
     is_kept: bool,
+}
+
+impl Seen {
+    /// Of what the columns have of it: anonymous memory, swap and shared memory, and of that what is alone.
+    fn read(id: ProcessId, age_ms: u64, [anon, swap, shmem]: [u64; 3], alone_bytes: u64) -> Self {
+        let anon_and_swap = known_u64(anon).zip(known_u64(swap));
+        Self {
+            id,
+            age_ms,
+            anon_and_swap_bytes: anon_and_swap.and_then(|(anon, swap)| anon.checked_add(swap)),
+            shmem_bytes: known_u64(shmem).unwrap_or(0),
+            alone_bytes,
+            is_kept: false,
+        }
+    }
 }
 
 /// Rates per second, with the sentinels of columns.
@@ -135,14 +150,9 @@ impl Growth {
             table.rss_anon_bytes.iter().zip(table.swap_bytes.iter()).zip(table.rss_shmem_bytes.iter());
         let ids = table.pids.iter().zip(table.start_times.iter()).zip(table.ages_ms.iter());
         for (at, (((&pid, &start_time), &age_ms), ((&anon, &swap), &shmem))) in ids.zip(sizes).enumerate() {
-            let rates = self.follow(Seen {
-                id: ProcessId { pid, start_time },
-                age_ms,
-                anon_and_swap_bytes: known_u64(anon).zip(known_u64(swap)).and_then(|(a, b)| a.checked_add(b)),
-                shmem_bytes: known_u64(shmem).unwrap_or(0),
-                alone_bytes: shared.alone_bytes(at),
-                is_kept: is_kept.get(at).copied().unwrap_or(false),
-            });
+            let id = ProcessId { pid, start_time };
+            let seen = Seen::read(id, age_ms, [anon, swap, shmem], shared.alone_bytes(at));
+            let rates = self.follow(Seen { is_kept: is_kept.get(at).copied().unwrap_or(false), ..seen });
             second.push(rates.second);
             hour.push(rates.hour);
         }
@@ -155,29 +165,17 @@ impl Growth {
         self.now_ms = now_ms;
         for &at in rows {
             let Some(mut history) = self.last.get(at).copied() else { continue };
-            let bytes = |column: &[u64]| column.get(at).copied().and_then(known_u64);
-            let seen = Seen {
-                id: history.id,
-                age_ms: table.ages_ms.get(at).copied().unwrap_or(0),
-                anon_and_swap_bytes: bytes(&table.rss_anon_bytes)
-                    .zip(bytes(&table.swap_bytes))
-                    .and_then(|(a, b)| a.checked_add(b)),
-                shmem_bytes: bytes(&table.rss_shmem_bytes).unwrap_or(0),
-                alone_bytes: shared.alone_bytes(at),
-                is_kept: false,
-            };
+            let bytes = |column: &[u64]| column.get(at).copied().unwrap_or(UNKNOWN_U64);
+            let sizes = [&table.rss_anon_bytes, &table.swap_bytes, &table.rss_shmem_bytes];
+            let age_ms = table.ages_ms.get(at).copied().unwrap_or(0);
+            let sizes = sizes.map(|column| bytes(column));
+            let seen = Seen::read(history.id, age_ms, sizes, shared.alone_bytes(at));
             let rates = self.see(&mut history, seen);
             if let Some(slot) = self.last.get_mut(at) {
                 *slot = history;
             }
-            for (column, rate) in [
-                (&mut table.growth_bytes_per_s, rates.second),
-                (&mut table.growth_1h_bytes_per_s, rates.hour),
-            ] {
-                if let Some(slot) = Arc::make_mut(column).get_mut(at) {
-                    *slot = rate;
-                }
-            }
+            set(&mut table.growth_bytes_per_s, at, rates.second);
+            set(&mut table.growth_1h_bytes_per_s, at, rates.hour);
         }
         // None has started. What was counted fades.
         let births = Arc::make_mut(&mut table.births_per_1000s).iter_mut();

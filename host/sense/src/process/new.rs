@@ -25,7 +25,7 @@ impl Reads<'_> {
     /// file that cannot be read costs its values.
     pub(super) fn new_row(&mut self, pid: u32, terms: Terms<'_>) -> Result<(Row, OwnedFd), Skip> {
         let mut process = self.open(pid)?;
-        let ticks_per_s = self.ticks_per_s;
+        let ticks_per_s = self.files.ticks_per_s;
         let (mut row, is_headless) = self.read(pid, process.as_fd(), c"stat", |text| {
             let found = stat(text)?;
             let age_ms = age_ms(found.start_time, ticks_per_s, terms.now);
@@ -41,7 +41,7 @@ impl Reads<'_> {
         if is_kernel_thread {
             // Its adjustment is not used: the kernel's OOM killer never chooses a kernel thread. The file
             // identifies it.
-            if self.known.has_room() {
+            if self.files.known.has_room() {
                 adj = self.buffer.read_and_keep(process.as_fd(), c"oom_score_adj").ok().map(|(file, _)| file);
             }
         } else {
@@ -55,7 +55,7 @@ impl Reads<'_> {
         // With a dead leader, `stat` has to be read at every scan.
         if !is_headless {
             let shared_bytes = row.file_and_shmem_bytes();
-            self.known.keep(KnownProcess { row, adj, size_bytes, shared_bytes });
+            self.files.known.keep(KnownProcess { row, adj, size_bytes, shared_bytes });
         }
         Ok((row, process))
     }
@@ -90,7 +90,7 @@ impl Reads<'_> {
         let (mut found, mut tried) = (None, 0);
         let mut result = Ok(());
         let listed = open_directory(process, c"task").and_then(|tasks| {
-            self.listing.of(tasks.as_fd(), |name, _| {
+            self.files.listing.of(tasks.as_fd(), |name, _| {
                 if found.is_some() || tried == THREADS_TRIED_MAX {
                     return;
                 }

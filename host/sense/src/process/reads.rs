@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use jettison_model::ProcessId;
 use rustix::io::Errno;
@@ -44,7 +44,7 @@ pub(crate) struct Files {
     pub(super) proc: PathBuf,
     pub(super) directory: OwnedFd,
     pub(super) ticks_per_s: u64,
-    page_bytes: u64,
+    pub(super) page_bytes: u64,
     pub(super) listing: Listing,
     pub(super) known: KnownProcesses,
 }
@@ -60,31 +60,12 @@ impl Files {
             listing: Listing::new(),
         }
     }
-
-    /// For one scan.
-    pub(super) fn reads<'a>(&'a mut self, buffer: &'a mut Buffer, faults: &'a mut Faults) -> Reads<'a> {
-        Reads {
-            proc: &self.proc,
-            directory: self.directory.as_fd(),
-            ticks_per_s: self.ticks_per_s,
-            page_bytes: self.page_bytes,
-            known: &mut self.known,
-            listing: &mut self.listing,
-            buffer,
-            faults,
-        }
-    }
 }
 
 /// One scan's access to the files of processes.
 #[derive(Debug)]
 pub(crate) struct Reads<'a> {
-    pub(super) proc: &'a Path,
-    pub(super) directory: BorrowedFd<'a>,
-    pub(super) ticks_per_s: u64,
-    pub(super) page_bytes: u64,
-    pub(super) known: &'a mut KnownProcesses,
-    pub(super) listing: &'a mut Listing,
+    pub(super) files: &'a mut Files,
     pub(super) buffer: &'a mut Buffer,
     pub(super) faults: &'a mut Faults,
 }
@@ -92,7 +73,8 @@ pub(crate) struct Reads<'a> {
 impl Reads<'_> {
     /// The directory of a process.
     pub(super) fn open(&mut self, pid: u32) -> Result<OwnedFd, Skip> {
-        open_place(self.directory, Name::of(pid).as_c_str()).map_err(|errno| self.refused(pid, c"", errno))
+        open_place(self.files.directory.as_fd(), Name::of(pid).as_c_str())
+            .map_err(|errno| self.refused(pid, c"", errno))
     }
 
     /// The directory of this very process: its pid may have been given to another one since its row was read.
@@ -128,7 +110,7 @@ impl Reads<'_> {
     /// Records a fault.
     pub(super) fn fault(&mut self, pid: u32, file: &CStr, what: &dyn fmt::Display) -> Skip {
         let name = Name::of(pid);
-        self.faults.add(self.proc, &[name.as_c_str().to_bytes(), file.to_bytes()], what);
+        self.faults.add(&self.files.proc, &[name.as_c_str().to_bytes(), file.to_bytes()], what);
         Skip::Faulted
     }
 }

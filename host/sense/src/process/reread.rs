@@ -5,6 +5,7 @@
 //! where the pid has another process by now, and after an error other than the end of the process.
 
 use std::ffi::CStr;
+use std::os::fd::AsFd;
 
 use jettison_model::snapshot::flags;
 
@@ -39,7 +40,7 @@ impl Reads<'_> {
     /// shared memory which grows.
     pub(super) fn glance(&mut self, known: &KnownProcess, terms: Terms<'_>) -> Result<Row, Skip> {
         let mut row = known.row;
-        row.age_ms = age_ms(row.id.start_time, self.ticks_per_s, terms.now);
+        row.age_ms = age_ms(row.id.start_time, self.files.ticks_per_s, terms.now);
         // The memcgs have the same rows as before, too.
         if terms.depth == Depth::Still {
             let is_kernel_thread = row.flags & flags::KERNEL_THREAD != 0;
@@ -47,7 +48,7 @@ impl Reads<'_> {
         }
         if row.flags & (flags::KERNEL_THREAD | flags::ZOMBIE) == 0 {
             let found = self.read_known(row.id.pid, c"statm", |text| statm(text).ok())?;
-            let bytes = |pages: u64| pages.saturating_mul(self.page_bytes);
+            let bytes = |pages: u64| pages.saturating_mul(self.files.page_bytes);
             if found.size_pages == 0 || bytes(found.size_pages) != known.size_bytes {
                 return Err(Skip::Stale);
             }
@@ -63,7 +64,7 @@ impl Reads<'_> {
     /// At a scan. Stale if `stat` has more than `status`.
     pub(super) fn known_row(&mut self, known: &KnownProcess, terms: Terms<'_>) -> Result<Reread, Skip> {
         let id = known.row.id;
-        let age_ms = age_ms(id.start_time, self.ticks_per_s, terms.now);
+        let age_ms = age_ms(id.start_time, self.files.ticks_per_s, terms.now);
         let (row, size_bytes) = if known.row.flags & flags::KERNEL_THREAD == 0 {
             self.read_known(id.pid, c"status", |text| {
                 let found = status(text).ok()?;
@@ -91,7 +92,7 @@ impl Reads<'_> {
         terms: Terms<'_>,
     ) -> Result<Reread, Skip> {
         let mut row = known.row.with_task(task).ok_or(Skip::Stale)?;
-        row.age_ms = age_ms(row.id.start_time, self.ticks_per_s, terms.now);
+        row.age_ms = age_ms(row.id.start_time, self.files.ticks_per_s, terms.now);
         Ok(Reread { row: self.placed(row, terms)?, size_bytes: task.size_bytes })
     }
 
@@ -136,7 +137,7 @@ impl Reads<'_> {
         file: &CStr,
         parse: impl FnOnce(&[u8]) -> Option<T>,
     ) -> Result<T, Skip> {
-        match self.buffer.read_file(self.directory, NameBelow::of(pid, file).as_c_str()) {
+        match self.buffer.read_file(self.files.directory.as_fd(), NameBelow::of(pid, file).as_c_str()) {
             Ok(text) => parse(text).ok_or(Skip::Stale),
             Err(errno) if is_gone(errno) => Err(Skip::Vanished),
             Err(_) => Err(Skip::Stale),

@@ -1,10 +1,6 @@
 //! One row of the table of processes, and the columns that it is appended to.
 
-use std::sync::Arc;
-
-use jettison_model::column::{
-    Column, NONE_U32, TextFill, UNKNOWN_S16, UNKNOWN_U64, known_u64, refill, reuse,
-};
+use jettison_model::column::{NONE_U32, TextFill, UNKNOWN_S16, UNKNOWN_U64, known_u64, refill, reuse, set};
 use jettison_model::snapshot::flags;
 use jettison_model::{ProcessId, Processes};
 
@@ -153,25 +149,37 @@ impl Row {
 }
 
 /// Puts a row in the place of the one that the table has of the same process. Its name is as it was.
-pub(crate) fn set(table: &mut Processes, at: usize, row: &Row) {
-    fn put<T: Copy>(column: &mut Column<T>, at: usize, value: T) {
-        if let Some(slot) = Arc::make_mut(column).get_mut(at) {
-            *slot = value;
-        }
-    }
-    put(&mut table.parents, at, row_of(&table.pids, row.parent_pid));
-    put(&mut table.memcgs, at, row.memcg);
-    put(&mut table.flags, at, row.flags);
-    put(&mut table.uids, at, row.uid);
-    put(&mut table.threads, at, row.threads);
-    put(&mut table.ages_ms, at, row.age_ms);
-    put(&mut table.rss_anon_bytes, at, row.rss_anon_bytes);
-    put(&mut table.rss_file_bytes, at, row.rss_file_bytes);
-    put(&mut table.rss_shmem_bytes, at, row.rss_shmem_bytes);
-    put(&mut table.swap_bytes, at, row.swap_bytes);
-    put(&mut table.page_table_bytes, at, row.page_table_bytes);
-    put(&mut table.oom_score_adjs, at, row.oom_score_adj);
-    put(&mut table.oom_score_adjs_now, at, row.oom_score_adj);
+pub(crate) fn put(table: &mut Processes, at: usize, row: Row) {
+    // All of them, so that none that is added is forgotten here.
+    let Row {
+        id: _,
+        parent_pid,
+        comm: _,
+        flags,
+        threads,
+        age_ms,
+        uid,
+        memcg,
+        rss_anon_bytes,
+        rss_file_bytes,
+        rss_shmem_bytes,
+        swap_bytes,
+        page_table_bytes,
+        oom_score_adj,
+    } = row;
+    set(&mut table.parents, at, row_of(&table.pids, parent_pid));
+    set(&mut table.memcgs, at, memcg);
+    set(&mut table.flags, at, flags);
+    set(&mut table.uids, at, uid);
+    set(&mut table.threads, at, threads);
+    set(&mut table.ages_ms, at, age_ms);
+    set(&mut table.rss_anon_bytes, at, rss_anon_bytes);
+    set(&mut table.rss_file_bytes, at, rss_file_bytes);
+    set(&mut table.rss_shmem_bytes, at, rss_shmem_bytes);
+    set(&mut table.swap_bytes, at, swap_bytes);
+    set(&mut table.page_table_bytes, at, page_table_bytes);
+    set(&mut table.oom_score_adjs, at, oom_score_adj);
+    set(&mut table.oom_score_adjs_now, at, oom_score_adj);
 }
 
 /// The row of a pid, of all in ascending order.

@@ -53,11 +53,18 @@ pub(crate) struct Filling<'a> {
     exes: TextFill<'a>,
 }
 
+impl Walked {
+    /// Whether it has what is needed, and nothing else.
+    fn is_for(&self, needs: Needs) -> bool {
+        (self.needs.cmdlines, self.needs.exes) == (needs.cmdlines, needs.exes)
+    }
+}
+
 impl Texts {
     pub(crate) fn begin(&mut self, needs: Needs) -> Filling<'_> {
         std::mem::swap(&mut self.last, &mut self.next);
         let Self { last, next } = self;
-        if (last.needs.cmdlines, last.needs.exes) != (needs.cmdlines, needs.exes) {
+        if !last.is_for(needs) {
             last.ids.clear();
         }
         next.needs = needs;
@@ -68,11 +75,10 @@ impl Texts {
 
     /// Whether those of the last walk hold as they are, for processes of these ages.
     pub(crate) fn hold(&self, needs: Needs, ages_ms: &[u64]) -> bool {
-        let Walked { needs: walked, ids, .. } = &self.next;
-        let is_needed = needs.cmdlines || needs.exes;
-        (walked.cmdlines, walked.exes) == (needs.cmdlines, needs.exes)
-            && ids.len() == if is_needed { ages_ms.len() } else { 0 }
-            && ids.iter().zip(ages_ms).all(|((_, again_at_ms), age_ms)| age_ms < again_at_ms)
+        let ids = &self.next.ids;
+        let is_whole = ids.len() == ages_ms.len() || !needs.cmdlines && !needs.exes;
+        let holds = |((_, again_at_ms), age_ms): (&(ProcessId, u64), &u64)| age_ms < again_at_ms;
+        self.next.is_for(needs) && is_whole && ids.iter().zip(ages_ms).all(holds)
     }
 
     /// Hands the columns over; empty if they are not needed.

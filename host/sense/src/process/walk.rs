@@ -181,13 +181,13 @@ impl ProcessWalk {
     fn fill(&mut self, terms: Terms<'_>, buffer: &mut Buffer, faults: &mut Faults, into: &mut Processes) {
         reuse(&mut self.is_kept);
         self.gone.clear();
-        let mut reads = self.files.reads(buffer, faults);
-        reads.known.begin();
+        let mut reads = Reads { files: &mut self.files, buffer, faults };
+        reads.files.known.begin();
         let (is_focus, has_memcgs) = (terms.depth == Depth::Focus, terms.hierarchy.is_some());
         let mut texts = self.texts.begin(terms.needs);
         let mut fill = Fill::of(into, &mut self.parent_pids);
         for &pid in &self.pids {
-            let known = reads.known.take(pid);
+            let known = reads.files.known.take(pid);
             let is_kept = is_focus && known.is_some() && !self.focus.has(pid);
             let before = known.as_ref().filter(|_| is_focus).map(|known| known.row);
             let read = match known {
@@ -213,7 +213,7 @@ impl ProcessWalk {
                 Err(Skip::Faulted | Skip::Stale) => {}
             }
         }
-        reads.known.end();
+        reads.files.known.end();
         fill.finish();
         if !self.gone.is_empty() {
             self.pids.retain(|pid| self.gone.binary_search(pid).is_err());
@@ -329,8 +329,8 @@ fn list_pids(listing: &mut Listing, directory: BorrowedFd<'_>, pids: &mut Vec<u3
 /// Keeps the row of a process for the next look, too, without reading anything.
 fn keep(reads: &mut Reads<'_>, known: KnownProcess, terms: Terms<'_>) -> Row {
     let mut row = known.row;
-    row.age_ms = age_ms(row.id.start_time, reads.ticks_per_s, terms.now);
-    reads.known.keep(known);
+    row.age_ms = age_ms(row.id.start_time, reads.files.ticks_per_s, terms.now);
+    reads.files.known.keep(known);
     row
 }
 
@@ -348,7 +348,7 @@ fn row(
             Err(skip) => return Err(skip),
             Ok(known) => {
                 let row = known.row;
-                reads.known.keep(known);
+                reads.files.known.keep(known);
                 return Ok((row, None));
             }
         }

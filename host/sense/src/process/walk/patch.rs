@@ -10,8 +10,8 @@ use jettison_model::snapshot::flags;
 use super::{ProcessWalk, again};
 use crate::io::error::Faults;
 use crate::io::file::Buffer;
-use crate::process::reads::age_ms;
-use crate::process::row::set;
+use crate::process::reads::{Reads, age_ms};
+use crate::process::row::put;
 use crate::process::terms::Terms;
 
 impl ProcessWalk {
@@ -39,21 +39,21 @@ impl ProcessWalk {
         }
         // The last tick has marked those that are excluded.
         Arc::make_mut(&mut into.flags).iter_mut().for_each(|bits| *bits &= !flags::EXCLUDED);
-        let mut reads = self.files.reads(buffer, faults);
+        let mut reads = Reads { files: &mut self.files, buffer, faults };
         self.patched.clear();
         for &pid in self.focus.pids() {
             let Ok(at) = into.pids.binary_search(&pid) else { continue };
-            let Some(known) = reads.known.take_row(at, pid) else { return false };
+            let Some(known) = reads.files.known.take_row(at, pid) else { return false };
             let before = known.row;
             let read = again(&mut reads, known, None, terms);
             self.account.note(Some(&before), read.as_ref().ok().map(|known| &known.row), has_memcgs);
             let Ok(known) = read else { return false };
             let row = known.row;
-            reads.known.put_row(at, known);
+            reads.files.known.put_row(at, known);
             if into.comms.get(at) != row.comm.as_bytes() {
                 return false;
             }
-            set(into, at, &row);
+            put(into, at, row);
             self.patched.push(at);
         }
         self.shared.find(into);
@@ -119,9 +119,7 @@ mod tests {
             let (buffer, mut faults) = (Buffer::new(), Faults::default());
             walk.list(&mut faults);
             let mut walking = Self { walk, buffer, faults, table: Processes::default(), now };
-            walking.run(Depth::Scan, |walk, terms, buffer, faults, table| {
-                walk.walk(terms, buffer, faults, table);
-            });
+            walking.run(Depth::Scan, ProcessWalk::walk);
             walking
         }
 
