@@ -60,7 +60,8 @@ fn a_leak_goes_by_sigterm_and_the_bigger_one_stays() {
     let mut steady = steady(&memcg);
     let mut daemon = Daemon::start(state.path(), &["--scope", memcg.path()]);
     daemon.says("is watching");
-    assert!(has_thread(&daemon, "reaper"), "the drill at the start needs it");
+    // The drill at the start needs it. A thread takes its name when it first runs.
+    wait_for("the reaper", || has_thread(&daemon, "reaper").then_some(()));
     let faults_before = major_faults(&daemon);
     let ended = leak_beside(&mut steady, &memcg, false, || false);
     assert_eq!(ended.signal(), Some(15));
