@@ -38,7 +38,7 @@ pub(crate) struct KnownProcesses {
     most: usize,
     last: Vec<Option<KnownProcess>>,
     next: Vec<Option<KnownProcess>>,
-    /// Of `next`.
+    /// Of those kept since the last scan began.
     open: usize,
     /// How far `last` has been merged.
     cursor: usize,
@@ -112,14 +112,16 @@ impl KnownProcesses {
         self.is_usable() && self.last.len() == rows
     }
 
-    /// Removes the process of a row that has an open file, to be put back once it was read again.
+    /// Removes the process of a row, to be put back once it was read again.
     pub(crate) fn take_row(&mut self, at: usize, pid: u32) -> Option<KnownProcess> {
-        let slot = self.last.get_mut(at)?;
-        slot.take_if(|found| found.row.id.pid == pid && found.adj.is_some())
+        let taken = self.last.get_mut(at)?.take_if(|found| found.row.id.pid == pid)?;
+        self.open -= usize::from(taken.adj.is_some());
+        Some(taken)
     }
 
     /// Puts it back.
     pub(crate) fn put_row(&mut self, at: usize, process: KnownProcess) {
+        let process = self.admitted(process);
         if let Some(slot) = self.last.get_mut(at) {
             *slot = Some(process);
         }
@@ -130,13 +132,19 @@ impl KnownProcesses {
         self.open < self.most
     }
 
-    /// Keeps a process for the next scan. Without room its file is closed.
+    /// Keeps a process for the next scan.
     pub(crate) fn keep(&mut self, process: KnownProcess) {
         if self.is_usable() {
-            let adj = process.adj.filter(|_| self.has_room());
-            self.open += usize::from(adj.is_some());
-            self.next.push(Some(KnownProcess { adj, ..process }));
+            let process = self.admitted(process);
+            self.next.push(Some(process));
         }
+    }
+
+    /// Without room its file is closed.
+    fn admitted(&mut self, process: KnownProcess) -> KnownProcess {
+        let adj = process.adj.filter(|_| self.has_room());
+        self.open += usize::from(adj.is_some());
+        KnownProcess { adj, ..process }
     }
 }
 

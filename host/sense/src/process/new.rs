@@ -13,7 +13,7 @@ use crate::parse::text::Malformed;
 use crate::parse::value::oom_score_adj;
 use crate::process::known::KnownProcess;
 use crate::process::place::Place;
-use crate::process::reads::{Reads, Skip, age_ms, unless_faulted};
+use crate::process::reads::{Read, Reads, Skip, age_ms, unless_faulted};
 use crate::process::row::Row;
 use crate::process::terms::Terms;
 
@@ -21,9 +21,8 @@ use crate::process::terms::Terms;
 const THREADS_TRIED_MAX: usize = 64;
 
 impl Reads<'_> {
-    /// The row of a new process, and its directory for details. Without `stat` there is no row; any other
-    /// file that cannot be read costs its values.
-    pub(super) fn new_row(&mut self, pid: u32, terms: Terms<'_>) -> Result<(Row, OwnedFd), Skip> {
+    /// A new process. Without `stat` there is no row; any other file that cannot be read costs its values.
+    pub(super) fn new_row(&mut self, pid: u32, terms: Terms<'_>) -> Result<Read, Skip> {
         let mut process = self.open(pid)?;
         let ticks_per_s = self.files.ticks_per_s;
         let (mut row, is_headless) = self.read(pid, process.as_fd(), c"stat", |text| {
@@ -52,12 +51,10 @@ impl Reads<'_> {
             }
         }
         row.set_place(place);
+        let shared_bytes = row.file_and_shmem_bytes();
         // With a dead leader, `stat` has to be read at every scan.
-        if !is_headless {
-            let shared_bytes = row.file_and_shmem_bytes();
-            self.files.known.keep(KnownProcess { row, adj, size_bytes, shared_bytes });
-        }
-        Ok((row, process))
+        let known = (!is_headless).then_some(KnownProcess { row, adj, size_bytes, shared_bytes });
+        Ok(Read { row, known, directory: Some(process) })
     }
 
     /// Reads what `stat` does not have. Returns the open file of the adjustment, unless something failed, and

@@ -15,7 +15,8 @@ use crate::io::listing::{Listing, Name};
 use crate::now::Now;
 use crate::parse::stat::stat;
 use crate::parse::text::Malformed;
-use crate::process::known::KnownProcesses;
+use crate::process::known::{KnownProcess, KnownProcesses};
+use crate::process::row::Row;
 
 /// Why something of a process was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,16 @@ pub(super) fn unless_faulted<T>(read: Result<T, Skip>) -> Result<Option<T>, Skip
         Err(Skip::Faulted) => Ok(None),
         Err(skip) => Err(skip),
     }
+}
+
+/// A process as it was read.
+#[derive(Debug)]
+pub(crate) struct Read {
+    pub(super) row: Row,
+    /// What the next scan needs of it, if it can be read again without its `stat`.
+    pub(super) known: Option<KnownProcess>,
+    /// Of one that is new, for details.
+    pub(super) directory: Option<OwnedFd>,
 }
 
 /// What outlives a scan: the open directory, what is known of processes, and memory to use again.

@@ -38,8 +38,8 @@ use crate::process::details::{self, Candidate};
 use crate::process::focus::{Account, Focus};
 use crate::process::growth::Growth;
 use crate::process::known::KnownProcess;
-use crate::process::reads::{Files, Reads, Skip, age_ms};
-use crate::process::row::{Fill, Row};
+use crate::process::reads::{Files, Read, Reads, Skip, age_ms};
+use crate::process::row::Fill;
 use crate::process::shared::Shared;
 use crate::process::tasks::Task;
 use crate::process::terms::{Depth, Terms};
@@ -191,20 +191,21 @@ impl ProcessWalk {
             let is_kept = is_focus && known.is_some() && !self.focus.has(pid);
             let before = known.as_ref().filter(|_| is_focus).map(|known| known.row);
             let read = match known {
-                Some(known) if is_kept => Ok((keep(&mut reads, known, terms), None)),
+                Some(known) if is_kept => Ok(unread(&reads, known, terms)),
                 known => {
                     let tasks = terms.tasks.filter(|_| !self.focus.has(pid));
-                    row(&mut reads, pid, known, tasks.and_then(|tasks| tasks.find(pid)), terms)
+                    read(&mut reads, pid, known, tasks.and_then(|tasks| tasks.find(pid)), terms)
                 }
             };
             if is_focus && !is_kept {
-                self.account.note(before.as_ref(), read.as_ref().ok().map(|(row, _)| row), has_memcgs);
+                self.account.note(before.as_ref(), read.as_ref().ok().map(|read| &read.row), has_memcgs);
             }
             match read {
-                Ok((row, process)) => {
+                Ok(Read { row, known, directory }) => {
                     self.is_kept.push(is_kept);
+                    known.into_iter().for_each(|known| reads.files.known.keep(known));
                     fill.push(&row);
-                    texts.add(&mut reads, &row, process);
+                    texts.add(&mut reads, &row, directory);
                 }
                 Err(Skip::Vanished) => {
                     self.vanished += 1;
@@ -326,34 +327,29 @@ fn list_pids(listing: &mut Listing, directory: BorrowedFd<'_>, pids: &mut Vec<u3
     })
 }
 
-/// Keeps the row of a process for the next look, too, without reading anything.
-fn keep(reads: &mut Reads<'_>, known: KnownProcess, terms: Terms<'_>) -> Row {
+/// The row of a process as it was at the last look, without reading anything.
+fn unread(reads: &Reads<'_>, known: KnownProcess, terms: Terms<'_>) -> Read {
     let mut row = known.row;
     row.age_ms = age_ms(row.id.start_time, reads.files.ticks_per_s, terms.now);
-    reads.files.known.keep(known);
-    row
+    Read { row, known: Some(known), directory: None }
 }
 
-/// Reads one process. Returns the directory of a new one, too.
-fn row(
+/// Reads one process.
+fn read(
     reads: &mut Reads<'_>,
     pid: u32,
     known: Option<KnownProcess>,
     task: Option<&Task>,
     terms: Terms<'_>,
-) -> Result<(Row, Option<OwnedFd>), Skip> {
+) -> Result<Read, Skip> {
     if let Some(known) = known.filter(|known| known.adj.is_some()) {
         match again(reads, known, task, terms) {
             Err(Skip::Stale) => {}
             Err(skip) => return Err(skip),
-            Ok(known) => {
-                let row = known.row;
-                reads.files.known.keep(known);
-                return Ok((row, None));
-            }
+            Ok(known) => return Ok(Read { row: known.row, known: Some(known), directory: None }),
         }
     }
-    reads.new_row(pid, terms).map(|(row, process)| (row, Some(process)))
+    reads.new_row(pid, terms)
 }
 
 /// Reads a process of the last scan, in the shortest way that will do.

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use jettison_model::Processes;
 use jettison_model::snapshot::flags;
 
-use super::{ProcessWalk, again};
+use super::{ProcessWalk, read};
 use crate::io::error::Faults;
 use crate::io::file::Buffer;
-use crate::process::reads::{Reads, age_ms};
+use crate::process::reads::{Read, Reads, age_ms};
 use crate::process::row::put;
 use crate::process::terms::Terms;
 
@@ -45,12 +45,11 @@ impl ProcessWalk {
             let Ok(at) = into.pids.binary_search(&pid) else { continue };
             let Some(known) = reads.files.known.take_row(at, pid) else { return false };
             let before = known.row;
-            let read = again(&mut reads, known, None, terms);
-            self.account.note(Some(&before), read.as_ref().ok().map(|known| &known.row), has_memcgs);
-            let Ok(known) = read else { return false };
-            let row = known.row;
+            let read = read(&mut reads, pid, Some(known), None, terms);
+            self.account.note(Some(&before), read.as_ref().ok().map(|read| &read.row), has_memcgs);
+            let Ok(Read { row, known: Some(known), .. }) = read else { return false };
             reads.files.known.put_row(at, known);
-            if into.comms.get(at) != row.comm.as_bytes() {
+            if row.id != before.id || into.comms.get(at) != row.comm.as_bytes() {
                 return false;
             }
             put(into, at, row);
@@ -74,6 +73,7 @@ mod tests {
     use crate::io::root::Root;
     use crate::memcg::paths::MemcgPaths;
     use crate::now::Now;
+    use crate::process::known::KnownProcess;
     use crate::process::terms::Depth;
 
     /// A process that sleeps once it was told to.
@@ -164,6 +164,24 @@ mod tests {
         let patched = walking.table.clone();
         walking.fill();
         assert!(patched.rss_anon_bytes[at] > 7 && patched.ages_ms[at] > 20_000);
+        assert_eq!(patched, walking.table);
+    }
+
+    #[test]
+    fn one_without_an_open_file_is_read_as_new_and_its_row_put_in_place() {
+        let mut sleeper = Sleeper::start();
+        sleeper.sleep();
+        let mut walking = Walking::new();
+        let pid = sleeper.0.id();
+        let at = walking.table.pids.binary_search(&pid).expect("it has a row");
+        let known = &mut walking.walk.files.known;
+        let closed = known.take_row(at, pid).expect("it is known");
+        known.put_row(at, KnownProcess { adj: None, ..closed });
+        Arc::make_mut(&mut walking.table.rss_anon_bytes)[at] = 7;
+        assert!(walking.patch(pid));
+        let patched = walking.table.clone();
+        walking.fill();
+        assert!(patched.rss_anon_bytes[at] > 7);
         assert_eq!(patched, walking.table);
     }
 
