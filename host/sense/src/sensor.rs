@@ -187,8 +187,11 @@ impl Sensor {
             Wish::Scan | Wish::Glance | Wish::Focus(_) | Wish::Whole(_) => Depth::Scan,
         };
         let is_at_once = depth == Depth::Scan && self.look_at_once(wish, &into.processes);
-        if depth == Depth::Scan {
-            self.processes.list(&mut self.faults);
+        let at_once = self.tasks.as_deref().filter(|_| is_at_once).map(TaskTable::all);
+        match at_once {
+            Some(tasks) => self.processes.list_at_once(tasks),
+            None if depth == Depth::Scan => self.processes.list(&mut self.faults),
+            None => {}
         }
         self.last.note(depth, now, tasks, &into.host);
         match &mut self.memcgs {
@@ -199,11 +202,12 @@ impl Sensor {
                 }
             }
             Some(memcgs) => {
-                let known = self.processes.known();
+                // Where all are looked at at once, that says where each of them is.
+                let without_memcg = if is_at_once { 0 } else { self.processes.known() };
                 if let Some(hierarchy) = self.hierarchy.as_ref().filter(|_| memcgs.left_out() > 0) {
                     self.processes.strays(&mut self.buffer, hierarchy, |path| memcgs.want(path));
                 }
-                memcgs.walk(now.boot_ms, known, &mut self.buffer, &mut self.faults, &mut into.memcgs);
+                memcgs.walk(now.boot_ms, without_memcg, &mut self.buffer, &mut self.faults, &mut into.memcgs);
             }
             None if into.memcgs.is_empty() => {}
             None => into.memcgs = Memcgs::default(),
@@ -216,7 +220,7 @@ impl Sensor {
             memcgs: MemcgPaths(&into.memcgs.paths),
             members: self.memcgs.as_ref().map(MemcgWalk::members),
             scope: self.domain.as_ref().filter(|_| self.is_scoped).map(Scope::path),
-            tasks: self.tasks.as_deref().filter(|_| is_at_once),
+            tasks: at_once,
         };
         self.processes.walk(terms, &mut self.buffer, &mut self.faults, &mut into.processes);
         if matches!(depth, Depth::Scan | Depth::Glance) {

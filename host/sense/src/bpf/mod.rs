@@ -24,7 +24,7 @@ use crate::process::tasks::{Task, TaskTable};
 /// Its name in the object.
 const PROGRAM: &str = "jettison_task";
 /// Bytes of a record, as `task.bpf.c` writes it.
-const RECORD_BYTES: usize = 96;
+const RECORD_BYTES: usize = 104;
 /// As much as the kernel hands over at once.
 const READ_BYTES: usize = 32 << 10;
 /// `PF_KTHREAD` of include/linux/sched.h.
@@ -143,9 +143,8 @@ impl TaskTable for BpfTasks {
         self.ready = self.primed().ok();
     }
 
-    fn find(&self, pid: u32) -> Option<&Task> {
-        let at = self.tasks.binary_search_by_key(&pid, |task| task.pid).ok()?;
-        self.tasks.get(at)
+    fn all(&self) -> &[Task] {
+        &self.tasks
     }
 }
 
@@ -172,12 +171,16 @@ fn parse(record: &[u8; RECORD_BYTES], units: Units) -> Task {
         counters.map(|pages| pages.saturating_mul(page_bytes));
     let page_table_bytes = number(&mut left);
     let comm = taken(&mut left);
-    let [pid, parent_pid, uid, flags, threads, adj] = [(); 6].map(|()| u32::from_ne_bytes(taken(&mut left)));
+    let memcg_inode = number(&mut left);
+    let [pid, parent_pid, uid, flags, threads] = [(); 5].map(|()| u32::from_ne_bytes(taken(&mut left)));
+    let [oom_score_adj, is_dead] = [(); 2].map(|()| i16::from_ne_bytes(taken(&mut left)));
     Task {
         pid,
         start_time,
         parent_pid,
         comm,
+        memcg_inode,
+        is_dead: is_dead != 0,
         is_kernel_thread: flags & KERNEL_THREAD != 0,
         threads,
         uid,
@@ -187,7 +190,7 @@ fn parse(record: &[u8; RECORD_BYTES], units: Units) -> Task {
         rss_shmem_bytes,
         swap_bytes,
         page_table_bytes,
-        oom_score_adj: i16::try_from(adj.cast_signed()).unwrap_or(jettison_model::column::UNKNOWN_S16),
+        oom_score_adj,
     }
 }
 

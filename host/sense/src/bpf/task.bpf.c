@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A BPF iterator over tasks (Documentation/bpf/bpf_iterators.rst): one record for each process that lives.
+/* A BPF iterator over tasks (Documentation/bpf/bpf_iterators.rst): one record for each process.
  *
  * Self-contained: structures of the kernel are declared here with only the fields that are read, and loading
  * relocates these for the kernel that runs (CO-RE).
@@ -18,6 +18,9 @@ struct seq_file;
 static long (*bpf_seq_write)(struct seq_file *to, const void *data, u32 bytes) = (void *)127;
 
 #define FIELD_EXISTS(field) __builtin_preserve_field_info(field, 2)
+/* Loading puts this kernel's number in. */
+#define ENUMERATOR_EXISTS(type, name) __builtin_preserve_enum_value(*(type *)name, 0)
+#define ENUMERATOR(type, name) __builtin_preserve_enum_value(*(type *)name, 1)
 
 /* Of include/linux/sched.h and mm_types_task.h. */
 #define PF_KTHREAD 0x00200000
@@ -35,6 +38,12 @@ struct mm_struct { u64 total_vm; atomic_long_t pgtables_bytes; struct percpu_cou
 struct mm_rss_stat { atomic_long_t count[4]; };
 struct mm_struct___old { struct mm_rss_stat rss_stat; };
 
+struct kernfs_node { u64 id; };
+struct cgroup_root;
+struct cgroup { struct kernfs_node *kn; struct cgroup_root *root; };
+struct cgroup_subsys_state { struct cgroup *cgroup; };
+struct css_set { struct cgroup_subsys_state *subsys[1]; struct cgroup *dfl_cgrp; };
+
 struct signal_struct { s32 nr_threads; short oom_score_adj; };
 struct task_struct {
 	u32 flags;
@@ -47,11 +56,15 @@ struct task_struct {
 	const struct cred *real_cred;
 	char comm[16];
 	struct signal_struct *signal;
+	struct css_set *cgroups;
 };
 struct bpf_iter_meta { struct seq_file *seq; u64 session_id; u64 seq_num; };
 struct bpf_iter__task { struct bpf_iter_meta *meta; struct task_struct *task; };
 
 #pragma clang attribute pop
+
+/* Of include/linux/cgroup-defs.h, by include/linux/cgroup_subsys.h. */
+enum cgroup_subsys_id { memory_cgrp_id };
 
 /* What is written: `Task::parse` in mod.rs knows the places. Sizes are in pages unless they say bytes. */
 struct record {
@@ -60,12 +73,15 @@ struct record {
 	s64 counters[COUNTERS];
 	u64 page_table_bytes;
 	u64 comm[2];
+	/* Of the directory of its memcg, or 0. */
+	u64 memcg_inode;
 	u32 pid;
 	u32 parent_pid;
 	u32 euid;
 	u32 flags;
 	s32 threads;
-	s32 oom_score_adj;
+	short oom_score_adj;
+	short is_dead;
 };
 
 /* While set, a read fails with EAGAIN and moves nothing: it only makes the kernel allocate its buffer. */
@@ -87,6 +103,21 @@ INLINE void sizes(struct record *to, struct mm_struct *mm)
 	}
 }
 
+/* That of `/proc/PID/cgroup`: in the hierarchy of v2, whether or not a controller is on in it, unless memory
+ * has one of v1.
+ */
+INLINE u64 memcg_inode(struct css_set *set)
+{
+	struct cgroup_subsys_state **of_memory;
+	struct cgroup *memory, *v2 = set->dfl_cgrp;
+
+	if (!ENUMERATOR_EXISTS(enum cgroup_subsys_id, memory_cgrp_id))
+		return 0;
+	of_memory = (void *)&set->subsys + ENUMERATOR(enum cgroup_subsys_id, memory_cgrp_id) * sizeof(void *);
+	memory = (*of_memory)->cgroup;
+	return memory->root == v2->root ? v2->kn->id : memory->kn->id;
+}
+
 SEC("iter/task")
 int jettison_task(struct bpf_iter__task *ctx)
 {
@@ -98,10 +129,11 @@ int jettison_task(struct bpf_iter__task *ctx)
 		return 0;
 	if (is_priming)
 		return 1;
-	/* A dead one, and a thread of a dead leader, are read from their files. */
-	if (task->pid != task->tgid || task->exit_state)
+	/* The first thread stays listed until its process is gone. */
+	if (task->pid != task->tgid)
 		return 0;
 	record.pid = task->tgid;
+	record.is_dead = task->exit_state != 0;
 	record.parent_pid = task->real_parent->tgid;
 	record.flags = task->flags;
 	record.start_boot_ns = task->start_boottime;
@@ -110,6 +142,7 @@ int jettison_task(struct bpf_iter__task *ctx)
 	record.euid = task->real_cred->euid.val;
 	record.threads = task->signal->nr_threads;
 	record.oom_score_adj = task->signal->oom_score_adj;
+	record.memcg_inode = memcg_inode(task->cgroups);
 	mm = task->mm;
 	/* A kernel thread may have borrowed the memory of a process (kthread_use_mm). */
 	if (mm && !(record.flags & PF_KTHREAD))

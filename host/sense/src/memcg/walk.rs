@@ -91,11 +91,11 @@ impl MemcgWalk {
     }
 
     /// Fills the table. `now_ms` is of the boot clock. The lists of members are read if there are fewer
-    /// memcgs than `known` processes, whose own `cgroup` files would cost more.
+    /// memcgs than so many processes, whose own `cgroup` files would cost more.
     pub(crate) fn walk(
         &mut self,
         now_ms: u64,
-        known: usize,
+        processes: usize,
         buffer: &mut Buffer,
         faults: &mut Faults,
         into: &mut Memcgs,
@@ -108,7 +108,7 @@ impl MemcgWalk {
         let owner = owner.ok().map(|stat| stat.st_uid);
         let memcgs = self.found.ranges.len();
         // Where leaves are many, the lists tell which are empty.
-        let (are_listed, are_many) = (memcgs < known, self.leaves.are_many(memcgs));
+        let (are_listed, are_many) = (memcgs < processes, self.leaves.are_many(memcgs));
         let mut fill = MemcgFill::of(into);
         for place in &self.found.ranges {
             let path = self.found.path(place);
@@ -132,6 +132,7 @@ impl MemcgWalk {
                         self.members.add(fill.len(), list);
                     }
                     self.leaves.note(stat.st_ino, is_empty);
+                    self.members.add_inode(fill.len(), stat.st_ino);
                     let row = files.row(self.version);
                     fill.push(path, &row, self.trends.rates(stat.st_ino, row.found()));
                 }

@@ -4,7 +4,7 @@ use jettison_model::Processes;
 use jettison_model::column::{self, known_u64};
 use jettison_model::snapshot::flags::{KERNEL_THREAD, ZOMBIE};
 
-use crate::process::tasks::TaskTable;
+use crate::process::tasks::{InStep, Task};
 
 /// One of so many may differ: processes come, go and change between two looks.
 const DIFFERING_PART: usize = 16;
@@ -16,10 +16,12 @@ const DIFFERING: usize = 4;
 ///
 /// # Errors
 /// If too many are not: the first of them, and how.
-pub(crate) fn agreement(table: &Processes, tasks: &dyn TaskTable) -> Result<usize, String> {
+pub(crate) fn agreement(table: &Processes, tasks: &[Task]) -> Result<usize, String> {
+    let mut tasks = InStep::of(tasks);
     let (mut same, mut first, mut differing) = (0, None, 0);
     for row in (0..table.len()).filter(|&row| !table.has(row, ZOMBIE)) {
-        match difference(table, row, tasks) {
+        let task = table.pids.get(row).and_then(|&pid| tasks.find(pid));
+        match difference(table, row, task) {
             None => same += 1,
             Some(difference) => {
                 differing += 1;
@@ -36,10 +38,10 @@ pub(crate) fn agreement(table: &Processes, tasks: &dyn TaskTable) -> Result<usiz
 }
 
 /// Sizes may move a little, and by what is not yet added up.
-fn difference(table: &Processes, row: usize, tasks: &dyn TaskTable) -> Option<String> {
+fn difference(table: &Processes, row: usize, task: Option<&Task>) -> Option<String> {
     const NEAR_BYTES: u64 = 4 << 20;
     let &pid = table.pids.get(row)?;
-    let Some(task) = tasks.find(pid) else { return Some(format!("{pid}, which is missing")) };
+    let Some(task) = task else { return Some(format!("{pid}, which is missing")) };
     let value = |column: &[u64]| column.get(row).copied().and_then(known_u64);
     let is_near = |ours: u64, theirs: Option<u64>| {
         theirs.is_none_or(|theirs| ours.abs_diff(theirs) <= NEAR_BYTES.max(theirs / 4))

@@ -93,7 +93,12 @@ impl Reads<'_> {
     ) -> Result<Reread, Skip> {
         let mut row = known.row.with_task(task).ok_or(Skip::Stale)?;
         row.age_ms = age_ms(row.id.start_time, self.files.ticks_per_s, terms.now);
-        Ok(Reread { row: self.placed(row, terms)?, size_bytes: task.size_bytes })
+        let memcg = terms.members.and_then(|members| members.row_of_inode(task.memcg_inode));
+        match memcg.filter(|_| !task.is_kernel_thread) {
+            Some(memcg) => row.set_place(Place::of_row(memcg, terms)),
+            None => row = self.placed(row, terms)?,
+        }
+        Ok(Reread { row, size_bytes: task.size_bytes })
     }
 
     /// Adds the memcg and the adjustment.

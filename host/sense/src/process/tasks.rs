@@ -10,7 +10,7 @@ use std::fmt::Debug;
 
 /// A way to look at all processes at once.
 pub(crate) trait TaskTable: Debug + Send {
-    /// Looks. What [`TaskTable::find`] finds is of the last look that succeeded.
+    /// Looks at all processes.
     ///
     /// # Errors
     /// Why it cannot, for people.
@@ -19,8 +19,34 @@ pub(crate) trait TaskTable: Debug + Send {
     /// Makes ready for the next look, where that takes memory.
     fn make_ready(&mut self);
 
-    /// A process of the last look that lives.
-    fn find(&self, pid: u32) -> Option<&Task>;
+    /// Those of the last look, in ascending order of pid. None if that failed.
+    fn all(&self) -> &[Task];
+}
+
+/// Finds tasks by pids that ascend.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct InStep<'a>(&'a [Task]);
+
+impl<'a> InStep<'a> {
+    pub(crate) fn of(tasks: &'a [Task]) -> Self {
+        Self(tasks)
+    }
+
+    /// A process that lives.
+    pub(crate) fn find(&mut self, pid: u32) -> Option<&'a Task> {
+        self.any(pid).filter(|task| !task.is_dead)
+    }
+
+    /// Whether there is one, alive or dead.
+    pub(crate) fn has(&mut self, pid: u32) -> bool {
+        self.any(pid).is_some()
+    }
+
+    fn any(&mut self, pid: u32) -> Option<&'a Task> {
+        let before = self.0.iter().take_while(|task| task.pid < pid).count();
+        self.0 = self.0.get(before..).unwrap_or_default();
+        self.0.first().filter(|task| task.pid == pid)
+    }
 }
 
 /// What is said of a process.
@@ -32,6 +58,10 @@ pub(crate) struct Task {
     pub(crate) parent_pid: u32,
     /// Filled up with zeros.
     pub(crate) comm: [u8; 16],
+    /// Of the directory of its memcg; 0 is none.
+    pub(crate) memcg_inode: u64,
+    /// It has ended, and its parent has not asked how.
+    pub(crate) is_dead: bool,
     pub(crate) is_kernel_thread: bool,
     pub(crate) threads: u32,
     pub(crate) uid: u32,

@@ -6,7 +6,7 @@ use crate::memcg::hierarchy::Hierarchy;
 use crate::memcg::members::Members;
 use crate::memcg::paths::MemcgPaths;
 use crate::now::Now;
-use crate::process::tasks::TaskTable;
+use crate::process::tasks::Task;
 
 /// How much is read again of a process of the last scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,5 +32,5 @@ pub(crate) struct Terms<'a> {
     pub(crate) members: Option<&'a Members>,
     pub(crate) scope: Option<&'a [u8]>,
     /// What was found of all processes at once, if that is how they are looked at.
-    pub(crate) tasks: Option<&'a dyn TaskTable>,
+    pub(crate) tasks: Option<&'a [Task]>,
 }

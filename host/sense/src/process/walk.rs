@@ -41,7 +41,7 @@ use crate::process::known::KnownProcess;
 use crate::process::reads::{Files, Read, Reads, Skip, age_ms};
 use crate::process::row::Fill;
 use crate::process::shared::Shared;
-use crate::process::tasks::Task;
+use crate::process::tasks::{InStep, Task};
 use crate::process::terms::{Depth, Terms};
 use crate::process::texts::Texts;
 
@@ -184,6 +184,7 @@ impl ProcessWalk {
         let mut reads = Reads { files: &mut self.files, buffer, faults };
         reads.files.known.begin();
         let (is_focus, has_memcgs) = (terms.depth == Depth::Focus, terms.hierarchy.is_some());
+        let mut tasks = InStep::of(terms.tasks.unwrap_or_default());
         let mut texts = self.texts.begin(terms.needs);
         let mut fill = Fill::of(into, &mut self.parent_pids);
         for &pid in &self.pids {
@@ -193,8 +194,8 @@ impl ProcessWalk {
             let read = match known {
                 Some(known) if is_kept => Ok(unread(&reads, known, terms)),
                 known => {
-                    let tasks = terms.tasks.filter(|_| !self.focus.has(pid));
-                    read(&mut reads, pid, known, tasks.and_then(|tasks| tasks.find(pid)), terms)
+                    let task = tasks.find(pid).filter(|_| !self.focus.has(pid));
+                    read(&mut reads, pid, known, task, terms)
                 }
             };
             if is_focus && !is_kept {
@@ -287,6 +288,18 @@ impl ProcessWalk {
         }
     }
 
+    /// Takes the pids of a look at all processes at once. One of the last list that this look does not have
+    /// is gone, or is not shown to it: its files say which.
+    pub(crate) fn list_at_once(&mut self, tasks: &[Task]) {
+        std::mem::swap(&mut self.pids, &mut self.last_pids);
+        let (pids, mut found) = (&mut self.pids, InStep::of(tasks));
+        reuse(pids);
+        pids.extend(tasks.iter().map(|task| task.pid));
+        pids.extend(self.last_pids.iter().filter(|&&pid| !found.has(pid)));
+        pids.sort_unstable();
+        pids.truncate(PROCESSES_MAX);
+    }
+
     /// Lists the pids. Where the kernel refuses that, for want of memory for instance, those of the last list
     /// are kept.
     pub(crate) fn list(&mut self, faults: &mut Faults) {
@@ -342,7 +355,7 @@ fn read(
     task: Option<&Task>,
     terms: Terms<'_>,
 ) -> Result<Read, Skip> {
-    if let Some(known) = known.filter(|known| known.adj.is_some()) {
+    if let Some(known) = known.filter(|known| known.adj.is_some() || task.is_some()) {
         match again(reads, known, task, terms) {
             Err(Skip::Stale) => {}
             Err(skip) => return Err(skip),

@@ -37,7 +37,7 @@ impl Sensor {
         let mut scanned = Snapshot::default();
         self.sense(Needs::default(), now, &mut scanned);
         tasks.look()?;
-        let agreed = agreement(&scanned.processes, &*tasks)?;
+        let agreed = agreement(&scanned.processes, tasks.all())?;
         tasks.make_ready();
         self.tasks = Some(tasks);
         Ok(agreed)
@@ -64,7 +64,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use jettison_model::column::NONE_U32;
-    use jettison_model::snapshot::flags::KERNEL_THREAD;
+    use jettison_model::snapshot::flags::{KERNEL_THREAD, ZOMBIE};
 
     use super::*;
     use crate::Root;
@@ -96,8 +96,8 @@ mod tests {
 
         fn make_ready(&mut self) {}
 
-        fn find(&self, pid: u32) -> Option<&Task> {
-            self.found.iter().find(|task| task.pid == pid)
+        fn all(&self) -> &[Task] {
+            &self.found
         }
     }
 
@@ -129,6 +129,8 @@ mod tests {
                 start_time: table.start_times[row],
                 parent_pid: if parent == NONE_U32 { 0 } else { table.pids[parent as usize] },
                 comm,
+                memcg_inode: 0,
+                is_dead: table.has(row, ZOMBIE),
                 is_kernel_thread: table.has(row, KERNEL_THREAD),
                 threads: table.threads[row],
                 uid: table.uids[row],
@@ -172,6 +174,53 @@ mod tests {
             said.lock().unwrap().tasks.iter_mut().for_each(change);
             assert_ne!(anon_bytes(&look(&mut sensor, &[]), id), 7777 * MIB);
             said.lock().unwrap().tasks = before;
+        }
+    }
+
+    #[test]
+    fn what_a_look_does_not_show_and_what_is_dead_is_read_from_files() {
+        let mut sensor = Sensor::new(Root::live(), None).unwrap();
+        let mut ended = std::process::Command::new("true").spawn().unwrap();
+        let mut hidden = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        jettison_tests::wait_for("its end", || {
+            let table = scan(&mut sensor).processes;
+            let row = table.pids.iter().position(|&pid| pid == ended.id())?;
+            table.has(row, ZOMBIE).then_some(())
+        });
+        let mut tasks = tasks(&scan(&mut sensor).processes);
+        tasks.retain(|task| task.pid != hidden.id());
+        let said = Arc::new(Mutex::new(Said { tasks, ..Said::default() }));
+        sensor.use_tasks(Box::new(Fake { said: Arc::clone(&said), ..Fake::default() }), now()).unwrap();
+        let pids = |snapshot: &Snapshot| snapshot.processes.pids.to_vec();
+        let first = look(&mut sensor, &[]);
+        assert!(pids(&first).contains(&hidden.id()) && pids(&first).contains(&ended.id()));
+        let row = first.processes.pids.iter().position(|&pid| pid == ended.id()).unwrap();
+        assert!(first.processes.has(row, ZOMBIE));
+        hidden.kill().unwrap();
+        for child in [&mut hidden, &mut ended] {
+            child.wait().unwrap();
+        }
+        let gone = look(&mut sensor, &[]);
+        assert!(!pids(&gone).contains(&hidden.id()) && !pids(&gone).contains(&ended.id()));
+        assert!(pids(&gone).is_sorted());
+    }
+
+    #[test]
+    fn a_process_is_in_the_memcg_with_the_inode_that_the_look_names() {
+        let mut sensor = Sensor::new(Root::live(), None).unwrap();
+        let mount = sensor.hierarchy.as_ref().expect("a memory hierarchy").mount.clone();
+        let inode = std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(mount).unwrap());
+        let mut tasks = tasks(&scan(&mut sensor).processes);
+        let own = tasks.iter().position(|task| task.pid == std::process::id()).unwrap();
+        let scanned = scan(&mut sensor).processes;
+        let as_scanned = scanned.memcgs[scanned.pids.binary_search(&std::process::id()).unwrap()];
+        for (named, memcg) in [(inode, 0), (inode.wrapping_sub(1), as_scanned)] {
+            tasks[own].memcg_inode = named;
+            let said = Arc::new(Mutex::new(Said { tasks: tasks.clone(), ..Said::default() }));
+            sensor.use_tasks(Box::new(Fake { said, ..Fake::default() }), now()).unwrap();
+            let seen = look(&mut sensor, &[]);
+            let row = seen.processes.pids.iter().position(|&pid| pid == std::process::id()).unwrap();
+            assert_eq!(seen.processes.memcgs[row], memcg, "by inode {named}");
         }
     }
 
