@@ -187,11 +187,8 @@ impl Sensor {
             Wish::Scan | Wish::Glance | Wish::Focus(_) | Wish::Whole(_) => Depth::Scan,
         };
         let is_at_once = depth == Depth::Scan && self.look_at_once(wish, &into.processes);
-        let at_once = self.tasks.as_deref().filter(|_| is_at_once).map(TaskTable::all);
-        match at_once {
-            Some(tasks) => self.processes.list_at_once(tasks),
-            None if depth == Depth::Scan => self.processes.list(&mut self.faults),
-            None => {}
+        if depth == Depth::Scan && !is_at_once {
+            self.processes.list(&mut self.faults);
         }
         self.last.note(depth, now, tasks, &into.host);
         match &mut self.memcgs {
@@ -220,7 +217,7 @@ impl Sensor {
             memcgs: MemcgPaths(&into.memcgs.paths),
             members: self.memcgs.as_ref().map(MemcgWalk::members),
             scope: self.domain.as_ref().filter(|_| self.is_scoped).map(Scope::path),
-            tasks: at_once,
+            tasks: self.tasks.as_deref().filter(|_| is_at_once).map(TaskTable::all),
         };
         self.processes.walk(terms, &mut self.buffer, &mut self.faults, &mut into.processes);
         if matches!(depth, Depth::Scan | Depth::Glance) {

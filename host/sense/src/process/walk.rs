@@ -290,7 +290,7 @@ impl ProcessWalk {
 
     /// Takes the pids of a look at all processes at once. One of the last list that this look does not have
     /// is gone, or is not shown to it: its files say which.
-    pub(crate) fn list_at_once(&mut self, tasks: &[Task]) {
+    pub(crate) fn take_pids(&mut self, tasks: &[Task]) {
         std::mem::swap(&mut self.pids, &mut self.last_pids);
         let (pids, mut found) = (&mut self.pids, InStep::of(tasks));
         reuse(pids);

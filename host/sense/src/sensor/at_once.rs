@@ -43,8 +43,9 @@ impl Sensor {
         Ok(agreed)
     }
 
-    /// Looks, where memory is short, and chooses of the table of the last look which processes are read from
-    /// their files all the same. Returns whether it could; if not, it is not tried again.
+    /// Looks, where memory is short, lists the processes that were seen, and chooses of the table of the last
+    /// look which are read from their files all the same. Returns whether it could; if not, it is not tried
+    /// again.
     pub(super) fn look_at_once(&mut self, wish: Wish<'_>, table: &Processes) -> bool {
         let (Wish::Focus(on) | Wish::Whole(on), Some(tasks)) = (wish, &mut self.tasks) else {
             return false;
@@ -55,6 +56,7 @@ impl Sensor {
             return false;
         }
         self.processes.choose(on, table);
+        self.processes.take_pids(tasks.all());
         true
     }
 }
