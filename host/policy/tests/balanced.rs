@@ -28,6 +28,7 @@ fn it_asks_for_what_it_calls_and_no_more() {
         memcgs.flags
         memcgs.max-bytes
         memcgs.parents
+        memcgs.pod-qos-classes
         memcgs.shmem-bytes
         memcgs.units
         memcgs.usual-bytes

@@ -46,7 +46,7 @@ pub(crate) struct Terms {
     pub(crate) growth_bytes_per_s: i64,
     /// What it took and is about to take, as it is.
     pub(crate) blame: u64,
-    /// The same, shifted by `oom_score_adj`.
+    /// The same, shifted by `oom_score_adj`, but for what that takes off a pod.
     leaned: u64,
     /// `bytes`, shifted by `oom_score_adj`.
     weight: u64,
@@ -81,7 +81,7 @@ impl Terms {
             taken_bytes,
             growth_bytes_per_s: growth,
             blame,
-            leaned: permille(blame, (1000 + i64::from(adj)).unsigned_abs()),
+            leaned: permille(blame, (1000 + i64::from(personal_adj(p, adj))).unsigned_abs()),
             weight,
             calm: permille(weight, freshness) / CALM,
             pull: if growth < 0 { -pull } else { pull },
@@ -202,6 +202,14 @@ pub(crate) fn growth_bytes_per_s(p: Process<'_>) -> i64 {
         let average = p.anon_and_swap_bytes() / (p.age_ms() / 1000).max(1);
         i64::try_from(average).unwrap_or(i64::MAX)
     })
+}
+
+/// An `oom_score_adj` as far as it is about this very process. What a pod is spared by it is the kubelet's
+/// word about a class of pods
+/// (kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/#node-out-of-memory-behavior),
+/// whichever pod of it took the memory.
+fn personal_adj(p: Process<'_>, adj: i16) -> i16 {
+    if adj < 0 && p.memcg().is_some_and(|memcg| memcg.pod_qos().is_some()) { 0 } else { adj }
 }
 
 /// How a process's own `oom_score_adj` leans: 0 at -1000, 1000 at 0, 4000 at 1000.

@@ -95,6 +95,7 @@ fn linker(engine: &Engine, is_metered: bool) -> Result<Linker<Snapshot>> {
     to.text("memcgs", "units", |s| &s.memcgs.units)?;
     to.text("memcgs", "container-ids", |s| &s.memcgs.container_ids)?;
     to.column("memcgs", "parents", |s| &s.memcgs.parents)?;
+    to.column("memcgs", "pod-qos-classes", |s| &s.memcgs.pod_qos_classes)?;
     to.column("memcgs", "max-bytes", |s| &s.memcgs.max_bytes)?;
     to.text("processes", "comms", |s| &s.processes.comms)?;
     let mut log = to.linker.instance(&format!("{PACKAGE}/log@{VERSION}"))?;

@@ -1,8 +1,8 @@
 //! What took the memory, what is usual, and what is dear.
 
 use jettison_sdk::Cause::Pressure;
-use jettison_sdk::Stance;
 use jettison_sdk::testing::{Machine, Subject};
+use jettison_sdk::{Qos, Stance};
 
 use super::{assert_first, reason, verdict};
 
@@ -127,6 +127,22 @@ fn a_value_that_a_whole_service_inherited_keeps_none_of_its_children() {
     machine.process("cc1plus").anon_mib(3_000).age_s(20).taken_mib(3_000);
     let verdict = verdict(&machine);
     assert_eq!((verdict.strength(head), verdict.strength(child)), (Some(260), None), "\n{verdict}");
+}
+
+#[test]
+fn what_the_kubelet_takes_off_a_pod_keeps_none_that_took_the_memory() {
+    let first = |memcg: &str, taken_mib| {
+        let mut machine = short();
+        machine.memcg("/kubepods/pod7").pod("7", Qos::Guaranteed);
+        machine.memcg("/system.slice/agent.service");
+        let agent = machine.process("agent").anon_mib(3_000).age_s(90_000).taken_mib(taken_mib);
+        let agent = agent.oom_score_adj(-997).memcg(memcg).pid();
+        machine.process("other").anon_mib(300).age_s(90_000).taken_mib(300);
+        (verdict(&machine).first() == Some(Subject::Process(agent)), verdict(&machine).strength(agent))
+    };
+    assert_eq!(first("/kubepods/pod7", 2_900), (true, None));
+    assert_eq!(first("/kubepods/pod7", 10), (false, Some(892)), "it took next to nothing");
+    assert_eq!(first("/system.slice/agent.service", 2_900), (false, Some(892)), "its administrator says so");
 }
 
 #[test]
