@@ -7,15 +7,15 @@ use std::fmt::Write;
 use expect_test::{Expect, expect};
 use jettison_model::text::Escaped;
 use jettison_model::{Needs, Snapshot};
-use jettison_sense::{Root, Runtime, Sensor, Survey, attribution};
+use jettison_sense::{Root, Runtime, Sensor, Survey, Version, attribution};
 use kit::{machine, memcgs, now, sensed};
 
 fn check(name: &str, expected: &Expect) {
     expected.assert_eq(&sensed(name, None, Needs::default()));
 }
 
-/// Of a container its only memcg, too.
-fn check_container(name: &str, expected: &Expect, memcg: &Expect) {
+/// Its memcgs, too.
+fn check_both(name: &str, expected: &Expect, memcg: &Expect) {
     check(name, expected);
     memcg.assert_eq(&memcgs(&snapshot(name)));
 }
@@ -236,7 +236,7 @@ fn a_survey_tells_a_torn_file_from_an_absent_one() {
 
 #[test]
 fn a_real_container_of_podman_on_v1_is_limited_by_its_own_memcg() {
-    check_container(
+    check_both(
         "podman-v1",
         &expect![[r#"
         host 73980K of 256M, swap 0 of 0, pressure 0.00% 0.00%
@@ -254,7 +254,7 @@ fn a_real_container_of_podman_on_v1_is_limited_by_its_own_memcg() {
 
 #[test]
 fn a_real_container_of_docker_on_v2_is_limited_by_its_root() {
-    check_container(
+    check_both(
         "docker-v2",
         &expect![[r#"
         host 97458K of 150M, swap 0 of 0, pressure 0.00% 0.00%
@@ -271,7 +271,7 @@ fn a_real_container_of_docker_on_v2_is_limited_by_its_root() {
 
 #[test]
 fn a_real_container_of_lxc_without_lxcfs_is_limited_by_its_root() {
-    check_container(
+    check_both(
         "lxc-v2",
         &expect![[r#"
         host 97258K of 150M, swap 0 of 0, pressure 0.00% 0.00%
@@ -284,4 +284,45 @@ fn a_real_container_of_lxc_without_lxcfs_is_limited_by_its_root() {
         -<0 / [] 60624K of 150M min 0 low 0 high max swap 0 anon 55396K file 3912K shmem 4K reclaimable 4282K some 0.00% full 0.00% max-events 0 oom-kills 0 refaults 0+0
     "#]],
     );
+}
+
+#[test]
+fn a_real_container_of_lxc_with_lxcfs_is_limited_by_its_root_and_its_processes_are_as_old_as_they_are() {
+    check_both(
+        "lxcfs-v2",
+        &expect![[r#"
+        host 96920K of 150M, swap 0 of 0, pressure 0.00% 0.00%
+        ->1 first [] / uid 0 thr 1 age 29650 anon 40K file 220K shmem 0 swap 0 pte 44K adj 0
+        1>22 primary [] / uid 0 thr 1 age 27820 anon 50M file 2232K shmem 0 swap 0 pte 148K adj 0
+        1>23 jettisond [] / uid 0 thr 6 age 27820 anon 3856K file 5184K shmem 0 swap 0 pte 92K adj -1000
+        0 faults, 0 vanished
+    "#]],
+        &expect![[r#"
+        -<0 / [] 59936K of 150M min 0 low 0 high max swap 0 anon 55628K file 3172K shmem 4K reclaimable 3521K some 0.00% full 0.00% max-events 0 oom-kills 0 refaults 0+0
+    "#]],
+    );
+}
+
+#[test]
+fn a_real_hybrid_host_has_the_memcgs_of_v1_and_none_of_the_v2_beside_it() {
+    check_both(
+        "hybrid",
+        &expect![[r#"
+        host 411056K of 609248K, swap 0 of 0, pressure 0.00% 0.00%
+        ->1 systemd [] /init.scope uid 0 thr 1 age 31760 anon 2644K file 9016K shmem 0 swap 0 pte 88K adj 0
+        1>120 systemd-journal [] /system.slice/systemd-journald.service uid 0 thr 1 age 27100 anon 3036K file 7708K shmem 4K swap 0 pte 80K adj -250
+        1>140 dbus-daemon [] /system.slice/dbus.service uid 101 thr 1 age 25410 anon 372K file 3284K shmem 0 swap 0 pte 56K adj -900
+        1>227 primary [] /system.slice/primary.service uid 0 thr 1 age 5720 anon 51260K file 2116K shmem 0 swap 0 pte 148K adj 0
+        0 faults, 0 vanished
+    "#]],
+        &expect![[r#"
+        -<0 / [] 168596K of max min ? low ? high ? swap 48K anon 60352K file 108276K shmem 40K reclaimable 108236K some - full - max-events 0 oom-kills 0 refaults 0+0
+        0<1 /init.scope [init.scope] 1832K of max min ? low ? high ? swap 0 anon 1240K file 84K shmem 4K reclaimable 80K some - full - max-events 0 oom-kills 0 refaults 0+0
+        0<2 /system.slice [] 153244K of max min ? low ? high ? swap 0 anon 57716K file 89968K shmem 36K reclaimable 89932K some - full - max-events 0 oom-kills 0 refaults 0+0
+        2<3 /system.slice/dbus.service [dbus.service] 2284K of max min ? low ? high ? swap 0 anon 524K file 1596K shmem 0 reclaimable 1596K some - full - max-events 0 oom-kills 0 refaults 0+0
+        2<4 /system.slice/primary.service [primary.service] 51644K of 300M min ? low ? high ? swap 0 anon 51468K file 0 shmem 0 reclaimable 0 some - full - max-events 0 oom-kills 0 refaults 0+0
+        2<5 /system.slice/systemd-journald.service [systemd-journald.service] 5032K of max min ? low ? high ? swap 0 anon 3036K file 1592K shmem 20K reclaimable 1572K some - full - max-events 0 oom-kills 0 refaults 0+0
+    "#]],
+    );
+    assert_eq!(survey("hybrid").hierarchy.unwrap().version, Version::V1);
 }
