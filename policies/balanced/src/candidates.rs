@@ -4,13 +4,12 @@
 //! the host waits. Where all hold what they held before, the young and the large are named. Where the memory
 //! is held by no process, none is.
 
-use std::cmp::Ordering;
-
 use jettison_sdk::{Process, Target};
 
 use crate::blame::Blame;
 use crate::families::Families;
 use crate::field::Field;
+use crate::greatest::{Key, greatest};
 use crate::swarms::{flocks, swarms};
 use crate::terms::Terms;
 use crate::units::Units;
@@ -76,23 +75,22 @@ pub(crate) fn candidates<'s>(
             found.push(Candidate { process, shape, terms: member.together, value });
         }
     }
-    let mut singles: Vec<(u64, Process<'s>)> = field
+    let singles: Vec<(u64, Process<'s>)> = field
         .snapshot
         .processes()
         .filter(|&p| field.is_open(p) && !is_taken[p] && blame.terms[p].bytes >= BYTES_MIN)
         .filter_map(|p| Some((value(&blame.of_one(p, field))?, p)))
         .collect();
-    keep_first(&mut singles, |&a, &b| by_value(a, b));
-    found.extend(singles.into_iter().map(|(value, process)| Candidate {
+    let first = greatest(CANDIDATES_MAX, singles.iter().map(|&(value, p)| key(value, p)));
+    found.extend(first.into_iter().map(|at| singles[at]).map(|(value, process)| Candidate {
         process,
         shape: Shape::Alone,
         terms: blame.of_one(process, field),
         value,
     }));
-    let order = |a: &Candidate<'_>, b: &Candidate<'_>| by_value((a.value, a.process), (b.value, b.process));
-    keep_first(&mut found, order);
-    found.sort_by(order);
-    found
+    let first = greatest(CANDIDATES_MAX, found.iter().map(|one| key(one.value, one.process)));
+    let mut found: Vec<_> = found.into_iter().map(Some).collect();
+    first.into_iter().filter_map(|at| found[at].take()).collect()
 }
 
 /// What speaks for giving it up; `None` if nothing does.
@@ -105,14 +103,6 @@ fn value(terms: &Terms, blame: &Blame, field: &Field<'_>) -> Option<u64> {
 }
 
 /// Of equal value the younger, then the one with the higher pid goes first.
-fn by_value(a: (u64, Process<'_>), b: (u64, Process<'_>)) -> Ordering {
-    b.0.cmp(&a.0).then_with(|| a.1.age_ms().cmp(&b.1.age_ms())).then_with(|| b.1.pid().cmp(&a.1.pid()))
-}
-
-/// Drops all but the first, without sorting ten thousand for the sake of a few dozen.
-fn keep_first<T>(items: &mut Vec<T>, order: impl FnMut(&T, &T) -> Ordering) {
-    if items.len() > CANDIDATES_MAX {
-        items.select_nth_unstable_by(CANDIDATES_MAX, order);
-        items.truncate(CANDIDATES_MAX);
-    }
+fn key(value: u64, p: Process<'_>) -> Key {
+    (value, u64::MAX - p.age_ms(), p.pid())
 }

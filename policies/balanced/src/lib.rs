@@ -13,6 +13,7 @@ mod config;
 mod essentials;
 mod families;
 mod field;
+mod greatest;
 mod keep;
 mod reasons;
 mod swarms;

@@ -10,6 +10,7 @@ use jettison_sdk::{Memcg, Process};
 use crate::blame::Blame;
 use crate::families::Families;
 use crate::field::Field;
+use crate::greatest::greatest;
 use crate::terms::Terms;
 use crate::units::{Unit, Units};
 
@@ -188,7 +189,7 @@ fn add_flocks<'s>(
 ) {
     if siblings.len() >= field.config.swarm {
         siblings.sort_unstable_by_key(|sibling| sibling.kind);
-        for flock in siblings.chunk_by_mut(|a, b| a.kind == b.kind) {
+        for flock in siblings.chunk_by(|a, b| a.kind == b.kind) {
             add_flock(members, flock, field, blame);
         }
     }
@@ -198,33 +199,22 @@ fn add_flocks<'s>(
 /// What is much larger than the others is none of them.
 fn add_flock<'s>(
     members: &mut Vec<FlockMember<'s>>,
-    flock: &mut [Sibling<'s>],
+    flock: &[Sibling<'s>],
     field: &Field<'s>,
     blame: &Blame,
 ) {
-    let size = |sibling: &Sibling<'s>| (sibling.bytes, sibling.process.pid());
+    let size = |sibling: &Sibling<'s>| (sibling.bytes, 0, sibling.process.pid());
     let mut number = flock.len();
     let mut sum = flock.iter().map(|sibling| sibling.bytes).fold(0, u64::saturating_add);
     let largest = flock.iter().map(|sibling| sibling.bytes).max().unwrap_or(0);
-    if !is_alike(largest, sum, number) {
-        flock.sort_unstable_by_key(size);
-        for largest in flock.iter().rev() {
-            if is_alike(largest.bytes, sum, number) {
-                break;
-            }
-            (sum, number) = (sum.saturating_sub(largest.bytes), number - 1);
-        }
+    let most = if is_alike(largest, sum, number) { FLOCK_ENTRIES_MAX } else { number };
+    let mut largest = greatest(most, flock.iter().map(size)).into_iter().map(|at| &flock[at]).peekable();
+    while let Some(unlike) = largest.next_if(|largest| !is_alike(largest.bytes, sum, number)) {
+        (sum, number) = (sum.saturating_sub(unlike.bytes), number - 1);
     }
-    if number < field.config.swarm {
-        return;
-    }
-    let flock = flock.split_at_mut(number).0;
-    let all = flock.iter().flat_map(|sibling| sibling.process.subtree());
-    let together = blame.together(all, field);
-    let others = number.saturating_sub(FLOCK_ENTRIES_MAX);
-    if others > 0 {
-        flock.select_nth_unstable_by_key(others, size);
-    }
-    let largest = flock.iter().skip(others);
+    let Some(first) = largest.peek().copied().filter(|_| number >= field.config.swarm) else { return };
+    let alike = flock.iter().filter(|sibling| size(sibling) <= size(first));
+    let together = blame.together(alike.flat_map(|sibling| sibling.process.subtree()), field);
+    let largest = largest.take(FLOCK_ENTRIES_MAX);
     members.extend(largest.map(|&Sibling { process, .. }| FlockMember { process, together, number }));
 }
