@@ -70,6 +70,8 @@ pub struct Ledger {
     /// The journal names a process whose value is not ours any more.
     is_journal_stale: bool,
     now_ms: u64,
+    /// What the kernel was found to hold, or was given, when values were last reconciled.
+    seen: Vec<(ProcessId, i16)>,
 }
 
 impl Ledger {
@@ -98,10 +100,10 @@ impl Ledger {
                     || until_then.is_some_and(|then| is_between(now, original, then))
             };
             match put_back(kernel, line.id(), original, is_ours) {
-                Ok(true) => {
+                Ok(Back::Put) => {
                     restored.push(HoldReport { id: line.id(), wanted: original, outcome: Outcome::Done })
                 }
-                Ok(false) | Err(Errno::SRCH | Errno::NOENT) => {}
+                Ok(Back::Left(_)) | Err(Errno::SRCH | Errno::NOENT) => {}
                 Err(errno) => {
                     restored.push(HoldReport {
                         id: line.id(),
@@ -118,6 +120,13 @@ impl Ledger {
     /// What is held now, by pid.
     pub fn held(&self) -> impl Iterator<Item = Hold> {
         self.held.iter().map(|(&id, held)| Hold { id, original: held.original, value: held.value })
+    }
+
+    /// What the kernel holds of each process whose value was looked at or written when values were last
+    /// reconciled, after what a snapshot has of it.
+    #[must_use]
+    pub fn seen(&self) -> &[(ProcessId, i16)] {
+        &self.seen
     }
 
     /// Puts into the column `oom_score_adjs` what each process had before us.
@@ -179,6 +188,7 @@ impl Ledger {
     /// New values are written only once their originals are in the journal. If the journal cannot be written,
     /// values are let go but none is taken.
     pub fn reconcile<K: Kernel>(&mut self, holds: &[Hold], actuator: &mut Actuator<K>) -> Vec<HoldReport> {
+        self.seen.clear();
         let Some(kernel) = actuator.holding() else { return Vec::new() };
         self.forget_the_dead(kernel);
         if self.is_journal_stale {
@@ -238,10 +248,19 @@ impl Ledger {
             // What is refused now is refused later, too, so it is only reported.
             self.held.remove(&id);
             self.former.insert(id, held);
-            if !matches!(result, Ok(false)) {
-                let outcome = outcome(result.map(|_| ()));
-                reports.push(HoldReport { id, wanted: held.original, outcome });
-            }
+            let wanted = held.original;
+            let outcome = match result {
+                Ok(Back::Left(now)) => {
+                    self.seen.push((id, now));
+                    continue;
+                }
+                Ok(Back::Put) => {
+                    self.seen.push((id, wanted));
+                    Outcome::Done
+                }
+                Err(errno) => outcome(Err(errno)),
+            };
+            reports.push(HoldReport { id, wanted, outcome });
         }
         // The old one names values that are back already. That is harmless until another program writes one.
         if let Err(error) = self.store() {
@@ -277,6 +296,7 @@ impl Ledger {
             Ok(value) => {
                 self.former.insert(id, *held);
                 (held.value, held.since_ms) = (value, self.now_ms);
+                self.seen.push((id, value));
                 if value == wanted { Outcome::Done } else { Outcome::Capped(value) }
             }
             Err(errno) => outcome(Err(errno)),
@@ -306,20 +326,28 @@ fn is_between(now: i16, original: i16, value: i16) -> bool {
     (original.min(value)..=original.max(value)).contains(&now)
 }
 
-/// Writes the original if the value is ours. Returns whether it had to.
+/// What became of a value that was to be put back.
+enum Back {
+    /// The original is written.
+    Put,
+    /// This is there already, the original or another program's.
+    Left(i16),
+}
+
+/// Writes the original if the value is ours.
 fn put_back<K: Kernel>(
     kernel: &mut K,
     id: ProcessId,
     original: i16,
     is_ours: impl Fn(i16) -> bool,
-) -> Result<bool, Errno> {
+) -> Result<Back, Errno> {
     let process = kernel.open(id)?;
     let now = kernel.oom_score_adj(&process, id)?;
     if now == original || !is_ours(now) {
-        return Ok(false);
+        return Ok(Back::Left(now));
     }
     kernel.set_oom_score_adj(&process, id, original)?;
-    Ok(true)
+    Ok(Back::Put)
 }
 
 /// Writes `wanted`. Where that is below what the kernel permits us, finds the lowest value that it does

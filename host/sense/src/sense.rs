@@ -32,6 +32,8 @@ pub trait Sense {
     fn nearest_limit(&mut self, is_near: impl Fn(Left) -> bool) -> Option<Left>;
     /// As [`Sensor::has_newcomer`].
     fn has_newcomer(&mut self, is_home: &dyn Fn(&[u8]) -> bool) -> bool;
+    /// As [`Sensor::note_adj`].
+    fn note_adj(&mut self, id: ProcessId, adj: i16, into: &mut Snapshot);
     /// As [`Sensor::scope_exists`].
     fn scope_exists(&self) -> bool;
 }
@@ -75,6 +77,10 @@ impl Sense for Sensor {
 
     fn has_newcomer(&mut self, is_home: &dyn Fn(&[u8]) -> bool) -> bool {
         Self::has_newcomer(self, is_home)
+    }
+
+    fn note_adj(&mut self, id: ProcessId, adj: i16, into: &mut Snapshot) {
+        Self::note_adj(self, id, adj, into);
     }
 
     fn scope_exists(&self) -> bool {

@@ -90,6 +90,30 @@ fn the_small_and_old_are_not_read_and_those_asked_for_are() {
 }
 
 #[test]
+fn a_row_that_is_not_read_has_the_adjustment_that_was_given_since() {
+    // Another value than the kernel has shows that it was not read.
+    let crowd = crowd();
+    let shell = Shell::start();
+    let is_noted = (0..ATTEMPTS).any(|_| {
+        let mut focusing = Focusing::new();
+        let id = focusing.id(shell.pid());
+        focusing.sensor.note_adj(id, 301, &mut focusing.snapshot);
+        let adj = |focusing: &Focusing| {
+            focusing.snapshot.processes.oom_score_adjs_now[at(&focusing.snapshot, id.pid)]
+        };
+        assert_eq!(adj(&focusing), 301);
+        // Rows change in place; with a newcomer the table is filled anew.
+        focusing.after_ms(10, &[]);
+        let in_place = adj(&focusing);
+        let _newcomer = Shell::start();
+        focusing.after_ms(10, &[]);
+        (in_place, adj(&focusing)) == (301, 301)
+    });
+    assert!(is_noted, "all looks became scans");
+    assert!(crowd.iter().all(|shell| Focusing::new().has(shell.pid())));
+}
+
+#[test]
 fn rows_that_are_read_are_those_of_a_scan() {
     let mut shells: Vec<Shell> = (0..3).map(|_| Shell::start()).collect();
     let crowd = crowd();

@@ -171,6 +171,11 @@ impl<S: Sense, P: Consult> Pipeline<S, P> {
         is_quiet && self.usual.learn(now, memcgs)
     }
 
+    /// A process has this `oom_score_adj` by now.
+    pub(crate) fn note_adj(&mut self, id: ProcessId, adj: i16) {
+        self.sensor.note_adj(id, adj, &mut self.snapshot);
+    }
+
     /// Reads how much memory is left, and nothing else.
     pub fn probe(&mut self) -> Option<Memory> {
         self.sensor.probe()
@@ -354,7 +359,8 @@ impl<S, P> Pipeline<S, P> {
         self.settings = settings;
     }
 
-    /// The last snapshot, as it was decided on.
+    /// The last snapshot, as it was decided on, but for `oom_score_adjs_now`: what was written since is
+    /// there.
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
     }

@@ -158,6 +158,9 @@ impl<S: Sense, P: Consult, K: Kernel> Ticker<S, P, K> {
         self.tick_us.push(stopwatch.us());
         self.rehearsal.restore(self.pipeline.snapshot_mut());
         self.last = Some(decision);
+        for &(id, adj) in self.ledger.seen() {
+            self.pipeline.note_adj(id, adj);
+        }
     }
 
     fn decide(&mut self, in_flight: Vec<InFlight>) -> Decision {

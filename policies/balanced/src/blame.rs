@@ -133,7 +133,7 @@ impl Blame {
     }
 
     /// Whether so much is enough to be given up although much depends on it. What its `oom_score_adj` takes
-    /// off counts.
+    /// off counts, but for a pod's.
     pub(crate) fn is_guilty_although_kept(&self, terms: &Terms) -> bool {
         self.is_known && terms.guilt() >= self.least_although_kept
     }

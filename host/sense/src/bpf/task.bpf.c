@@ -40,7 +40,7 @@ struct mm_struct___old { struct mm_rss_stat rss_stat; };
 
 struct kernfs_node { u64 id; };
 struct cgroup_root;
-struct cgroup { struct kernfs_node *kn; struct cgroup_root *root; };
+struct cgroup { struct kernfs_node *kn; struct cgroup_root *root; struct cgroup *dom_cgrp; };
 struct cgroup_subsys_state { struct cgroup *cgroup; };
 struct css_set { struct cgroup_subsys_state *subsys[1]; struct cgroup *dfl_cgrp; };
 
@@ -103,8 +103,8 @@ INLINE void sizes(struct record *to, struct mm_struct *mm)
 	}
 }
 
-/* That of `/proc/PID/cgroup`: in the hierarchy of v2, whether or not a controller is on in it, unless memory
- * has one of v1.
+/* That which lists it in `cgroup.procs`: in the hierarchy of v2, whether or not a controller is on in it, and
+ * of threaded cgroups the domain, unless memory has a hierarchy of v1.
  */
 INLINE u64 memcg_inode(struct css_set *set)
 {
@@ -115,7 +115,7 @@ INLINE u64 memcg_inode(struct css_set *set)
 		return 0;
 	of_memory = (void *)&set->subsys + ENUMERATOR(enum cgroup_subsys_id, memory_cgrp_id) * sizeof(void *);
 	memory = (*of_memory)->cgroup;
-	return memory->root == v2->root ? v2->kn->id : memory->kn->id;
+	return memory->root == v2->root ? v2->dom_cgrp->kn->id : memory->kn->id;
 }
 
 SEC("iter/task")

@@ -30,7 +30,7 @@ pub(crate) fn agreement(table: &Processes, tasks: &[Task]) -> Result<usize, Stri
         }
     }
     match first {
-        Some(first) if differing > DIFFERING.max(same / DIFFERING_PART) => {
+        Some(first) if same == 0 || differing > DIFFERING.max(same / DIFFERING_PART) => {
             Err(format!("{differing} processes of {} are not as in /proc, such as {first}", same + differing))
         }
         _ => Ok(same),
@@ -72,4 +72,21 @@ fn difference(table: &Processes, row: usize, task: Option<&Task>) -> Option<Stri
         return None;
     };
     Some(format!("{pid}, whose {what} is another"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn a_few_processes_of_which_none_agrees_are_no_agreement() {
+        let mut table = Processes::default();
+        table.pids = Arc::new(vec![1, 7]);
+        table.start_times = Arc::new(vec![0, 700]);
+        let why = "2 processes of 2 are not as in /proc, such as 1, which is missing";
+        assert_eq!(agreement(&table, &[]).unwrap_err(), why);
+        assert_eq!(agreement(&Processes::default(), &[]), Ok(0));
+    }
 }

@@ -92,7 +92,8 @@ impl Focus {
 pub(crate) struct Account {
     available_bytes: (u64, u64),
     gained_bytes: i64,
-    /// A newcomer is in a memcg that the table does not have: then the table is too old.
+    /// One is in a memcg that the table does not have, and is new or was in another: then the table is too
+    /// old.
     has_stranger: bool,
 }
 
@@ -107,7 +108,8 @@ impl Account {
     pub(crate) fn note(&mut self, before: Option<&Row>, now: Option<&Row>, has_memcgs: bool) {
         self.gained_bytes = (self.gained_bytes + taken_bytes(now) - taken_bytes(before)).clamp(-MOST, MOST);
         let is_elsewhere = |row: &Row| row.flags & KERNEL_THREAD == 0 && row.memcg == NONE_U32;
-        self.has_stranger |= has_memcgs && before.is_none() && now.is_some_and(is_elsewhere);
+        let was_here = before.is_none_or(|row| row.memcg != NONE_U32);
+        self.has_stranger |= has_memcgs && was_here && now.is_some_and(is_elsewhere);
     }
 
     /// Whether those that were not read have, all in all, taken or given back no more than the bound.

@@ -10,6 +10,7 @@ use std::fs::read_link;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use jettison_model::ProcessId;
 use jettison_model::column::{NONE_U32, reuse};
 use jettison_model::snapshot::flags;
 use rustix::fs::{PROC_SUPER_MAGIC, fstatfs};
@@ -22,7 +23,8 @@ use crate::process::row::Row;
 pub(crate) struct KnownProcess {
     /// Its row at that scan.
     pub(crate) row: Row,
-    /// Its open `oom_score_adj`. Without it the process is read as a new one, unless its row is kept unread.
+    /// Its open `oom_score_adj`. Without it the process is read as a new one, unless its row is kept unread
+    /// or a look at all at once says what it is.
     pub(crate) adj: Option<OwnedFd>,
     /// Its address space.
     pub(crate) size_bytes: u64,
@@ -65,10 +67,21 @@ impl KnownProcesses {
 
     /// Whether a process was not in the last scan, or was in no known memcg. Kernel threads are in none.
     pub(crate) fn is_stray(&self, pid: u32) -> bool {
-        let pid_of = |slot: &Option<KnownProcess>| slot.as_ref().map_or(0, |found| found.row.id.pid);
-        let at = self.last.binary_search_by_key(&pid, pid_of).ok();
-        let row = at.and_then(|at| self.last.get(at)?.as_ref()).map(|found| &found.row);
+        let row = self.find(pid).and_then(|at| self.last.get(at)?.as_ref()).map(|found| &found.row);
         row.is_none_or(|row| row.memcg == NONE_U32 && row.flags & flags::KERNEL_THREAD == 0)
+    }
+
+    /// A process of the last scan has this adjustment by now, which its row has if that is kept unread.
+    pub(crate) fn note_adj(&mut self, id: ProcessId, adj: i16) {
+        let slot = self.find(id.pid).and_then(|at| self.last.get_mut(at)?.as_mut());
+        if let Some(found) = slot.filter(|found| found.row.id == id) {
+            found.row.oom_score_adj = adj;
+        }
+    }
+
+    fn find(&self, pid: u32) -> Option<usize> {
+        let pid_of = |slot: &Option<KnownProcess>| slot.as_ref().map_or(0, |found| found.row.id.pid);
+        self.last.binary_search_by_key(&pid, pid_of).ok()
     }
 
     /// How many there were in the last scan.

@@ -52,8 +52,9 @@ impl Reads<'_> {
         }
         row.set_place(place);
         let shared_bytes = row.file_and_shmem_bytes();
-        // With a dead leader, `stat` has to be read at every scan.
-        let known = (!is_headless).then_some(KnownProcess { row, adj, size_bytes, shared_bytes });
+        // With a dead leader `stat` has to be read at every scan, so it is read as a new one each time.
+        let adj = adj.filter(|_| !is_headless);
+        let known = KnownProcess { row, adj, size_bytes, shared_bytes };
         Ok(Read { row, known, directory: Some(process) })
     }
 

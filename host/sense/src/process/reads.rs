@@ -43,8 +43,8 @@ pub(super) fn unless_faulted<T>(read: Result<T, Skip>) -> Result<Option<T>, Skip
 #[derive(Debug)]
 pub(crate) struct Read {
     pub(super) row: Row,
-    /// What the next scan needs of it, if it can be read again without its `stat`.
-    pub(super) known: Option<KnownProcess>,
+    /// What the next scan needs of it.
+    pub(super) known: KnownProcess,
     /// Of one that is new, for details.
     pub(super) directory: Option<OwnedFd>,
 }

@@ -60,7 +60,7 @@ pub(crate) struct Task {
     pub(crate) comm: [u8; 16],
     /// Of the directory of its memcg; 0 is none.
     pub(crate) memcg_inode: u64,
-    /// It has ended, and its parent has not asked how.
+    /// It has ended, and its parent has not asked how; or its first thread has.
     pub(crate) is_dead: bool,
     pub(crate) is_kernel_thread: bool,
     pub(crate) threads: u32,

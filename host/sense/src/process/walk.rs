@@ -20,7 +20,7 @@ use std::borrow::Cow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
-use jettison_model::column::{UNKNOWN_S64, refill, reuse};
+use jettison_model::column::{UNKNOWN_S64, refill, reuse, set};
 use jettison_model::limits::PROCESSES_MAX;
 use jettison_model::{ProcessId, Processes};
 use rustix::io::Errno;
@@ -204,7 +204,7 @@ impl ProcessWalk {
             match read {
                 Ok(Read { row, known, directory }) => {
                     self.is_kept.push(is_kept);
-                    known.into_iter().for_each(|known| reads.files.known.keep(known));
+                    reads.files.known.keep(known);
                     fill.push(&row);
                     texts.add(&mut reads, &row, directory);
                 }
@@ -225,6 +225,14 @@ impl ProcessWalk {
         self.growth.fill(terms.now.boot_ms, &self.shared, &self.is_kept, into);
         if terms.needs.pss {
             details::pss(&mut reads, &mut self.largest, into);
+        }
+    }
+
+    /// A process of the last walk has this adjustment by now.
+    pub(crate) fn note_adj(&mut self, id: ProcessId, adj: i16, into: &mut Processes) {
+        self.files.known.note_adj(id, adj);
+        if let Some(row) = into.row_of(id) {
+            set(&mut into.oom_score_adjs_now, row, adj);
         }
     }
 
@@ -297,6 +305,8 @@ impl ProcessWalk {
         pids.extend(tasks.iter().map(|task| task.pid));
         pids.extend(self.last_pids.iter().filter(|&&pid| !found.has(pid)));
         pids.sort_unstable();
+        // A thread that executes a program takes the pid of its leader, which may have been seen before.
+        pids.dedup();
         pids.truncate(PROCESSES_MAX);
     }
 
@@ -344,7 +354,7 @@ fn list_pids(listing: &mut Listing, directory: BorrowedFd<'_>, pids: &mut Vec<u3
 fn unread(reads: &Reads<'_>, known: KnownProcess, terms: Terms<'_>) -> Read {
     let mut row = known.row;
     row.age_ms = age_ms(row.id.start_time, reads.files.ticks_per_s, terms.now);
-    Read { row, known: Some(known), directory: None }
+    Read { row, known, directory: None }
 }
 
 /// Reads one process.
@@ -359,7 +369,7 @@ fn read(
         match again(reads, known, task, terms) {
             Err(Skip::Stale) => {}
             Err(skip) => return Err(skip),
-            Ok(known) => return Ok(Read { row: known.row, known: Some(known), directory: None }),
+            Ok(known) => return Ok(Read { row: known.row, known, directory: None }),
         }
     }
     reads.new_row(pid, terms)

@@ -182,17 +182,21 @@ mod tests {
     #[test]
     fn what_a_look_does_not_show_and_what_is_dead_is_read_from_files() {
         let mut sensor = Sensor::new(Root::live(), None).unwrap();
-        let mut ended = std::process::Command::new("true").spawn().unwrap();
-        let mut hidden = std::process::Command::new("sleep").arg("60").spawn().unwrap();
-        jettison_tests::wait_for("its end", || {
-            let table = scan(&mut sensor).processes;
-            let row = table.pids.iter().position(|&pid| pid == ended.id())?;
-            table.has(row, ZOMBIE).then_some(())
-        });
+        let sleeper = || std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let (mut ended, mut hidden) = (sleeper(), sleeper());
         let mut tasks = tasks(&scan(&mut sensor).processes);
         tasks.retain(|task| task.pid != hidden.id());
         let said = Arc::new(Mutex::new(Said { tasks, ..Said::default() }));
         sensor.use_tasks(Box::new(Fake { said: Arc::clone(&said), ..Fake::default() }), now()).unwrap();
+        // The files say so at once; the look says of a dead one what it said of it before.
+        ended.kill().unwrap();
+        let stat = format!("/proc/{}/stat", ended.id());
+        jettison_tests::wait_for("its end", || {
+            std::fs::read_to_string(&stat).ok()?.contains(") Z ").then_some(())
+        });
+        for task in said.lock().unwrap().tasks.iter_mut().filter(|task| task.pid == ended.id()) {
+            task.is_dead = true;
+        }
         let pids = |snapshot: &Snapshot| snapshot.processes.pids.to_vec();
         let first = look(&mut sensor, &[]);
         assert!(pids(&first).contains(&hidden.id()) && pids(&first).contains(&ended.id()));

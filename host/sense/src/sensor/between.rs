@@ -1,6 +1,6 @@
-//! What is asked between two scans: limits that are near, and processes that have come.
+//! What is asked between two scans: limits that are near, and processes that have come; and what is told.
 
-use jettison_model::Memcgs;
+use jettison_model::{Memcgs, ProcessId, Snapshot};
 
 use crate::memcg::limit_watch::{Left, LimitWatch};
 use crate::sensor::Sensor;
@@ -23,6 +23,13 @@ impl Sensor {
     /// counts as left, only where `is_near` is true.
     pub fn nearest_limit(&mut self, is_near: impl Fn(Left) -> bool) -> Option<Left> {
         self.limits.as_mut()?.nearest(&mut self.buffer, is_near)
+    }
+
+    /// A process has this `oom_score_adj`, which the daemon has written or read since the last look, of which
+    /// `into` is. Else the row of one that is not read next would say what it was before, as if another
+    /// program had put that back.
+    pub fn note_adj(&mut self, id: ProcessId, adj: i16, into: &mut Snapshot) {
+        self.processes.note_adj(id, adj, &mut into.processes);
     }
 
     /// Whether a process that is neither in the last scan nor was there at the last such look lives in one of

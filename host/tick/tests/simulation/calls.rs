@@ -158,6 +158,7 @@ impl Machine {
             return Err(errno);
         }
         (process.adj, process.is_written) = (value, true);
+        self.written.insert(id, value);
         Ok(())
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct Machine {
     starts: BTreeMap<u32, u64>,
     next_pid: u32,
     pub(super) calls: Vec<Call>,
+    /// Values that were written since the last look at all processes, and are not known to the sensor.
+    pub(super) written: BTreeMap<ProcessId, i16>,
     /// Processes that have had SIGKILL, or a try of it.
     pub(super) killed: BTreeSet<ProcessId>,
     /// Processes that were signalled against an exclusion.
@@ -68,6 +70,7 @@ impl Machine {
             starts: BTreeMap::new(),
             next_pid: PIDS.start,
             calls: Vec::new(),
+            written: BTreeMap::new(),
             killed: BTreeSet::new(),
             wronged: BTreeSet::new(),
             refused: BTreeSet::new(),

@@ -59,6 +59,8 @@ impl Sense for Side {
     }
 
     fn focus(&mut self, needs: Needs, now: Now, _: &[ProcessId], into: &mut Snapshot) -> bool {
+        let unknown = self.0.borrow().written.clone();
+        assert!(unknown.is_empty(), "rows that are kept unread would be out of date: {unknown:?}");
         self.sense(needs, now, into);
         true
     }
@@ -82,6 +84,11 @@ impl Sense for Side {
 
     fn has_newcomer(&mut self, _: &dyn Fn(&[u8]) -> bool) -> bool {
         self.0.borrow_mut().dice.below(4) == 0
+    }
+
+    fn note_adj(&mut self, id: ProcessId, adj: i16, _: &mut Snapshot) {
+        let written = self.0.borrow_mut().written.remove(&id);
+        assert!(written.is_none_or(|written| written == adj), "{id:?} has {written:?} and not {adj}");
     }
 
     fn scope_exists(&self) -> bool {

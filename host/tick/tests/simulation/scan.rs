@@ -13,6 +13,7 @@ impl Machine {
     /// What a scan finds.
     pub(super) fn sense(&mut self, into: &mut Snapshot) {
         self.is_disturbed = false;
+        self.written.clear();
         self.processes.values_mut().for_each(|process| process.is_new = false);
         (self.sensed_available_bytes, self.sensed_left_bytes) = (self.available_bytes(), self.left_bytes());
         (into.now_ms, into.taken_at_ms) = (self.now_ms, self.now_ms);

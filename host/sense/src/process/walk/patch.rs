@@ -47,7 +47,7 @@ impl ProcessWalk {
             let before = known.row;
             let read = read(&mut reads, pid, Some(known), None, terms);
             self.account.note(Some(&before), read.as_ref().ok().map(|read| &read.row), has_memcgs);
-            let Ok(Read { row, known: Some(known), .. }) = read else { return false };
+            let Ok(Read { row, known, .. }) = read else { return false };
             reads.files.known.put_row(at, known);
             if row.id != before.id || into.comms.get(at) != row.comm.as_bytes() {
                 return false;
