@@ -82,9 +82,8 @@ mod tests {
 
     #[test]
     fn a_few_processes_of_which_none_agrees_are_no_agreement() {
-        let mut table = Processes::default();
-        table.pids = Arc::new(vec![1, 7]);
-        table.start_times = Arc::new(vec![0, 700]);
+        let (pids, start_times) = (Arc::new(vec![1, 7]), Arc::new(vec![0, 700]));
+        let table = Processes { pids, start_times, ..Processes::default() };
         let why = "2 processes of 2 are not as in /proc, such as 1, which is missing";
         assert_eq!(agreement(&table, &[]).unwrap_err(), why);
         assert_eq!(agreement(&Processes::default(), &[]), Ok(0));
