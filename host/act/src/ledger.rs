@@ -100,10 +100,10 @@ impl Ledger {
                     || until_then.is_some_and(|then| is_between(now, original, then))
             };
             match put_back(kernel, line.id(), original, is_ours) {
-                Ok(Back::Put) => {
+                Ok(Back { is_put: true, .. }) => {
                     restored.push(HoldReport { id: line.id(), wanted: original, outcome: Outcome::Done })
                 }
-                Ok(Back::Left(_)) | Err(Errno::SRCH | Errno::NOENT) => {}
+                Ok(Back { is_put: false, .. }) | Err(Errno::SRCH | Errno::NOENT) => {}
                 Err(errno) => {
                     restored.push(HoldReport {
                         id: line.id(),
@@ -248,19 +248,11 @@ impl Ledger {
             // What is refused now is refused later, too, so it is only reported.
             self.held.remove(&id);
             self.former.insert(id, held);
-            let wanted = held.original;
-            let outcome = match result {
-                Ok(Back::Left(now)) => {
-                    self.seen.push((id, now));
-                    continue;
-                }
-                Ok(Back::Put) => {
-                    self.seen.push((id, wanted));
-                    Outcome::Done
-                }
-                Err(errno) => outcome(Err(errno)),
-            };
-            reports.push(HoldReport { id, wanted, outcome });
+            self.seen.extend(result.iter().map(|back| (id, back.now)));
+            if !matches!(result, Ok(Back { is_put: false, .. })) {
+                let outcome = outcome(result.map(|_| ()));
+                reports.push(HoldReport { id, wanted: held.original, outcome });
+            }
         }
         // The old one names values that are back already. That is harmless until another program writes one.
         if let Err(error) = self.store() {
@@ -327,11 +319,11 @@ fn is_between(now: i16, original: i16, value: i16) -> bool {
 }
 
 /// What became of a value that was to be put back.
-enum Back {
-    /// The original is written.
-    Put,
-    /// This is there already, the original or another program's.
-    Left(i16),
+struct Back {
+    /// It was ours, and the original is written.
+    is_put: bool,
+    /// What is there by now: the original, or another program's.
+    now: i16,
 }
 
 /// Writes the original if the value is ours.
@@ -344,10 +336,10 @@ fn put_back<K: Kernel>(
     let process = kernel.open(id)?;
     let now = kernel.oom_score_adj(&process, id)?;
     if now == original || !is_ours(now) {
-        return Ok(Back::Left(now));
+        return Ok(Back { is_put: false, now });
     }
     kernel.set_oom_score_adj(&process, id, original)?;
-    Ok(Back::Put)
+    Ok(Back { is_put: true, now: original })
 }
 
 /// Writes `wanted`. Where that is below what the kernel permits us, finds the lowest value that it does
