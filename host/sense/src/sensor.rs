@@ -20,6 +20,7 @@ use crate::io::tree::Unusable;
 use crate::last::Last;
 use crate::memcg::hierarchy::Hierarchy;
 use crate::memcg::limit_watch::LimitWatch;
+use crate::memcg::members::Told;
 use crate::memcg::paths::MemcgPaths;
 use crate::memcg::walk::MemcgWalk;
 use crate::now::Now;
@@ -199,12 +200,11 @@ impl Sensor {
                 }
             }
             Some(memcgs) => {
-                // Where all are looked at at once, that says where each of them is.
-                let without_memcg = if is_at_once { 0 } else { self.processes.known() };
+                let told = if is_at_once { Told::ByInodes } else { Told::ByLists(self.processes.known()) };
                 if let Some(hierarchy) = self.hierarchy.as_ref().filter(|_| memcgs.left_out() > 0) {
                     self.processes.strays(&mut self.buffer, hierarchy, |path| memcgs.want(path));
                 }
-                memcgs.walk(now.boot_ms, without_memcg, &mut self.buffer, &mut self.faults, &mut into.memcgs);
+                memcgs.walk(now.boot_ms, told, &mut self.buffer, &mut self.faults, &mut into.memcgs);
             }
             None if into.memcgs.is_empty() => {}
             None => into.memcgs = Memcgs::default(),

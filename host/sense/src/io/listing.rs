@@ -32,7 +32,14 @@ impl Listing {
         self.with_inodes(directory, |name, file_type, _| each(name, file_type))
     }
 
-    /// The same with the inodes of the entries.
+    /// Adds the names that are numbers: in procfs the pids.
+    pub(crate) fn numbers(&mut self, directory: BorrowedFd<'_>, into: &mut Vec<u32>) -> Result<(), Errno> {
+        self.of(directory, |name, _| {
+            into.extend(name.to_str().ok().and_then(|name| name.parse::<u32>().ok()));
+        })
+    }
+
+    /// As [`Listing::of`], with the inodes of the entries.
     pub(crate) fn with_inodes(
         &mut self,
         directory: BorrowedFd<'_>,

@@ -14,12 +14,22 @@ use jettison_model::column::{NONE_U32, reuse};
 
 use crate::parse::text::{lines, number};
 
+/// How the memcg of each process is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// By the lists of memcgs, if these are fewer than so many processes, whose own `cgroup` files would cost
+    /// more.
+    ByLists(usize),
+    /// By the inode of its memcg's directory.
+    ByInodes,
+}
+
 /// Pids and the rows of their memcgs. A process in no list, or in two, as with threads in several memcgs of
 /// v1, has no row here, and its own `cgroup` is read.
 #[derive(Debug, Default)]
 pub(crate) struct Members {
     pairs: Vec<(u32, u32)>,
-    /// With the row of each.
+    /// With the row of each, where processes are told by them.
     inodes: Vec<(u64, u32)>,
 }
 

@@ -16,7 +16,7 @@ use crate::io::file::{Buffer, call, is_gone, open_directory};
 use crate::io::listing::Listing;
 use crate::memcg::hierarchy::Hierarchy;
 use crate::memcg::leaves::Leaves;
-use crate::memcg::members::Members;
+use crate::memcg::members::{Members, Told};
 use crate::memcg::owners::Owners;
 use crate::memcg::paths::{MemcgPaths, Paths, parent};
 use crate::memcg::row::{MemcgFiles, MemcgFill};
@@ -90,12 +90,11 @@ impl MemcgWalk {
         }
     }
 
-    /// Fills the table. `now_ms` is of the boot clock. The lists of members are read if there are fewer
-    /// memcgs than so many processes, whose own `cgroup` files would cost more.
+    /// Fills the table. `now_ms` is of the boot clock. `told` says what is kept of members.
     pub(crate) fn walk(
         &mut self,
         now_ms: u64,
-        processes: usize,
+        told: Told,
         buffer: &mut Buffer,
         faults: &mut Faults,
         into: &mut Memcgs,
@@ -108,7 +107,8 @@ impl MemcgWalk {
         let owner = owner.ok().map(|stat| stat.st_uid);
         let memcgs = self.found.ranges.len();
         // Where leaves are many, the lists tell which are empty.
-        let (are_listed, are_many) = (memcgs < processes, self.leaves.are_many(memcgs));
+        let are_listed = matches!(told, Told::ByLists(processes) if memcgs < processes);
+        let are_many = self.leaves.are_many(memcgs);
         let mut fill = MemcgFill::of(into);
         for place in &self.found.ranges {
             let path = self.found.path(place);
@@ -132,7 +132,9 @@ impl MemcgWalk {
                         self.members.add(fill.len(), list);
                     }
                     self.leaves.note(stat.st_ino, is_empty);
-                    self.members.add_inode(fill.len(), stat.st_ino);
+                    if told == Told::ByInodes {
+                        self.members.add_inode(fill.len(), stat.st_ino);
+                    }
                     let row = files.row(self.version);
                     fill.push(path, &row, self.trends.rates(stat.st_ino, row.found()));
                 }

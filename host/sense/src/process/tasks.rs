@@ -24,7 +24,7 @@ pub(crate) trait TaskTable: Debug + Send {
 }
 
 /// Finds tasks by pids that ascend.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct InStep<'a>(&'a [Task]);
 
 impl<'a> InStep<'a> {

@@ -15,6 +15,7 @@
 //!   has ended keeps its row until the next scan.
 
 mod patch;
+mod pids;
 
 use std::borrow::Cow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -23,12 +24,11 @@ use std::path::PathBuf;
 use jettison_model::column::{UNKNOWN_S64, refill, reuse, set};
 use jettison_model::limits::PROCESSES_MAX;
 use jettison_model::{ProcessId, Processes};
-use rustix::io::Errno;
 
 use crate::host::ease::{Marks, Measure};
 use crate::io::error::Faults;
 use crate::io::file::{Buffer, is_gone};
-use crate::io::listing::{Listing, NameBelow};
+use crate::io::listing::NameBelow;
 use crate::memcg::hierarchy::Hierarchy;
 use crate::parse::cgroup::memcg_path;
 use crate::parse::stat::stat;
@@ -276,7 +276,7 @@ impl ProcessWalk {
         let (pids, before) = (&mut self.seen_pids, &self.seen_before_pids);
         reuse(pids);
         // What cannot be listed now is found by the next scan.
-        let listed = list_pids(&mut self.files.listing, self.files.directory.as_fd(), pids);
+        let listed = self.files.listing.numbers(self.files.directory.as_fd(), pids);
         pids.sort_unstable();
         pids.truncate(PROCESSES_MAX);
         let is_new = |pid: &&u32| self.pids.binary_search(pid).is_err() && before.binary_search(pid).is_err();
@@ -295,40 +295,6 @@ impl ProcessWalk {
             }
         }
     }
-
-    /// Takes the pids of a look at all processes at once. One of the last list that this look does not have
-    /// is gone, or is not shown to it: its files say which.
-    pub(crate) fn take_pids(&mut self, tasks: &[Task]) {
-        std::mem::swap(&mut self.pids, &mut self.last_pids);
-        let (pids, mut found) = (&mut self.pids, InStep::of(tasks));
-        reuse(pids);
-        pids.extend(tasks.iter().map(|task| task.pid));
-        pids.extend(self.last_pids.iter().filter(|&&pid| !found.has(pid)));
-        pids.sort_unstable();
-        // A thread that executes a program takes the pid of its leader, which may have been seen before.
-        pids.dedup();
-        pids.truncate(PROCESSES_MAX);
-    }
-
-    /// Lists the pids. Where the kernel refuses that, for want of memory for instance, those of the last list
-    /// are kept.
-    pub(crate) fn list(&mut self, faults: &mut Faults) {
-        std::mem::swap(&mut self.pids, &mut self.last_pids);
-        let pids = &mut self.pids;
-        reuse(pids);
-        let listed = list_pids(&mut self.files.listing, self.files.directory.as_fd(), pids);
-        if let Err(errno) = listed {
-            faults.add(&self.files.proc, &[], &format_args!("cannot be listed: {errno}"));
-            pids.extend_from_slice(&self.last_pids);
-        }
-        pids.sort_unstable();
-        pids.dedup();
-        if pids.len() > PROCESSES_MAX {
-            let what = format_args!("over {PROCESSES_MAX} processes: the rest is not read");
-            faults.add(&self.files.proc, &[], &what);
-            pids.truncate(PROCESSES_MAX);
-        }
-    }
 }
 
 /// The memcg of a process, as its own `cgroup` has it.
@@ -341,13 +307,6 @@ fn memcg_of<'b>(
     let name = NameBelow::of(pid, c"cgroup");
     let text = buffer.read_file(directory, name.as_c_str()).ok()?;
     hierarchy.below_mount(memcg_path(text, hierarchy.version)?)
-}
-
-/// Adds what the directory lists: of its names those that are numbers.
-fn list_pids(listing: &mut Listing, directory: BorrowedFd<'_>, pids: &mut Vec<u32>) -> Result<(), Errno> {
-    listing.of(directory, |name, _| {
-        pids.extend(name.to_str().ok().and_then(|name| name.parse::<u32>().ok()));
-    })
 }
 
 /// The row of a process as it was at the last look, without reading anything.

@@ -56,7 +56,7 @@ impl Sensor {
             return false;
         }
         self.processes.choose(on, table);
-        self.processes.take_pids(tasks.all());
+        self.processes.take_pids(tasks.all(), &mut self.faults);
         true
     }
 }
@@ -148,9 +148,12 @@ mod tests {
         (0..table.len()).map(of).collect()
     }
 
+    fn row_of(snapshot: &Snapshot, pid: u32) -> Option<usize> {
+        snapshot.processes.pids.binary_search(&pid).ok()
+    }
+
     fn anon_bytes(snapshot: &Snapshot, id: ProcessId) -> u64 {
-        let row = snapshot.processes.pids.iter().position(|&pid| pid == id.pid).unwrap();
-        snapshot.processes.rss_anon_bytes[row]
+        snapshot.processes.rss_anon_bytes[row_of(snapshot, id.pid).unwrap()]
     }
 
     #[test]
@@ -197,18 +200,16 @@ mod tests {
         for task in said.lock().unwrap().tasks.iter_mut().filter(|task| task.pid == ended.id()) {
             task.is_dead = true;
         }
-        let pids = |snapshot: &Snapshot| snapshot.processes.pids.to_vec();
         let first = look(&mut sensor, &[]);
-        assert!(pids(&first).contains(&hidden.id()) && pids(&first).contains(&ended.id()));
-        let row = first.processes.pids.iter().position(|&pid| pid == ended.id()).unwrap();
-        assert!(first.processes.has(row, ZOMBIE));
+        assert!(row_of(&first, hidden.id()).is_some());
+        assert!(row_of(&first, ended.id()).is_some_and(|row| first.processes.has(row, ZOMBIE)));
         hidden.kill().unwrap();
         for child in [&mut hidden, &mut ended] {
             child.wait().unwrap();
         }
         let gone = look(&mut sensor, &[]);
-        assert!(!pids(&gone).contains(&hidden.id()) && !pids(&gone).contains(&ended.id()));
-        assert!(pids(&gone).is_sorted());
+        assert!(gone.processes.pids.is_sorted());
+        assert_eq!([hidden.id(), ended.id()].map(|pid| row_of(&gone, pid)), [None, None]);
     }
 
     #[test]
@@ -218,15 +219,13 @@ mod tests {
         let inode = std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(mount).unwrap());
         let mut tasks = tasks(&scan(&mut sensor).processes);
         let own = tasks.iter().position(|task| task.pid == std::process::id()).unwrap();
-        let scanned = scan(&mut sensor).processes;
-        let as_scanned = scanned.memcgs[scanned.pids.binary_search(&std::process::id()).unwrap()];
+        let memcg_of_own = |seen: &Snapshot| seen.processes.memcgs[row_of(seen, std::process::id()).unwrap()];
+        let as_scanned = memcg_of_own(&scan(&mut sensor));
         for (named, memcg) in [(inode, 0), (inode.wrapping_sub(1), as_scanned)] {
             tasks[own].memcg_inode = named;
             let said = Arc::new(Mutex::new(Said { tasks: tasks.clone(), ..Said::default() }));
             sensor.use_tasks(Box::new(Fake { said, ..Fake::default() }), now()).unwrap();
-            let seen = look(&mut sensor, &[]);
-            let row = seen.processes.pids.iter().position(|&pid| pid == std::process::id()).unwrap();
-            assert_eq!(seen.processes.memcgs[row], memcg, "by inode {named}");
+            assert_eq!(memcg_of_own(&look(&mut sensor, &[])), memcg, "by inode {named}");
         }
     }
 
